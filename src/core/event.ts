@@ -1,0 +1,42 @@
+/** The event envelope: one line of the log. */
+import type { ActorId, ActorRef } from './ids.ts'
+import type { JsonObject } from './json.ts'
+
+/** What an append gives for each event; the store adds actor, version, node, dot and position. */
+export interface NewEvent {
+  /** Past tense, dotted: `stream.started`. */
+  readonly type: string
+  readonly schemaVersion: number
+  readonly data: JsonObject
+  /** The state the event led to, as `formatStateValue` writes it; replay compares. */
+  readonly state: string
+  /** ISO 8601, UTC. */
+  readonly at: string
+  /** The user who caused it, kept when that user is gone. Null for the system. */
+  readonly userId: number | null
+  /** Client-supplied and spent once in the whole log; null where the caller gave none. */
+  readonly commandId: string | null
+  /** Position of the event that caused this one. */
+  readonly causation: number | null
+  readonly correlation: string | null
+}
+
+/** An event as the log returns it. */
+export interface LogEvent extends NewEvent {
+  /** Place in the global order: grows, may have gaps, becomes visible in order. */
+  readonly position: number
+  readonly actorType: string
+  readonly actorId: ActorId
+  /** 1, 2, 3, … without gaps within an actor. */
+  readonly version: number
+  readonly node: string
+  /** The dot: which start of which node wrote it, and as its how-manieth append. */
+  readonly incarnation: number
+  readonly n: number
+  /** The fencing token of the lease it was written under. */
+  readonly token: number | null
+}
+
+export function actorOf(event: LogEvent): ActorRef {
+  return { type: event.actorType, id: event.actorId }
+}

@@ -1,0 +1,173 @@
+/** What the engines ask of the outside: adapters implement these, tests replace them. */
+import type { LogEvent, NewEvent } from './event.ts'
+import type { ActorRef } from './ids.ts'
+import type { JsonObject } from './json.ts'
+import type { Snapshot } from './state.ts'
+
+/** The only source of time. Milliseconds since the epoch, UTC. */
+export interface Clock {
+  now(): number
+  /** Calls back once after `ms`; the returned function cancels. Does not keep the process alive. */
+  after(ms: number, callback: () => void): () => void
+}
+
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** A part of a node with a life of its own. `stop` finishes what is under way and may be called twice. */
+export interface Service {
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface Claim {
+  readonly kind: string
+  readonly key: string
+}
+
+export interface TimerSet {
+  /** One timer of a name an actor; setting it again moves it. */
+  readonly name: string
+  /** `event`: the payload is sent to the actor when due. `effect`: the effect was still unfinished when due, run it again. */
+  readonly kind: 'event' | 'effect'
+  /** ISO 8601, UTC. */
+  readonly dueAt: string
+  readonly payload: JsonObject
+}
+
+/** One actor's events, written whole or not at all. */
+export interface Append {
+  readonly actor: ActorRef
+  /** Version the actor must have; 0 for a new actor. */
+  readonly expectedVersion: number
+  readonly events: readonly NewEvent[]
+  /** Keys this actor takes (or holds already) and keys it gives back. */
+  readonly claims?: readonly Claim[]
+  readonly releases?: readonly Claim[]
+  /** At most one change for each timer name. */
+  readonly timers?: readonly TimerSet[]
+  readonly cancels?: readonly string[]
+  /** The append is refused unless the lease still carries this token. */
+  readonly lease?: { readonly name: string; readonly token: number }
+}
+
+export type AppendOutcome =
+  | { readonly outcome: 'appended'; readonly events: readonly LogEvent[] }
+  /** The actor has another version: load again and decide again. */
+  | { readonly outcome: 'conflict' }
+  /** A command id of the append was spent before; `position` is the event it led to. */
+  | { readonly outcome: 'duplicate'; readonly position: number }
+  | { readonly outcome: 'claimed'; readonly kind: string }
+  | { readonly outcome: 'fenced'; readonly lease: string }
+
+export interface StreamRange {
+  /** First version, default 1. */
+  readonly from?: number
+  /** Last version, default the head. */
+  readonly to?: number
+}
+
+export interface AuditQuery {
+  readonly userId?: number
+  readonly actor?: ActorRef
+  readonly actorType?: string
+  readonly type?: string
+  /** ISO 8601; inclusive from, exclusive to. */
+  readonly since?: string
+  readonly until?: string
+  /** Position after which the page starts; `next` of the page before. */
+  readonly after?: number
+  /** 1 to 1000, default 100. */
+  readonly limit?: number
+}
+
+export interface AuditPage {
+  readonly events: readonly LogEvent[]
+  /** Pass as `after` for the next page; absent on the last. */
+  readonly next?: number
+}
+
+export interface DueTimer {
+  readonly actor: ActorRef
+  readonly name: string
+  readonly kind: 'event' | 'effect'
+  readonly dueAt: string
+  readonly payload: JsonObject
+  readonly attempts: number
+}
+
+export interface Lease {
+  readonly name: string
+  readonly token: number
+  readonly expiresAt: string
+}
+
+/** The event log. Every method may throw AppError `log_unavailable`; none leaves a half-done change behind. */
+export interface EventStore {
+  /**
+   * Durable when it resolves. Appends waiting at the same time share one commit; each has its own outcome.
+   * Throws AppError `invalid_event` (cannot be stored), `overloaded` (too much waits), `log_unavailable` (in doubt:
+   * the same command id settles it).
+   */
+  append(append: Append): Promise<AppendOutcome>
+  /** In chunks by version; never the whole stream in memory. */
+  readStream(actor: ActorRef, range?: StreamRange): AsyncIterable<readonly LogEvent[]>
+  /** Events after a position, in order, at most `limit`; an empty page is the end of what is visible now. */
+  readAll(after: number, limit: number): Promise<readonly LogEvent[]>
+  /** Position of the last event, 0 for an empty log. */
+  head(): Promise<number>
+  eventAt(position: number): Promise<LogEvent | undefined>
+  /** The event a command id was spent on. */
+  findCommand(commandId: string): Promise<LogEvent | undefined>
+  audit(query: AuditQuery): Promise<AuditPage>
+  /** Actors of a type by id, with their last version and state; ids after `after`. */
+  listActors(type: string, after: number, limit: number): Promise<readonly ActorHead[]>
+
+  loadSnapshot(actor: ActorRef): Promise<Snapshot | undefined>
+  saveSnapshot(actor: ActorRef, snapshot: Snapshot): Promise<void>
+
+  /** An id no other node is given. Never below ids that `reserveIds` has seen. */
+  nextId(actorType: string): Promise<number>
+  /** Makes `nextId` start above `highest` (import of existing rows). */
+  reserveIds(actorType: string, highest: number): Promise<void>
+
+  /** Takes due timers for this caller for `holdMs`; another caller gets them only after that. Oldest first. */
+  takeDueTimers(now: string, limit: number, holdMs: number): Promise<readonly DueTimer[]>
+  /** Removes a timer, unless it was set anew meanwhile (another dueAt than the one taken). */
+  settleTimer(timer: DueTimer): Promise<void>
+  /** When the next timer is due, for planning the next look. */
+  nextTimerAt(): Promise<string | undefined>
+
+  /** The lease, new or renewed, or undefined while another holder has it. A new holder gets a larger token. */
+  acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>
+  releaseLease(name: string, holder: string): Promise<void>
+
+  close(): Promise<void>
+}
+
+export interface ActorHead {
+  readonly id: number
+  readonly version: number
+  readonly state: string
+  readonly at: string
+}
+
+/** What nodes tell each other: a hint that these events are in the log. It may be lost, late or doubled. */
+export interface Frame {
+  readonly node: string
+  readonly incarnation: number
+  readonly events: readonly LogEvent[]
+}
+
+export interface Bus extends Service {
+  /** Never waits for receivers and never fails a command; a lost frame is made good from the log. */
+  publish(frame: Frame): void
+  /** Frames of other nodes (and, on a shared in-process bus, of other runtimes). Returns the unsubscribe. */
+  onFrame(listener: (frame: Frame) => void): () => void
+  /** Called when frames may have been missed: catch up from the log. Returns the unsubscribe. */
+  onGap(listener: () => void): () => void
+}
