@@ -5,7 +5,7 @@ import type { LogEvent } from '../core/event.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { TimerSet } from '../core/ports.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
-import type { EntityDefinition, EventDefinition } from '../machines/define.ts'
+import type { EntityDefinition, EventDefinition } from './define.ts'
 
 /** An event as the machine sees it: data flat beside its type and time. */
 export type StampedEvent = { readonly type: string; readonly at: string } & JsonObject
