@@ -1,0 +1,413 @@
+/** One actor in memory: a mailbox, and the loop that decides, appends, and only then moves and answers. */
+import { AppError } from '../core/errors.ts'
+import type { LogEvent, NewEvent } from '../core/event.ts'
+import { type ActorRef, formatActorRef } from '../core/ids.ts'
+import type { Append, Claim, TimerSet } from '../core/ports.ts'
+import type { CommandResult, Refusal, RefusalReason } from '../core/result.ts'
+import { type ActorState, formatStateValue } from '../core/state.ts'
+import { allowedEvents, type Decision, decide, type EffectStart, fold, stamp } from '../machines/decide.ts'
+import type { EntityDefinition } from '../machines/define.ts'
+import { type Command, repeatedOutcome } from './command.ts'
+import { catchUp, type Loaded, load } from './load.ts'
+import type { ActorPorts } from './ports.ts'
+import { Backoff } from './supervision.ts'
+
+/** Commands one append carries at the most; more of them wait for the next. */
+const BATCH = 64
+/** Other writers may win this often before the command is given back as a conflict. */
+const MAX_CONFLICTS = 20
+
+interface Waiting {
+  readonly command: Command
+  resolve(result: CommandResult): void
+  reject(error: unknown): void
+}
+
+/** A command the machine took, with what it leads to. */
+interface Taken {
+  readonly waiting: Waiting
+  readonly event: NewEvent
+  readonly decision: Decision
+}
+
+/** A refusal that may be told once the state it was decided on is known to be the newest. */
+interface Refused {
+  readonly waiting: Waiting
+  readonly refusal: Refusal
+}
+
+interface Plan {
+  readonly taken: readonly Taken[]
+  readonly refused: readonly Refused[]
+  readonly end: Loaded
+}
+
+export class Actor {
+  readonly ref: ActorRef
+  /** Clock time of the last use, for passivation. */
+  lastUsed: number
+  readonly #entity: EntityDefinition
+  readonly #ports: ActorPorts
+  readonly #mailbox: Waiting[] = []
+  readonly #backoff: Backoff
+  #loaded: Loaded | undefined
+  #running: Promise<void> | undefined
+  #restart = false
+
+  constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts) {
+    this.ref = ref
+    this.#entity = entity
+    this.#ports = ports
+    this.#backoff = new Backoff(ports.clock)
+    this.lastUsed = ports.clock.now()
+  }
+
+  get queued(): number {
+    return this.#mailbox.length
+  }
+
+  get idle(): boolean {
+    return this.#running === undefined
+  }
+
+  /** Resolves when everything in the mailbox has been answered. */
+  async settled(): Promise<void> {
+    await this.#running
+  }
+
+  /** Resolves when the event is durable, or with the refusal. Throws AppError. */
+  send(command: Command): Promise<CommandResult> {
+    this.lastUsed = this.#ports.clock.now()
+    if (this.#mailbox.length >= this.#ports.limits.mailbox)
+      return Promise.reject(
+        new AppError(
+          'overloaded',
+          `${formatActorRef(this.ref)} has ${this.#mailbox.length} commands waiting. This one was not taken; send it again later.`,
+        ),
+      )
+    const wait = this.#backoff.remaining()
+    if (wait > 0)
+      return Promise.reject(
+        new AppError(
+          'actor_restarting',
+          `${formatActorRef(this.ref)} failed and starts again in ${wait} ms. The command was not taken.`,
+          {
+            details: { retryAfterMs: wait },
+          },
+        ),
+      )
+    return new Promise((resolve, reject) => {
+      this.#mailbox.push({ command, resolve, reject })
+      this.#running ??= this.#run().finally(() => {
+        this.#running = undefined
+      })
+    })
+  }
+
+  /** The newest state: what is in memory, brought up to the log. */
+  async current(): Promise<Loaded> {
+    this.lastUsed = this.#ports.clock.now()
+    const known = this.#loaded
+    const fresh =
+      known === undefined
+        ? await load(this.#ports, this.#entity, this.ref)
+        : await catchUp(this.#ports, this.#entity, this.ref, known)
+    // The mailbox may have moved on meanwhile; the state never goes back.
+    if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) this.#loaded = fresh
+    return fresh
+  }
+
+  /** An event of another node. Anything but the next version is left to the log. */
+  hear(event: LogEvent): void {
+    if (!this.idle || this.#loaded === undefined || event.version !== this.#loaded.version + 1) return
+    try {
+      this.#loaded = { version: event.version, state: fold(this.#entity, this.#loaded.state, event), at: event.at }
+    } catch {
+      // A newer node may write what this code cannot fold: forget the copy; the next use loads it and tells the user.
+      this.#loaded = undefined
+    }
+  }
+
+  async #run(): Promise<void> {
+    let conflicts = 0
+    while (this.#mailbox.length > 0) {
+      const batch = this.#takeBatch()
+      try {
+        const settled = await this.#process(batch)
+        conflicts = settled ? 0 : conflicts + 1
+        if (conflicts > MAX_CONFLICTS)
+          throw new AppError(
+            'conflict',
+            `Other writers changed ${formatActorRef(this.ref)} ${conflicts} times in a row. Nothing was changed by this command; send it again.`,
+          )
+      } catch (error) {
+        this.#loaded = undefined
+        for (const waiting of batch) this.#take(waiting)?.reject(error)
+      }
+      if (this.#restart) this.#loaded = undefined
+      this.#restart = false
+    }
+  }
+
+  /** The commands at the head of the mailbox that can share an append: no command id twice. They stay in the mailbox until answered. */
+  #takeBatch(): readonly Waiting[] {
+    const ids = new Set<string>()
+    const batch: Waiting[] = []
+    for (const waiting of this.#mailbox) {
+      const id = waiting.command.commandId
+      if (batch.length === BATCH || (id !== undefined && ids.has(id))) break
+      if (id !== undefined) ids.add(id)
+      batch.push(waiting)
+    }
+    return batch
+  }
+
+  /** Takes a command out of the mailbox; undefined where it was answered already. */
+  #take(waiting: Waiting): Waiting | undefined {
+    const index = this.#mailbox.indexOf(waiting)
+    return index < 0 ? undefined : this.#mailbox.splice(index, 1)[0]
+  }
+
+  /** One round of load → decide → append → answer. False where another writer came first and the batch must be decided anew. */
+  async #process(batch: readonly Waiting[]): Promise<boolean> {
+    const { store } = this.#ports
+    const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
+    this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
+    const plan = await this.#plan(batch, this.#loaded)
+    const handled = plan.taken.length + plan.refused.length
+    if (plan.taken.length === 0) {
+      const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
+      if (newest !== this.#loaded) {
+        this.#loaded = newest
+        return false
+      }
+      this.#mailbox.splice(0, handled)
+      await this.#refuse(plan.refused)
+      return true
+    }
+
+    const append = this.#append(plan, this.#loaded, lease)
+    const answer = await store.append(append)
+    switch (answer.outcome) {
+      case 'appended': {
+        this.#loaded = plan.end
+        this.#backoff.reset()
+        this.#mailbox.splice(0, handled)
+        this.#afterCommit(plan, answer.events, append.timers ?? [])
+        await this.#refuse(plan.refused)
+        return true
+      }
+      case 'conflict':
+        this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
+        return false
+      case 'duplicate': {
+        const event = await store.eventAt(answer.position)
+        const waiting = batch.find(({ command }) => command.commandId === event?.commandId)
+        if (event === undefined || waiting === undefined)
+          throw new Error(`no command for the duplicate at position ${answer.position}`)
+        this.#take(waiting)
+        this.#answerRepeated(waiting, event)
+        this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
+        return true
+      }
+      case 'claimed': {
+        // Commands that change claims travel alone, so the refusal is the first one's.
+        const [first] = plan.taken
+        if (first === undefined) throw new Error('a claim was refused for no command')
+        this.#take(first.waiting)
+        await this.#refuse([{ waiting: first.waiting, refusal: this.#refusal('claimed', this.#loaded, answer.kind) }])
+        return true
+      }
+      case 'fenced':
+        this.#ports.ownership.lost(this.ref)
+        throw new AppError(
+          'fenced',
+          `Another node owns ${formatActorRef(this.ref)} now. Nothing was changed by this command; send it again to reach the owner.`,
+        )
+    }
+  }
+
+  /** Decides the batch, each command on the state the one before leads to. Stops before a command whose claims need an append of their own. */
+  async #plan(batch: readonly Waiting[], from: Loaded): Promise<Plan> {
+    const taken: Taken[] = []
+    const refused: Refused[] = []
+    let end = from
+    let claims = this.#entity.claims(from.state)
+    for (const waiting of batch) {
+      const { command } = waiting
+      const reason = await this.#precondition(command, end)
+      if (reason !== undefined) {
+        refused.push({ waiting, refusal: this.#refusal(reason.reason, end, reason.detail) })
+        continue
+      }
+      const at = this.#stampAfter(end.at)
+      let decision: Decision | undefined
+      try {
+        decision = decide(this.#entity, end.state, stamp(command.type, at, command.data))
+      } catch (error) {
+        this.#failed(waiting, error)
+        return { taken, refused, end }
+      }
+      if (decision === undefined) {
+        refused.push({ waiting, refusal: this.#refusal('not_allowed', end) })
+        continue
+      }
+      const next = this.#entity.claims(decision.state)
+      const changesClaims = !sameClaims(claims, next)
+      if (changesClaims && taken.length > 0) break
+      taken.push({ waiting, event: newEvent(command, at, decision.state), decision })
+      end = { version: end.version + 1, state: decision.state, at }
+      claims = next
+      if (changesClaims) break
+    }
+    return { taken, refused, end }
+  }
+
+  async #precondition(command: Command, on: Loaded): Promise<{ reason: RefusalReason; detail?: string } | undefined> {
+    if (command.expectedVersion !== undefined && command.expectedVersion !== on.version)
+      return { reason: 'wrong_version' }
+    for (const { type, id } of this.#entity.references({ ...command.data, type: command.type }))
+      if (!(await this.#ports.exists(type, id))) return { reason: 'unknown_reference', detail: `${type}/${id}` }
+    return undefined
+  }
+
+  /** Time of the next event: the clock's, but never before the actor's last event. */
+  #stampAfter(last: string | null): string {
+    const now = this.#ports.clock.now()
+    return new Date(last === null ? now : Math.max(now, Date.parse(last))).toISOString()
+  }
+
+  #append(plan: Plan, from: Loaded, lease: Append['lease']): Append {
+    const before = this.#entity.claims(from.state)
+    const after = this.#entity.claims(plan.end.state)
+    const timers = new Map<string, TimerSet>()
+    const cancels = new Set<string>()
+    let version = from.version
+    for (const { decision } of plan.taken) {
+      version++
+      for (const name of decision.cancels) {
+        timers.delete(name)
+        cancels.add(name)
+      }
+      for (const timer of decision.timers) {
+        cancels.delete(timer.name)
+        timers.set(timer.name, timer.kind === 'effect' ? { ...timer, payload: { ...timer.payload, version } } : timer)
+      }
+    }
+    return {
+      actor: this.ref,
+      expectedVersion: from.version,
+      events: plan.taken.map(({ event }) => event),
+      ...optional('claims', withoutClaims(after, before)),
+      ...optional('releases', withoutClaims(before, after)),
+      ...optional('timers', [...timers.values()]),
+      ...optional('cancels', [...cancels]),
+      ...(lease === undefined ? {} : { lease }),
+    }
+  }
+
+  /** Everything that waits for the commit: answers, listeners, snapshots, effects. */
+  #afterCommit(plan: Plan, events: readonly LogEvent[], timers: readonly TimerSet[]): void {
+    this.#ports.committed(events, timers)
+    plan.taken.forEach(({ waiting, decision }, index) => {
+      const event = events[index]
+      if (event === undefined) throw new Error('the store returned fewer events than it appended')
+      for (const effect of decision.effects) this.#startEffect(effect, event, timers)
+      waiting.resolve({ ok: true, actor: this.ref, event, repeated: false })
+    })
+    const every = this.#entity.snapshotEvery
+    const { version, state } = plan.end
+    if (Math.floor(version / every) > Math.floor((version - events.length) / every))
+      this.#ports.snapshot(this.ref, { version, stateVersion: this.#entity.stateVersion, state: state as ActorState })
+  }
+
+  #startEffect(effect: EffectStart, event: LogEvent, timers: readonly TimerSet[]): void {
+    const timer = timers.find(
+      ({ payload, kind }) => kind === 'effect' && payload.name === effect.name && payload.version === event.version,
+    )
+    // No timer: a later event of the same append left the state again.
+    if (timer !== undefined) this.#ports.startEffect({ actor: this.ref, ...timer, attempts: 0 })
+  }
+
+  /** Answers refusals; one that carries a command id is looked up first, for the command may have been taken before. */
+  async #refuse(refused: readonly Refused[]): Promise<void> {
+    for (const { waiting, refusal } of refused) {
+      const id = waiting.command.commandId
+      try {
+        const event = id === undefined ? undefined : await this.#ports.store.findCommand(id)
+        if (event === undefined) waiting.resolve(refusal)
+        else this.#answerRepeated(waiting, event)
+      } catch (error) {
+        waiting.reject(error)
+      }
+    }
+  }
+
+  #answerRepeated(waiting: Waiting, event: LogEvent): void {
+    try {
+      waiting.resolve(repeatedOutcome(this.ref, waiting.command, event))
+    } catch (error) {
+      waiting.reject(error)
+    }
+  }
+
+  /** A throw of the machine is a bug: this command fails, the state is loaded anew, and repeated failures wait. */
+  #failed(waiting: Waiting, error: unknown): void {
+    this.#take(waiting)
+    this.#restart = true
+    this.#backoff.failed()
+    const actor = formatActorRef(this.ref)
+    this.#ports.log.error(
+      { actor, event: waiting.command.type, error: String(error) },
+      'the machine threw: a bug in its guards or assigns',
+    )
+    waiting.reject(
+      new AppError(
+        'actor_failed',
+        `${actor} failed on '${waiting.command.type}'. Nothing was changed; the actor starts again from the log.`,
+        { cause: error },
+      ),
+    )
+  }
+
+  #refusal(reason: RefusalReason, on: Loaded, detail?: string): Refusal {
+    return {
+      ok: false,
+      actor: this.ref,
+      reason,
+      version: on.version,
+      state: formatStateValue(on.state.value),
+      allowed: allowedEvents(this.#entity, on.state),
+      ...(detail === undefined ? {} : { detail }),
+    }
+  }
+}
+
+function newEvent(command: Command, at: string, state: ActorState): NewEvent {
+  return {
+    type: command.type,
+    schemaVersion: command.schemaVersion,
+    data: command.data,
+    state: formatStateValue(state.value),
+    at,
+    userId: command.userId ?? null,
+    commandId: command.commandId ?? null,
+    causation: command.causation ?? null,
+    correlation: command.correlation ?? null,
+  }
+}
+
+function sameClaims(a: readonly Claim[], b: readonly Claim[]): boolean {
+  return a.length === b.length && withoutClaims(a, b).length === 0
+}
+
+function withoutClaims(claims: readonly Claim[], others: readonly Claim[]): readonly Claim[] {
+  return claims.filter(({ kind, key }) => !others.some(other => other.kind === kind && other.key === key))
+}
+
+function optional<Key extends string, Item>(
+  key: Key,
+  items: readonly Item[],
+): { readonly [K in Key]?: readonly Item[] } {
+  return items.length === 0 ? {} : ({ [key]: items } as { [K in Key]: readonly Item[] })
+}

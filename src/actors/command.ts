@@ -1,0 +1,89 @@
+/** A command as it waits in a mailbox: parsed, bounded, and able to be answered. */
+import { AppError } from '../core/errors.ts'
+import type { LogEvent } from '../core/event.ts'
+import { type ActorRef, commandId, formatActorRef } from '../core/ids.ts'
+import { isTooDeep, type JsonObject, MAX_DEPTH, poison } from '../core/json.ts'
+import type { CommandResult } from '../core/result.ts'
+import { canonicalJson } from '../core/state.ts'
+import { eventDefinition } from '../machines/decide.ts'
+import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+
+export interface CommandOptions {
+  /** Spent once in the whole log: sending it again answers with the first outcome. 1–200 printable ASCII characters. */
+  readonly commandId?: string
+  /** The user on whose behalf it is sent, for the audit. */
+  readonly userId?: number
+  /** Refused with `wrong_version` unless the actor has this version. */
+  readonly expectedVersion?: number
+  readonly correlation?: string
+  /** Position of the event that led to this command. */
+  readonly causation?: number
+}
+
+export interface Command extends CommandOptions {
+  readonly type: string
+  readonly data: JsonObject
+  readonly schemaVersion: number
+  /** A creation may answer with another actor: the one its command id created before. */
+  readonly creates: boolean
+}
+
+/**
+ * Parses an event to be sent.
+ * Throws AppError `unknown_type`, `invalid_event` (schema, size, text Postgres cannot hold) or `invalid_input` (options).
+ */
+export function parseCommand(
+  entity: EntityDefinition,
+  event: OutgoingEvent,
+  options: CommandOptions,
+  origin: { internal: boolean; creates: boolean },
+): Command {
+  const { type, ...given } = event
+  const definition = eventDefinition(entity, String(type))
+  if (definition.internal && !origin.internal)
+    throw new AppError(
+      'invalid_event',
+      `'${type}' is written by the runtime itself and cannot be sent. Nothing was changed.`,
+    )
+  if (isTooDeep(given)) throw invalid(type, `it nests deeper than ${MAX_DEPTH} levels`)
+  const parsed = definition.schema.safeParse(given)
+  if (!parsed.success) {
+    const reasons = parsed.error.issues.slice(0, 5).map(issue => `${issue.path.join('.') || 'data'}: ${issue.message}`)
+    throw invalid(type, reasons.join('; '))
+  }
+  const data = parsed.data as JsonObject
+  const why = poison(data, JSON.stringify(data))
+  if (why !== undefined) throw invalid(type, why)
+  if (options.commandId !== undefined) commandId(options.commandId)
+  if (options.correlation !== undefined && !/^[\x21-\x7e]{1,200}$/.test(options.correlation))
+    throw new AppError('invalid_input', 'A correlation id is 1 to 200 printable ASCII characters without spaces.')
+  for (const key of ['userId', 'causation', 'expectedVersion'] as const) {
+    const value = options[key]
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < (key === 'expectedVersion' ? 0 : 1)))
+      throw new AppError('invalid_input', `${key} is not a whole number in its range.`)
+  }
+  return { ...options, type, data, schemaVersion: definition.version, creates: origin.creates }
+}
+
+/**
+ * The first outcome of a command whose id was spent before.
+ * Throws AppError `command_id_reused` where the id was spent on something else.
+ */
+export function repeatedOutcome(actor: ActorRef, command: Command, event: LogEvent): CommandResult {
+  const sameActor =
+    event.actorType === actor.type && (event.actorId === actor.id || (command.creates && event.version === 1))
+  const sameData =
+    event.schemaVersion !== command.schemaVersion || canonicalJson(event.data) === canonicalJson(command.data)
+  if (sameActor && event.type === command.type && sameData)
+    return { ok: true, actor: { type: event.actorType, id: event.actorId }, event, repeated: true }
+  throw new AppError(
+    'command_id_reused',
+    `The command id was spent on ${event.type} of ${formatActorRef({ type: event.actorType, id: event.actorId })}. ` +
+      'Nothing was changed. Give each command an id of its own.',
+    { details: { position: event.position } },
+  )
+}
+
+function invalid(type: string, why: string): AppError {
+  return new AppError('invalid_event', `'${type}' was not taken: ${why}. Nothing was changed.`)
+}

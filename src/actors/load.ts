@@ -1,0 +1,95 @@
+/** Brings an actor's state back from its snapshot and events, now or at an earlier point. */
+import type { ActorRef } from '../core/ids.ts'
+import { formatActorRef } from '../core/ids.ts'
+import type { EventStore, Logger } from '../core/ports.ts'
+import type { ActorState } from '../core/state.ts'
+import { allowedEvents, fold, initialState } from '../machines/decide.ts'
+import type { EntityDefinition } from '../machines/define.ts'
+
+export interface Loaded {
+  readonly version: number
+  readonly state: ActorState
+  /** Time of the last event; null for an actor without events. */
+  readonly at: string | null
+}
+
+export interface LoadPorts {
+  readonly store: EventStore
+  readonly log: Logger
+}
+
+/** The newest state. Throws AppError `history_drift`, `log_unavailable`. */
+export async function load(ports: LoadPorts, entity: EntityDefinition, ref: ActorRef): Promise<Loaded> {
+  return catchUp(ports, entity, ref, (await fromSnapshot(ports, entity, ref)) ?? beginning(entity))
+}
+
+/** Folds what was appended since. Returns `from` itself where nothing was. */
+export async function catchUp(
+  { store }: LoadPorts,
+  entity: EntityDefinition,
+  ref: ActorRef,
+  from: Loaded,
+  until: { version?: number; at?: string } = {},
+): Promise<Loaded> {
+  let loaded = from
+  const range = { from: from.version + 1, ...(until.version === undefined ? {} : { to: until.version }) }
+  for await (const events of store.readStream(ref, range))
+    for (const event of events) {
+      if (until.at !== undefined && Date.parse(event.at) > Date.parse(until.at)) return loaded
+      loaded = { version: event.version, state: fold(entity, loaded.state, event), at: event.at }
+    }
+  return loaded
+}
+
+/** The state after `version`, or after the last event not later than `at` (ISO 8601). */
+export async function loadAt(
+  ports: LoadPorts,
+  entity: EntityDefinition,
+  ref: ActorRef,
+  point: { version: number } | { at: string },
+): Promise<Loaded> {
+  const snapshot = await fromSnapshot(ports, entity, ref)
+  const usable =
+    snapshot !== undefined &&
+    ('version' in point
+      ? snapshot.version <= point.version
+      : snapshot.at !== null && Date.parse(snapshot.at) <= Date.parse(point.at))
+  return catchUp(ports, entity, ref, usable ? snapshot : beginning(entity), point)
+}
+
+function beginning(entity: EntityDefinition): Loaded {
+  return { version: 0, state: initialState(entity), at: null }
+}
+
+/** The snapshot where it can be trusted; anything wrong with it costs a replay and a warning, never the actor. */
+async function fromSnapshot(
+  { store, log }: LoadPorts,
+  entity: EntityDefinition,
+  ref: ActorRef,
+): Promise<Loaded | undefined> {
+  const actor = formatActorRef(ref)
+  try {
+    const snapshot = await store.loadSnapshot(ref)
+    if (snapshot === undefined) return undefined
+    if (snapshot.stateVersion !== entity.stateVersion) {
+      log.info(
+        { actor, found: snapshot.stateVersion, wanted: entity.stateVersion },
+        'snapshot of another shape: replaying',
+      )
+      return undefined
+    }
+    // Throws where the machine no longer has the state.
+    allowedEvents(entity, snapshot.state)
+    for await (const [event] of store.readStream(ref, { from: snapshot.version, to: snapshot.version }))
+      if (event !== undefined) return { version: snapshot.version, state: snapshot.state, at: event.at }
+    log.warn({ actor, version: snapshot.version }, 'snapshot of a version the log does not have: replaying')
+  } catch (error) {
+    if (isUnavailable(error)) throw error
+    log.warn({ actor, error: String(error) }, 'snapshot cannot be used: replaying')
+  }
+  return undefined
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof Error && 'retryable' in error && error.retryable === true
+}

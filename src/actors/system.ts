@@ -1,0 +1,310 @@
+/** Hosts the actors of a node: finds or loads them, routes commands, runs their timers and effects, and lets idle ones go. */
+import { AppError } from '../core/errors.ts'
+import type { LogEvent } from '../core/event.ts'
+import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Clock, EventStore, Lease, Logger, Service, StreamRange, TimerSet } from '../core/ports.ts'
+import type { CommandResult } from '../core/result.ts'
+import { formatStateValue, type Snapshot } from '../core/state.ts'
+import { allowedEvents, isGone } from '../machines/decide.ts'
+import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import { Actor } from './actor.ts'
+import { type CommandOptions, parseCommand } from './command.ts'
+import { EffectRunner } from './effects.ts'
+import { type Loaded, loadAt } from './load.ts'
+import { Ownership } from './ownership.ts'
+import type { ActorLimits, ActorPorts, ReadTables } from './ports.ts'
+import { TimerService } from './timers.ts'
+
+/** An actor's state as it is shown. */
+export interface ActorView {
+  readonly ref: ActorRef
+  /** 0 for an actor without events. */
+  readonly version: number
+  readonly state: string
+  readonly context: JsonObject
+  /** Event types the state takes. */
+  readonly allowed: readonly string[]
+  /** Time of the last event, ISO 8601 UTC. */
+  readonly at: string | null
+}
+
+export interface ActorHandle {
+  readonly ref: ActorRef
+  /** Resolves when the event is durable, or with a refusal. Throws AppError; a retryable one may be sent again with the same command id. */
+  send(event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
+  /** The newest state in the log. */
+  state(): Promise<ActorView>
+  /** The state after a version, or as it was at a time (ISO 8601). */
+  stateAt(point: { version: number } | { at: string }): Promise<ActorView>
+  /** Events by version, in chunks. */
+  history(range?: StreamRange): AsyncIterable<readonly LogEvent[]>
+}
+
+export interface ActorSystem extends Service {
+  readonly entities: ReadonlyMap<string, EntityDefinition>
+  /** Throws AppError `unknown_type`, `invalid_input` (an id its read table cannot hold). */
+  actor(ref: ActorRef): ActorHandle
+  /** Sends the first event of a new actor under an id of its own. */
+  create(type: string, event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
+  /** Events that other nodes committed. */
+  hear(events: readonly LogEvent[]): void
+  /** Called with each append of this node, after its commit. */
+  onCommitted(listener: (events: readonly LogEvent[]) => void): () => void
+  /** Runs work as the only holder of a lease in the whole installation; undefined while another holds it. */
+  withLease<Result>(
+    name: string,
+    ttlMs: number,
+    work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result | undefined>
+  stats(): { readonly active: number; readonly queued: number; readonly effects: number }
+  /** Resolves when no effect of this node runs or waits. */
+  effectsIdle(): Promise<void>
+}
+
+export interface ActorSystemOptions {
+  readonly store: EventStore
+  readonly entities: readonly EntityDefinition[]
+  readonly clock: Clock
+  readonly log: Logger
+  /** Unique to this start of this node; holder of its leases. */
+  readonly holder: string
+  readonly readTables?: ReadTables
+  readonly limits?: Partial<ActorLimits>
+}
+
+const DEFAULT_LIMITS: ActorLimits = { mailbox: 1_000, effects: 32 }
+const SWEEP_MS = 10_000
+
+export function createActorSystem(options: ActorSystemOptions): ActorSystem {
+  return new HostedActors(options)
+}
+
+class HostedActors implements ActorSystem {
+  readonly entities: ReadonlyMap<string, EntityDefinition>
+  readonly #store: EventStore
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #actors = new Map<string, Actor>()
+  readonly #listeners = new Set<(events: readonly LogEvent[]) => void>()
+  readonly #snapshots = new Set<Promise<void>>()
+  readonly #ownership: Ownership
+  readonly #effects: EffectRunner
+  readonly #timers: TimerService
+  readonly #ports: ActorPorts
+  #cancelSweep: (() => void) | undefined
+  #stopping = false
+
+  constructor({ store, entities, clock, log, holder, readTables, limits }: ActorSystemOptions) {
+    this.#store = store
+    this.#clock = clock
+    this.#log = log
+    this.entities = new Map(entities.map(entity => [entity.type, entity]))
+    const bounds = { ...DEFAULT_LIMITS, ...limits }
+    this.#ownership = new Ownership({ store, clock, log, holder })
+    this.#effects = new EffectRunner(
+      {
+        store,
+        log,
+        readTables,
+        entity: type => this.#entity(type),
+        send: (ref, event, sendOptions) => this.#send(ref, event, sendOptions, true),
+        create: (type, event, createOptions) => this.#create(type, event, createOptions, true),
+      },
+      bounds.effects,
+    )
+    this.#timers = new TimerService({
+      store,
+      clock,
+      log,
+      fire: async ({ actor }, event, commandId) => void (await this.#send(actor, event, { commandId }, true)),
+      startEffect: timer => this.#effects.start(timer),
+    })
+    this.#ports = {
+      store,
+      clock,
+      log,
+      limits: bounds,
+      ownership: this.#ownership,
+      exists: (type, id) => this.#exists(type, id),
+      committed: (events, timers) => this.#committed(events, timers),
+      snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
+      startEffect: timer => this.#effects.start(timer),
+    }
+  }
+
+  async start(): Promise<void> {
+    this.#ownership.start()
+    this.#timers.start()
+    this.#planSweep()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#cancelSweep?.()
+    await this.#timers.stop()
+    await this.#effects.stop()
+    await Promise.all([...this.#actors.values()].map(actor => actor.settled()))
+    await Promise.all(this.#snapshots)
+    await this.#ownership.stop()
+    this.#actors.clear()
+  }
+
+  actor(given: ActorRef): ActorHandle {
+    const ref = actorRef(given.type, given.id)
+    const entity = this.#entity(ref.type)
+    if (ref.id > entity.maxId) throw new AppError('invalid_input', `An id of ${ref.type} is at most ${entity.maxId}.`)
+    return {
+      ref,
+      send: (event, options = {}) => this.#send(ref, event, options, false),
+      state: async () => view(entity, ref, await this.#find(entity, ref).current()),
+      stateAt: async point => view(entity, ref, await loadAt(this.#ports, entity, ref, point)),
+      history: range => this.#store.readStream(ref, range),
+    }
+  }
+
+  create(type: string, event: OutgoingEvent, options: CommandOptions = {}): Promise<CommandResult> {
+    return this.#create(type, event, options, false)
+  }
+
+  hear(events: readonly LogEvent[]): void {
+    for (const event of events) this.#actors.get(key(event.actorType, event.actorId))?.hear(event)
+  }
+
+  onCommitted(listener: (events: readonly LogEvent[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  withLease<Result>(
+    name: string,
+    ttlMs: number,
+    work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result | undefined> {
+    return this.#ownership.withLease(name, ttlMs, work)
+  }
+
+  stats(): { active: number; queued: number; effects: number } {
+    let queued = 0
+    for (const actor of this.#actors.values()) queued += actor.queued
+    return { active: this.#actors.size, queued, effects: this.#effects.pending }
+  }
+
+  effectsIdle(): Promise<void> {
+    return this.#effects.idle()
+  }
+
+  async #send(ref: ActorRef, event: OutgoingEvent, options: CommandOptions, internal: boolean): Promise<CommandResult> {
+    this.#refuseWhenStopping(internal)
+    const entity = this.#entity(ref.type)
+    const command = parseCommand(entity, event, options, { internal, creates: false })
+    return this.#find(entity, ref).send(command)
+  }
+
+  async #create(
+    type: string,
+    event: OutgoingEvent,
+    options: CommandOptions,
+    internal: boolean,
+  ): Promise<CommandResult> {
+    this.#refuseWhenStopping(internal)
+    const entity = this.#entity(type)
+    const command = parseCommand(entity, event, options, { internal, creates: true })
+    for (;;) {
+      const ref = { type, id: (await this.#store.nextId(type)) as ActorId }
+      const result = await this.#find(entity, ref).send(command)
+      // Someone chose this very id for an actor of theirs: take the next one.
+      if (result.ok || result.version === 0) return result
+    }
+  }
+
+  #refuseWhenStopping(internal: boolean): void {
+    // Effects that still run may finish; the store is open until they have.
+    if (this.#stopping && !internal)
+      throw new AppError(
+        'shutting_down',
+        'The node is stopping. The command was not taken; send it to another node or again later.',
+      )
+  }
+
+  #entity(type: string): EntityDefinition {
+    const entity = this.entities.get(type)
+    if (entity !== undefined) return entity
+    throw new AppError(
+      'unknown_type',
+      `There is no entity '${type}'. There are: ${[...this.entities.keys()].join(', ')}.`,
+    )
+  }
+
+  #find(entity: EntityDefinition, ref: ActorRef): Actor {
+    const name = key(ref.type, ref.id)
+    let actor = this.#actors.get(name)
+    if (actor === undefined) {
+      actor = new Actor(entity, ref, this.#ports)
+      this.#actors.set(name, actor)
+    }
+    return actor
+  }
+
+  async #exists(type: string, id: number): Promise<boolean> {
+    const entity = this.#entity(type)
+    const { version, state } = await this.#find(entity, actorRef(type, id)).current()
+    return version > 0 && !isGone(entity, state)
+  }
+
+  #committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void {
+    for (const timer of timers) this.#timers.expect(timer.dueAt)
+    for (const listener of this.#listeners)
+      try {
+        listener(events)
+      } catch (error) {
+        this.#log.error({ error: String(error) }, 'a listener of committed events threw')
+      }
+  }
+
+  /** A snapshot saves time, nothing else: it is written beside the commands, and a failure is only logged. */
+  #snapshot(actor: ActorRef, snapshot: Snapshot): void {
+    const saved: Promise<void> = this.#store
+      .saveSnapshot(actor, snapshot)
+      .catch(error => this.#log.warn({ actor: formatActorRef(actor), error: String(error) }, 'snapshot not saved'))
+      .finally(() => this.#snapshots.delete(saved))
+    this.#snapshots.add(saved)
+  }
+
+  #planSweep(): void {
+    this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
+      void this.#sweep().finally(() => this.#planSweep())
+    })
+  }
+
+  /** Lets go of actors that nobody used for a while; the log brings them back. */
+  async #sweep(): Promise<void> {
+    const now = this.#clock.now()
+    for (const [name, actor] of this.#actors) {
+      const entity = this.#entity(actor.ref.type)
+      if (!actor.idle || now - actor.lastUsed < entity.passivateAfterMs) continue
+      this.#actors.delete(name)
+      if (entity.singleOwner)
+        await this.#ownership
+          .release(actor.ref)
+          .catch(error =>
+            this.#log.warn({ actor: name, error: String(error) }, 'lease not released; it ends by itself'),
+          )
+    }
+  }
+}
+
+function key(type: string, id: number): string {
+  return `${type}/${id}`
+}
+
+function view(entity: EntityDefinition, ref: ActorRef, { version, state, at }: Loaded): ActorView {
+  return {
+    ref,
+    version,
+    state: formatStateValue(state.value),
+    context: state.context,
+    allowed: allowedEvents(entity, state),
+    at,
+  }
+}
