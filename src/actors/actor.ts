@@ -1,14 +1,14 @@
 /** One actor in memory: a mailbox, and the loop that decides, appends, and only then moves and answers. */
 import { AppError } from '../core/errors.ts'
-import type { LogEvent, NewEvent } from '../core/event.ts'
+import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
-import type { Append, Claim, TimerSet } from '../core/ports.ts'
-import type { CommandResult, Refusal, RefusalReason } from '../core/result.ts'
-import { type ActorState, formatStateValue } from '../core/state.ts'
-import { allowedEvents, type Decision, decide, type EffectStart, fold, stamp } from '../machines/decide.ts'
+import type { TimerSet } from '../core/ports.ts'
+import type { CommandResult } from '../core/result.ts'
+import { type EffectStart, fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { type Command, repeatedOutcome } from './command.ts'
 import { catchUp, type Loaded, load } from './load.ts'
+import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
 
@@ -21,25 +21,6 @@ interface Waiting {
   readonly command: Command
   resolve(result: CommandResult): void
   reject(error: unknown): void
-}
-
-/** A command the machine took, with what it leads to. */
-interface Taken {
-  readonly waiting: Waiting
-  readonly event: NewEvent
-  readonly decision: Decision
-}
-
-/** A refusal that may be told once the state it was decided on is known to be the newest. */
-interface Refused {
-  readonly waiting: Waiting
-  readonly refusal: Refusal
-}
-
-interface Plan {
-  readonly taken: readonly Taken[]
-  readonly refused: readonly Refused[]
-  readonly end: Loaded
 }
 
 export class Actor {
@@ -173,7 +154,8 @@ export class Actor {
     const { store } = this.#ports
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
-    const plan = await this.#plan(batch, this.#loaded)
+    const plan = await planBatch(this.#ports, this.#entity, this.ref, batch, this.#loaded)
+    if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
     if (plan.taken.length === 0) {
       const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
@@ -186,7 +168,7 @@ export class Actor {
       return true
     }
 
-    const append = this.#append(plan, this.#loaded, lease)
+    const append = appendOf(this.#entity, this.ref, plan, lease)
     const answer = await store.append(append)
     switch (answer.outcome) {
       case 'appended': {
@@ -214,8 +196,10 @@ export class Actor {
         // Commands that change claims travel alone, so the refusal is the first one's.
         const [first] = plan.taken
         if (first === undefined) throw new Error('a claim was refused for no command')
-        this.#take(first.waiting)
-        await this.#refuse([{ waiting: first.waiting, refusal: this.#refusal('claimed', this.#loaded, answer.kind) }])
+        this.#take(first.item)
+        await this.#refuse([
+          { item: first.item, refusal: refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind) },
+        ])
         return true
       }
       case 'fenced':
@@ -227,98 +211,19 @@ export class Actor {
     }
   }
 
-  /** Decides the batch, each command on the state the one before leads to. Stops before a command whose claims need an append of their own. */
-  async #plan(batch: readonly Waiting[], from: Loaded): Promise<Plan> {
-    const taken: Taken[] = []
-    const refused: Refused[] = []
-    let end = from
-    let claims = this.#entity.claims(from.state)
-    for (const waiting of batch) {
-      const { command } = waiting
-      const reason = await this.#precondition(command, end)
-      if (reason !== undefined) {
-        refused.push({ waiting, refusal: this.#refusal(reason.reason, end, reason.detail) })
-        continue
-      }
-      const at = this.#stampAfter(end.at)
-      let decision: Decision | undefined
-      try {
-        decision = decide(this.#entity, end.state, stamp(command.type, at, command.data))
-      } catch (error) {
-        this.#failed(waiting, error)
-        return { taken, refused, end }
-      }
-      if (decision === undefined) {
-        refused.push({ waiting, refusal: this.#refusal('not_allowed', end) })
-        continue
-      }
-      const next = this.#entity.claims(decision.state)
-      const changesClaims = !sameClaims(claims, next)
-      if (changesClaims && taken.length > 0) break
-      taken.push({ waiting, event: newEvent(command, at, decision.state), decision })
-      end = { version: end.version + 1, state: decision.state, at }
-      claims = next
-      if (changesClaims) break
-    }
-    return { taken, refused, end }
-  }
-
-  async #precondition(command: Command, on: Loaded): Promise<{ reason: RefusalReason; detail?: string } | undefined> {
-    if (command.expectedVersion !== undefined && command.expectedVersion !== on.version)
-      return { reason: 'wrong_version' }
-    for (const { type, id } of this.#entity.references({ ...command.data, type: command.type }))
-      if (!(await this.#ports.exists(type, id))) return { reason: 'unknown_reference', detail: `${type}/${id}` }
-    return undefined
-  }
-
-  /** Time of the next event: the clock's, but never before the actor's last event. */
-  #stampAfter(last: string | null): string {
-    const now = this.#ports.clock.now()
-    return new Date(last === null ? now : Math.max(now, Date.parse(last))).toISOString()
-  }
-
-  #append(plan: Plan, from: Loaded, lease: Append['lease']): Append {
-    const before = this.#entity.claims(from.state)
-    const after = this.#entity.claims(plan.end.state)
-    const timers = new Map<string, TimerSet>()
-    const cancels = new Set<string>()
-    let version = from.version
-    for (const { decision } of plan.taken) {
-      version++
-      for (const name of decision.cancels) {
-        timers.delete(name)
-        cancels.add(name)
-      }
-      for (const timer of decision.timers) {
-        cancels.delete(timer.name)
-        timers.set(timer.name, timer.kind === 'effect' ? { ...timer, payload: { ...timer.payload, version } } : timer)
-      }
-    }
-    return {
-      actor: this.ref,
-      expectedVersion: from.version,
-      events: plan.taken.map(({ event }) => event),
-      ...optional('claims', withoutClaims(after, before)),
-      ...optional('releases', withoutClaims(before, after)),
-      ...optional('timers', [...timers.values()]),
-      ...optional('cancels', [...cancels]),
-      ...(lease === undefined ? {} : { lease }),
-    }
-  }
-
   /** Everything that waits for the commit: answers, listeners, snapshots, effects. */
-  #afterCommit(plan: Plan, events: readonly LogEvent[], timers: readonly TimerSet[]): void {
+  #afterCommit(plan: Plan<Waiting>, events: readonly LogEvent[], timers: readonly TimerSet[]): void {
     this.#ports.committed(events, timers)
-    plan.taken.forEach(({ waiting, decision }, index) => {
+    plan.taken.forEach(({ item, decision }, index) => {
       const event = events[index]
       if (event === undefined) throw new Error('the store returned fewer events than it appended')
       for (const effect of decision.effects) this.#startEffect(effect, event, timers)
-      waiting.resolve({ ok: true, actor: this.ref, event, repeated: false })
+      item.resolve({ ok: true, actor: this.ref, event, repeated: false })
     })
     const every = this.#entity.snapshotEvery
     const { version, state } = plan.end
     if (Math.floor(version / every) > Math.floor((version - events.length) / every))
-      this.#ports.snapshot(this.ref, { version, stateVersion: this.#entity.stateVersion, state: state as ActorState })
+      this.#ports.snapshot(this.ref, { version, stateVersion: this.#entity.stateVersion, state })
   }
 
   #startEffect(effect: EffectStart, event: LogEvent, timers: readonly TimerSet[]): void {
@@ -330,12 +235,12 @@ export class Actor {
   }
 
   /** Answers refusals; one that carries a command id is looked up first, for the command may have been taken before. */
-  async #refuse(refused: readonly Refused[]): Promise<void> {
-    for (const { waiting, refusal } of refused) {
+  async #refuse(refused: readonly Refused<Waiting>[]): Promise<void> {
+    for (const { item: waiting, refusal: answer } of refused) {
       const id = waiting.command.commandId
       try {
         const event = id === undefined ? undefined : await this.#ports.store.findCommand(id)
-        if (event === undefined) waiting.resolve(refusal)
+        if (event === undefined) waiting.resolve(answer)
         else this.#answerRepeated(waiting, event)
       } catch (error) {
         waiting.reject(error)
@@ -369,45 +274,4 @@ export class Actor {
       ),
     )
   }
-
-  #refusal(reason: RefusalReason, on: Loaded, detail?: string): Refusal {
-    return {
-      ok: false,
-      actor: this.ref,
-      reason,
-      version: on.version,
-      state: formatStateValue(on.state.value),
-      allowed: allowedEvents(this.#entity, on.state),
-      ...(detail === undefined ? {} : { detail }),
-    }
-  }
-}
-
-function newEvent(command: Command, at: string, state: ActorState): NewEvent {
-  return {
-    type: command.type,
-    schemaVersion: command.schemaVersion,
-    data: command.data,
-    state: formatStateValue(state.value),
-    at,
-    userId: command.userId ?? null,
-    commandId: command.commandId ?? null,
-    causation: command.causation ?? null,
-    correlation: command.correlation ?? null,
-  }
-}
-
-function sameClaims(a: readonly Claim[], b: readonly Claim[]): boolean {
-  return a.length === b.length && withoutClaims(a, b).length === 0
-}
-
-function withoutClaims(claims: readonly Claim[], others: readonly Claim[]): readonly Claim[] {
-  return claims.filter(({ kind, key }) => !others.some(other => other.kind === kind && other.key === key))
-}
-
-function optional<Key extends string, Item>(
-  key: Key,
-  items: readonly Item[],
-): { readonly [K in Key]?: readonly Item[] } {
-  return items.length === 0 ? {} : ({ [key]: items } as { [K in Key]: readonly Item[] })
 }

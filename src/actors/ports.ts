@@ -2,9 +2,10 @@
 import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
-import type { Clock, DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
+import type { DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
 import type { Snapshot } from '../core/state.ts'
 import type { Ownership } from './ownership.ts'
+import type { PlanPorts } from './plan.ts'
 
 export interface ActorLimits {
   /** Commands that may wait for one actor. */
@@ -13,14 +14,11 @@ export interface ActorLimits {
   readonly effects: number
 }
 
-export interface ActorPorts {
+export interface ActorPorts extends PlanPorts {
   readonly store: EventStore
-  readonly clock: Clock
   readonly log: Logger
   readonly limits: ActorLimits
   readonly ownership: Ownership
-  /** Whether an actor has events and is not gone, as of now. */
-  exists(type: string, id: number): Promise<boolean>
   committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void
   snapshot(actor: ActorRef, snapshot: Snapshot): void
   startEffect(timer: DueTimer): void
