@@ -168,6 +168,9 @@ export interface Bus extends Service {
   publish(frame: Frame): void
   /** Frames of other nodes (and, on a shared in-process bus, of other runtimes). Returns the unsubscribe. */
   onFrame(listener: (frame: Frame) => void): () => void
+  /** Whether frames reach the others now. */
+  readonly healthy: boolean
+  stats(): Readonly<Record<string, number>>
   /** Called when frames may have been missed: catch up from the log. Returns the unsubscribe. */
   onGap(listener: () => void): () => void
 }
