@@ -93,10 +93,20 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
       log.debug({ err }, 'A frame was not sent; receivers notice the gap.')
     },
   })
-  const sign = (kind: 'heartbeat' | 'farewell') =>
-    send(encodeSign(self, kind, seq)).catch((err: unknown) => log.debug({ err }, 'A heartbeat was not sent.'))
+  /** The link counts as up when Redis took a heartbeat: it also refuses accounts that lack the right. */
+  const beat = async () => {
+    try {
+      await send(encodeSign(self, 'heartbeat', seq))
+      publishing = true
+      report()
+    } catch (err) {
+      publishing = false
+      report(reasonOf(err))
+    }
+  }
 
   const receive = (payload: Buffer) => {
+    if (stopped !== undefined) return
     const frame = decodeFrame(payload)
     if (typeof frame === 'string') {
       drop(frame)
@@ -120,7 +130,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
 
   const tick = () => {
     cancelTick = clock.after(HEARTBEAT_MS, tick)
-    if (publishing) void sign('heartbeat')
+    if (publisher?.status === 'ready') void beat()
     if (senders.tick() > 0) missed('another node fell silent')
     // At most once an interval: whoever floods us with such frames must not make us read the log all the time.
     if (foreign) missed('a node speaks another version of the frame format')
@@ -140,6 +150,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
       if (connection.status === 'ready') clock.after(RESUBSCRIBE_MS, () => void subscribe(connection))
       return report(reasonOf(err))
     }
+    if (stopped !== undefined) return
     subscribed = true
     unheardTicks = 0
     report()
@@ -150,10 +161,8 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     publisher = openPublisher(connection)
     publisher.on('error', err => report(reasonOf(err)))
     publisher.on('ready', () => {
-      publishing = true
       outbox.open()
-      void sign('heartbeat')
-      report()
+      void beat()
     })
     publisher.on('close', () => {
       publishing = false
@@ -178,7 +187,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     cancelTick()
     settleStart()
     if (publishing && publisher !== undefined) {
-      void sign('farewell')
+      send(encodeSign(self, 'farewell', seq)).catch(() => {})
       // Answered after everything that was sent before it.
       const quit = publisher.quit().catch(() => {})
       await Promise.race([quit, new Promise<void>(resolve => clock.after(STOP_PATIENCE_MS, resolve))])

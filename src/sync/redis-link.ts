@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Redis, type RedisOptions } from 'ioredis'
 import { AppError } from '../core/errors.ts'
+import { GuardedConnector } from './redis-connector.ts'
 import type { RedisAddress } from './redis-url.ts'
 
 const SHARDS = 16
 const CONNECT_TIMEOUT_MS = 5_000
+/** A peer that does not close its side is cut off after this. */
+const DISCONNECT_TIMEOUT_MS = 500
 /** A publisher that gets no answer for so long has a dead peer. */
 const ANSWER_TIMEOUT_MS = 5_000
 const MAX_RETRY_MS = 2_000
@@ -35,8 +38,10 @@ export function connectionOptions(address: RedisAddress, node: string, ca: strin
     ...(address.password !== undefined && { password: address.password }),
     ...(address.tls && { tls: ca === undefined ? {} : { ca: readCa(ca) } }),
     connectionName: `rootstream:${node.replaceAll(/[^\x21-\x7e]/g, '_')}`,
+    Connector: GuardedConnector,
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     retryStrategy: attempt => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RETRY_MS) * (0.75 + Math.random() / 2),
     // Waiting, bounds and order are the outbox's: nothing is queued twice, nor sent again behind its back. Zero
     // retries is also what settles commands that were under way (ioredis 6.0 forgets them otherwise).

@@ -1,0 +1,45 @@
+/** The in-process bus. */
+import { expect, test } from 'vitest'
+import { createInProcessBus, createInProcessHub } from '../../src/sync/in-process-bus.ts'
+import { createRecordingLog } from '../support/recording-log.ts'
+import { describeBus } from './bus-conformance.ts'
+import { logEvent } from './log-events.ts'
+
+describeBus('the in-process bus', async () => {
+  const hub = createInProcessHub()
+  return {
+    join: (node, incarnation, log) => createInProcessBus({ node, incarnation, log, hub }),
+    close: async () => expect(hub.members.size).toBe(0),
+  }
+})
+
+test('without a shared hub a bus is alone', async () => {
+  const log = createRecordingLog()
+  const a = createInProcessBus({ node: 'a', incarnation: 1, log })
+  const b = createInProcessBus({ node: 'b', incarnation: 1, log })
+  await a.start()
+  await b.start()
+  const heard: unknown[] = []
+  b.onFrame(frame => void heard.push(frame))
+  a.publish({ node: 'a', incarnation: 1, events: [logEvent(1)] })
+  // Delivery takes one microtask.
+  await Promise.resolve()
+  await Promise.resolve()
+  expect(heard).toEqual([])
+  expect(a.stats().framesSent).toBe(1)
+})
+
+test('a receiver runs outside the sender’s call', async () => {
+  const hub = createInProcessHub()
+  const log = createRecordingLog()
+  const a = createInProcessBus({ node: 'a', incarnation: 1, log, hub })
+  const b = createInProcessBus({ node: 'b', incarnation: 1, log, hub })
+  await a.start()
+  await b.start()
+  const order: string[] = []
+  b.onFrame(() => void order.push('heard'))
+  a.publish({ node: 'a', incarnation: 1, events: [logEvent(1)] })
+  order.push('published')
+  await Promise.resolve()
+  expect(order).toEqual(['published', 'heard'])
+})

@@ -1,0 +1,350 @@
+/** The Redis bus on a real server: the promises of every bus, and what losing frames and links leads to. */
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import type { Logger } from '../../src/core/ports.ts'
+import { FRAME_BYTES, MAX_FRAME_BYTES } from '../../src/sync/frame.ts'
+import type { MonitoredBus } from '../../src/sync/monitored-bus.ts'
+import { createRedisBus, type RedisBusOptions } from '../../src/sync/redis-bus.ts'
+import { channelOf, frameChannels } from '../../src/sync/redis-link.ts'
+import { systemClock } from '../../src/system-clock.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { createRecordingLog } from '../support/recording-log.ts'
+import { describeBus } from './bus-conformance.ts'
+import { logEvent } from './log-events.ts'
+import { freePort, type PrivateRedis, startPrivateRedis } from './private-redis.ts'
+
+let server: PrivateRedis
+let url: string
+let admin: Redis
+
+beforeAll(async () => {
+  server = await startPrivateRedis()
+  url = `redis://127.0.0.1:${server.port}`
+  admin = new Redis(url)
+})
+afterAll(async () => {
+  admin.disconnect()
+  await server.stop()
+})
+
+describeBus('the Redis bus', async () => {
+  const namespace = randomUUID()
+  return {
+    join: (node, incarnation, log) => createRedisBus({ url, node, incarnation, namespace, log, clock: systemClock }),
+    close: async () => {},
+  }
+})
+
+const open: MonitoredBus[] = []
+afterEach(async () => {
+  for (const bus of open.splice(0)) await bus.stop()
+})
+
+interface Member {
+  readonly bus: MonitoredBus
+  readonly heard: number[]
+  gaps: number
+}
+
+/** A bus that keeps what it hears; not started. */
+function member(options: Partial<RedisBusOptions> & { namespace: string; node: string }): Member {
+  const log: Logger = createRecordingLog()
+  const bus = createRedisBus({ url, incarnation: 1, clock: createManualClock(), log, ...options })
+  open.push(bus)
+  const heard: number[] = []
+  const result = { bus, heard, gaps: 0 }
+  bus.onFrame(({ events }) => void heard.push(...events.map(event => event.position)))
+  bus.onGap(() => void result.gaps++)
+  return result
+}
+
+/** A started one that has caught up: counting of gaps begins here. */
+async function joined(options: Parameters<typeof member>[0]): Promise<Member> {
+  const result = member(options)
+  await result.bus.start()
+  await vi.waitFor(() => expect(result.bus.healthy).toBe(true))
+  await vi.waitFor(() => expect(result.gaps).toBe(1))
+  result.gaps = 0
+  return result
+}
+
+function say({ bus }: Member, ...positions: number[]): void {
+  bus.publish({ node: 'ignored', incarnation: 0, events: positions.map(position => logEvent(position)) })
+}
+
+async function clientId(name: string): Promise<string> {
+  const list = String(await admin.client('LIST'))
+  const line = list.split('\n').find(text => text.includes(` name=${name} `))
+  const id = /^id=(\d+) /.exec(line ?? '')?.[1]
+  if (id === undefined) throw new Error(`no client ${name} in:\n${list}`)
+  return id
+}
+
+/** Speaks on a bus's channel as a node that is not there. */
+function forge(namespace: string, frame: object | string): Promise<number> {
+  const channel = channelOf('forger', frameChannels(namespace, 0))
+  return admin.publish(channel, typeof frame === 'string' ? frame : JSON.stringify(frame))
+}
+
+function forged(seq: number, change: object = {}): object {
+  return { v: 1, kind: 'events', node: 'forger', incarnation: 9, seq, events: [logEvent(seq)], ...change }
+}
+
+test('a listener whose connection breaks catches up when Redis has taken its subscription again', async () => {
+  const namespace = randomUUID()
+  const a = await joined({ namespace, node: 'a' })
+  const b = await joined({ namespace, node: 'b' })
+  say(a, 1)
+  await vi.waitFor(() => expect(b.heard).toEqual([1]))
+  await admin.client('KILL', 'ID', await clientId('rootstream:b:subscriber'))
+  await vi.waitFor(() => expect(b.bus.healthy).toBe(false))
+  say(a, 2)
+  await vi.waitFor(() => expect(b.gaps).toBe(1), 5_000)
+  say(a, 3)
+  await vi.waitFor(() => expect(b.heard.at(-1)).toBe(3))
+  expect(b.bus.healthy).toBe(true)
+})
+
+test('a publisher whose connection breaks sends what came meanwhile, once and in order', async () => {
+  const namespace = randomUUID()
+  const a = await joined({ namespace, node: 'a' })
+  const b = await joined({ namespace, node: 'b' })
+  await admin.client('KILL', 'ID', await clientId('rootstream:a'))
+  await vi.waitFor(() => expect(a.bus.healthy).toBe(false))
+  for (let position = 1; position <= 100; position++) say(a, position)
+  await vi.waitFor(() => expect(b.heard).toHaveLength(100), 5_000)
+  expect(b.heard).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
+  expect(b.bus.stats()).toMatchObject({ repeated: 0, framesReceived: 100 })
+})
+
+test('past its bound a publisher drops frames, and the next sign of life gives them away', async () => {
+  const namespace = randomUUID()
+  const clock = createManualClock()
+  const a = await joined({ namespace, node: 'a', clock, maxWaitingBytes: 2_000 })
+  const b = await joined({ namespace, node: 'b' })
+  await admin.client('KILL', 'ID', await clientId('rootstream:a'))
+  await vi.waitFor(() => expect(a.bus.healthy).toBe(false))
+  for (let position = 1; position <= 100; position++) say(a, position)
+  const kept = 100 - a.bus.stats().unsent
+  expect(kept).toBeGreaterThan(0)
+  expect(kept).toBeLessThan(10)
+  await vi.waitFor(() => expect(a.bus.healthy).toBe(true), 5_000)
+  // The sign of life that follows the kept frames names number 100.
+  await vi.waitFor(() => expect(b.gaps).toBeGreaterThan(0), 5_000)
+  expect(b.heard).toEqual(Array.from({ length: kept }, (_, index) => index + 1))
+})
+
+test('a lost final frame is noticed at the next heartbeat', async () => {
+  const namespace = randomUUID()
+  const clock = createManualClock()
+  const b = await joined({ namespace, node: 'b' })
+  // No frame of this node fits: each is lost, and nothing follows it.
+  const a = await joined({ namespace, node: 'a', clock, maxWaitingBytes: 10 })
+  say(a, 1)
+  expect(a.bus.stats()).toMatchObject({ unsent: 1, dropped: 1 })
+  expect(b.gaps).toBe(0)
+  clock.advance(1_000)
+  await vi.waitFor(() => expect(b.gaps).toBe(1))
+  expect(b.heard).toEqual([])
+})
+
+test('numbers tell a lost frame, a repeated one and a late one apart', async () => {
+  const namespace = randomUUID()
+  const { bus, heard, ...rest } = await joined({ namespace, node: 'a' })
+  let gaps = rest.gaps
+  bus.onGap(() => void gaps++)
+  await forge(namespace, forged(1))
+  await forge(namespace, forged(2))
+  await vi.waitFor(() => expect(heard).toEqual([1, 2]))
+  expect(gaps).toBe(0)
+  await forge(namespace, forged(4))
+  await vi.waitFor(() => expect(heard).toEqual([1, 2, 4]))
+  expect(gaps).toBe(1)
+  await forge(namespace, forged(4))
+  await forge(namespace, forged(3))
+  await forge(namespace, forged(5))
+  await vi.waitFor(() => expect(heard).toEqual([1, 2, 4, 5]))
+  expect(gaps).toBe(1)
+  expect(bus.stats()).toMatchObject({ repeated: 2, dropped: 2, framesReceived: 4 })
+  // A new start of the sender counts from one again.
+  await forge(namespace, forged(1, { incarnation: 10, events: [logEvent(6)] }))
+  await vi.waitFor(() => expect(heard).toEqual([1, 2, 4, 5, 6]))
+  expect(gaps).toBe(1)
+})
+
+test('what is no frame is counted and dropped, and the next good one is heard', async () => {
+  const namespace = randomUUID()
+  const a = await joined({ namespace, node: 'a' })
+  const malformed = [
+    '',
+    'not json',
+    'null',
+    '[]',
+    '{}',
+    '{"v":"1"}',
+    '{"v":1}',
+    '\u0000',
+    '['.repeat(100_000),
+    forged(0),
+    forged(1, { kind: 'gossip' }),
+    forged(1, { events: [] }),
+    forged(1, { events: [{ ...logEvent(1), position: 0 }] }),
+    forged(1, { events: [{ ...logEvent(1), data: [] }] }),
+    forged(1, { events: [{ ...logEvent(1), data: JSON.parse(`${'{"a":'.repeat(40)}1${'}'.repeat(40)}`) }] }),
+    forged(1, { events: [{ ...logEvent(1), at: 'yesterday' }] }),
+    forged(1, { events: [{ ...logEvent(1), type: 7 }] }),
+    forged(1, { incarnation: 1.5 }),
+    forged(1, { node: 'x'.repeat(300) }),
+  ]
+  for (const frame of malformed) await forge(namespace, frame)
+  await forge(namespace, forged(1, { padding: 'x'.repeat(MAX_FRAME_BYTES) }))
+  await forge(namespace, forged(1))
+  await vi.waitFor(() => expect(a.heard).toEqual([1]))
+  expect(a.bus.stats()).toMatchObject({
+    malformed: malformed.length,
+    oversize: 1,
+    dropped: malformed.length + 1,
+    framesReceived: 1,
+  })
+})
+
+test('frames of another format are not read; the log is, at most once an interval', async () => {
+  const namespace = randomUUID()
+  const clock = createManualClock()
+  const a = await joined({ namespace, node: 'a', clock })
+  for (let seq = 1; seq <= 5; seq++) await forge(namespace, { v: 2, whatever: seq })
+  await vi.waitFor(() => expect(a.bus.stats().foreignVersion).toBe(5))
+  expect(a.gaps).toBe(0)
+  clock.advance(1_000)
+  expect(a.gaps).toBe(1)
+  clock.advance(1_000)
+  expect(a.gaps).toBe(1)
+})
+
+test('a node that falls silent without a farewell may have said something last; one that stops has not', async () => {
+  const namespace = randomUUID()
+  const clock = createManualClock()
+  const b = await joined({ namespace, node: 'b', clock })
+  await forge(namespace, forged(1))
+  const c = await joined({ namespace, node: 'c' })
+  await vi.waitFor(() => expect(b.heard).toEqual([1]))
+  await c.bus.stop()
+  // Arrives after the farewell.
+  await forge(namespace, forged(2))
+  await vi.waitFor(() => expect(b.heard).toEqual([1, 2]))
+  for (let second = 1; second <= 4; second++) clock.advance(1_000)
+  expect(b.gaps).toBe(0)
+  clock.advance(1_000)
+  expect(b.gaps).toBe(1)
+  for (let second = 1; second <= 4; second++) clock.advance(1_000)
+  expect(b.gaps).toBe(1)
+})
+
+test('a batch too large for one frame is split and arrives whole', async () => {
+  const namespace = randomUUID()
+  const a = await joined({ namespace, node: 'a' })
+  const b = await joined({ namespace, node: 'b' })
+  // Two bytes a letter: bytes count, not letters.
+  const events = Array.from({ length: 100 }, (_, index) => logEvent(index + 1, { data: { text: 'ü'.repeat(25_000) } }))
+  a.bus.publish({ node: 'a', incarnation: 1, events })
+  await vi.waitFor(() => expect(b.heard).toHaveLength(100), 5_000)
+  expect(b.heard).toEqual(events.map(event => event.position))
+  expect(b.bus.stats()).toMatchObject({ dropped: 0, framesReceived: Math.ceil((100 * 50_400) / FRAME_BYTES) })
+  expect(b.gaps).toBe(0)
+})
+
+test('a batch that cannot be written costs a number, not the caller', async () => {
+  const namespace = randomUUID()
+  const a = await joined({ namespace, node: 'a' })
+  const b = await joined({ namespace, node: 'b' })
+  const unwritable = { toJSON: () => Promise.reject(new Error('never called')) }
+  Object.assign(unwritable, {
+    toJSON() {
+      throw new Error('not JSON')
+    },
+  })
+  a.bus.publish({ node: 'a', incarnation: 1, events: [{ ...logEvent(1), data: unwritable as never }] })
+  expect(a.bus.stats().unsent).toBe(1)
+  say(a, 2)
+  await vi.waitFor(() => expect(b.heard).toEqual([2]))
+  expect(b.gaps).toBe(1)
+})
+
+test('runtimes with different databases or different indexes on one Redis do not hear each other', async () => {
+  const namespace = randomUUID()
+  const stranger = await joined({ namespace: randomUUID(), node: 'stranger' })
+  const elsewhere = await joined({ namespace, node: 'elsewhere', url: `${url}/3` })
+  const a = await joined({ namespace, node: 'a' })
+  const sameIndex = await joined({ namespace, node: 'same-index', url: `${url}/3` })
+  say(stranger, 1)
+  say(a, 2)
+  await vi.waitFor(() => expect([stranger, a].map(({ bus }) => bus.stats().framesSent)).toEqual([1, 1]))
+  say(elsewhere, 3)
+  await vi.waitFor(() => expect(sameIndex.heard).toEqual([3]))
+  expect([stranger.heard, a.heard, elsewhere.heard]).toEqual([[], [], []])
+})
+
+test('a node starts without Redis, says so once, and joins when it comes', async () => {
+  const port = await freePort()
+  const log = createRecordingLog()
+  const namespace = randomUUID()
+  const options = { namespace, url: `redis://user:hunter2@127.0.0.1:${port}` }
+  const a = member({ ...options, node: 'a', log })
+  await a.bus.start()
+  expect(a.bus.healthy).toBe(false)
+  const warnings = () => log.lines.filter(({ level }) => level === 'warn')
+  expect(warnings()).toHaveLength(1)
+  say(a, 1)
+  const late = await startPrivateRedis({ port, settings: ['--user', 'user', 'on', '>hunter2', '&*', '+@all'] })
+  onTestFinished(() => late.stop())
+  await vi.waitFor(() => expect(a.bus.healthy).toBe(true), 10_000)
+  await vi.waitFor(() => expect(a.gaps).toBe(1))
+  expect(warnings()).toHaveLength(1)
+  const b = await joined({ ...options, node: 'b' })
+  say(a, 2)
+  await vi.waitFor(() => expect(b.heard).toEqual([2]))
+  expect(JSON.stringify(log.lines)).not.toContain('hunter2')
+  await a.bus.stop()
+  await b.bus.stop()
+})
+
+test('a Redis that restarts is a gap for everyone', async () => {
+  const first = await startPrivateRedis()
+  const namespace = randomUUID()
+  const own = { namespace, url: `redis://127.0.0.1:${first.port}` }
+  const a = await joined({ ...own, node: 'a' })
+  const b = await joined({ ...own, node: 'b' })
+  await first.stop()
+  await vi.waitFor(() => expect([a.bus.healthy, b.bus.healthy]).toEqual([false, false]))
+  const second = await startPrivateRedis({ port: first.port })
+  onTestFinished(() => second.stop())
+  await vi.waitFor(() => expect([a.bus.healthy, b.bus.healthy]).toEqual([true, true]), 10_000)
+  await vi.waitFor(() => expect(Math.min(a.gaps, b.gaps)).toBeGreaterThan(0))
+  say(a, 1)
+  await vi.waitFor(() => expect(b.heard).toEqual([1]))
+  await a.bus.stop()
+  await b.bus.stop()
+})
+
+test('a frozen Redis stops neither publishing nor the bound on what waits, and is given up on', async () => {
+  const frozen = await startPrivateRedis()
+  onTestFinished(() => frozen.stop())
+  const namespace = randomUUID()
+  const clock = createManualClock()
+  const own = { namespace, url: `redis://127.0.0.1:${frozen.port}` }
+  const a = await joined({ ...own, node: 'a', clock, maxWaitingBytes: 50_000 })
+  const b = await joined({ ...own, node: 'b' })
+  frozen.signal('SIGSTOP')
+  for (let position = 1; position <= 1_000; position++) say(a, position)
+  expect(a.bus.stats().unsent).toBeGreaterThan(800)
+  for (let second = 1; second <= 7; second++) clock.advance(1_000)
+  await vi.waitFor(() => expect(a.bus.healthy).toBe(false), 10_000)
+  frozen.signal('SIGCONT')
+  await vi.waitFor(() => expect(a.bus.healthy).toBe(true), 10_000)
+  await vi.waitFor(() => expect(a.gaps).toBeGreaterThan(0))
+  clock.advance(1_000)
+  await vi.waitFor(() => expect(b.gaps).toBeGreaterThan(0))
+  await a.bus.stop()
+  await b.bus.stop()
+})

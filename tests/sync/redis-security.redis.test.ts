@@ -1,0 +1,175 @@
+/** The Redis bus where Redis asks for TLS, a password or an account with rights. */
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { AppError } from '../../src/core/errors.ts'
+import type { MonitoredBus } from '../../src/sync/monitored-bus.ts'
+import { createRedisBus, type RedisBusOptions } from '../../src/sync/redis-bus.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { createRecordingLog } from '../support/recording-log.ts'
+import { logEvent } from './log-events.ts'
+import { type PrivateRedis, startPrivateRedis } from './private-redis.ts'
+
+const open: MonitoredBus[] = []
+afterEach(async () => {
+  for (const bus of open.splice(0)) await bus.stop()
+})
+
+function createBus(url: string, options: Partial<RedisBusOptions> = {}) {
+  const log = createRecordingLog()
+  const base = { node: randomUUID(), incarnation: 1, namespace: 'one', clock: createManualClock(), log }
+  const bus = createRedisBus({ url, ...base, ...options })
+  open.push(bus)
+  return { bus, log }
+}
+
+/** Two nodes that use these options hear each other. */
+async function expectTalk(url: string, options: Partial<RedisBusOptions> = {}): Promise<void> {
+  const namespace = randomUUID()
+  const a = createBus(url, { ...options, namespace })
+  const b = createBus(url, { ...options, namespace })
+  const heard: number[] = []
+  b.bus.onFrame(({ events }) => void heard.push(...events.map(event => event.position)))
+  await a.bus.start()
+  await b.bus.start()
+  expect([a.bus.healthy, b.bus.healthy]).toEqual([true, true])
+  a.bus.publish({ node: 'a', incarnation: 1, events: [logEvent(1)] })
+  await vi.waitFor(() => expect(heard).toEqual([1]))
+}
+
+/** A node that uses these options runs without the bus, says why once, and keeps the secret. */
+async function expectRefused(url: string, why: RegExp, options: Partial<RedisBusOptions> = {}): Promise<void> {
+  const { bus, log } = createBus(url, options)
+  await bus.start()
+  expect(bus.healthy).toBe(false)
+  const warnings = log.lines.filter(({ level }) => level === 'warn')
+  expect(warnings).toHaveLength(1)
+  expect(warnings[0]?.fields).toMatchObject({ reason: expect.stringMatching(why) })
+  expect(JSON.stringify(log.lines)).not.toMatch(/s3cret|s3%40cret/)
+}
+
+describe('with a password and accounts', () => {
+  let server: PrivateRedis
+  let admin: Redis
+  const at = (credentials: string, rest = '') => `redis://${credentials}127.0.0.1:${server.port}${rest}`
+
+  beforeAll(async () => {
+    server = await startPrivateRedis({ settings: ['--requirepass', 's3@cret:/#'] })
+    admin = new Redis({ port: server.port, password: 's3@cret:/#' })
+    const rights = ['resetchannels', '&rootstream:*', '-@all', '+publish', '+subscribe']
+    await admin.acl('SETUSER', 'lean', 'on', '>lean-s3cret', ...rights)
+    await admin.acl('SETUSER', 'deaf', 'on', '>deaf-s3cret', 'resetchannels', '-@all', '+publish', '+subscribe')
+    await admin.acl('SETUSER', 'mute', 'on', '>mute-s3cret', ...rights, '-publish')
+  })
+  afterAll(async () => {
+    admin.disconnect()
+    await server.stop()
+  })
+
+  test('the password of the default user, percent-encoded', () => expectTalk(at(':s3%40cret%3A%2F%23@')))
+  test('a user and a password', () => expectTalk(at('default:s3%40cret%3A%2F%23@')))
+  test('a user and a password on another database', () => expectTalk(at('default:s3%40cret%3A%2F%23@', '/5')))
+  test('an account that may only publish and subscribe on our channels', () => expectTalk(at('lean:lean-s3cret@')))
+  test('no password', () => expectRefused(at(''), /NOAUTH/))
+  test('a wrong password', () => expectRefused(at(':s3cret@'), /WRONGPASS/))
+
+  test('an account without the channels joins when it is given them', async () => {
+    const clock = createManualClock()
+    const { bus, log } = createBus(at('deaf:deaf-s3cret@'), { clock })
+    let gaps = 0
+    bus.onGap(() => void gaps++)
+    await bus.start()
+    expect(bus.healthy).toBe(false)
+    await vi.waitFor(() => expect(log.lines.at(-1)?.fields).toMatchObject({ reason: expect.stringMatching(/NOPERM/) }))
+    await admin.acl('SETUSER', 'deaf', '&rootstream:*')
+    await vi.waitFor(() => {
+      clock.advance(1_000)
+      expect(bus.healthy).toBe(true)
+    })
+    expect(gaps).toBe(1)
+  })
+
+  test('an account that may not publish is not healthy, and is when it may', async () => {
+    const clock = createManualClock()
+    const { bus } = createBus(at('mute:mute-s3cret@'), { clock })
+    await bus.start()
+    expect(bus.healthy).toBe(false)
+    bus.publish({ node: 'a', incarnation: 1, events: [logEvent(1)] })
+    await vi.waitFor(() => expect(bus.stats().unsent).toBe(1))
+    await admin.acl('SETUSER', 'mute', '+publish')
+    clock.advance(1_000)
+    await vi.waitFor(() => expect(bus.healthy).toBe(true))
+  })
+})
+
+describe('with TLS', () => {
+  let dir: string
+  let server: PrivateRedis
+  const file = (name: string) => path.join(dir, name)
+  const openssl = (...args: string[]) => promisify(execFile)('openssl', args, { cwd: dir })
+
+  beforeAll(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), 'rootstream-tls-'))
+    const key = ['-newkey', 'rsa:2048', '-nodes']
+    for (const ca of ['ca', 'other-ca'])
+      await openssl(
+        'req',
+        '-x509',
+        ...key,
+        '-days',
+        '2',
+        '-subj',
+        `/CN=${ca}`,
+        '-keyout',
+        `${ca}.key`,
+        '-out',
+        `${ca}.crt`,
+      )
+    const names = ['-addext', 'subjectAltName=IP:127.0.0.1']
+    const issuer = ['-CA', 'ca.crt', '-CAkey', 'ca.key']
+    await openssl(
+      'req',
+      '-x509',
+      ...key,
+      ...issuer,
+      ...names,
+      '-days',
+      '2',
+      '-subj',
+      '/CN=redis',
+      '-keyout',
+      'redis.key',
+      '-out',
+      'redis.crt',
+    )
+    const tls = { cert: file('redis.crt'), key: file('redis.key'), ca: file('ca.crt') }
+    server = await startPrivateRedis({ tls, settings: ['--requirepass', 's3cret'] })
+  })
+  afterAll(async () => {
+    await server.stop()
+    await rm(dir, { recursive: true, force: true })
+  })
+
+  const at = (scheme: string, host = '127.0.0.1') => `${scheme}://:s3cret@${host}:${server.port}/2`
+
+  test('the authority that signed its certificate is trusted', () => expectTalk(at('rediss'), { ca: file('ca.crt') }))
+  test('another authority is not', () => expectRefused(at('rediss'), /certificate/, { ca: file('other-ca.crt') }))
+  test('nor is it by the system’s', () => expectRefused(at('rediss'), /certificate/))
+  test('nor is the certificate under another name', () =>
+    expectRefused(at('rediss', 'localhost'), /altnames|match/i, { ca: file('ca.crt') }))
+  test('plain TCP is not answered', () => expectRefused(at('redis'), /closed|reset|protocol/i))
+  test('a file that is not there is named', () => {
+    expect(() => createBus(at('rediss'), { ca: file('absent.crt') })).toThrow(
+      expect.objectContaining({ code: 'setup_failed', message: expect.stringContaining('absent.crt') }),
+    )
+  })
+})
+
+test('a URL that is none is refused without its secret', () => {
+  expect(() => createBus('redis://:s3cret@/1?x=2')).toThrow(AppError)
+})
