@@ -57,5 +57,5 @@ function prettyValue(value: unknown): string {
 
 // What an outsider put into a message must not steer the terminal.
 function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
 }

@@ -1,0 +1,157 @@
+/** What the environment says: the only reader of process.env, and the one place that knows the names of its variables. */
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { z } from 'zod'
+import { AppError } from './core/errors.ts'
+
+export interface Config {
+  /** `postgres://…`; undefined: the node brings a Postgres of its own. */
+  readonly database: string | undefined
+  /** `redis://…`; undefined: no other node is told anything. */
+  readonly redis: string | undefined
+  /** PEM file of the authorities to trust for `rediss://`, instead of the system's. */
+  readonly redisCa: string | undefined
+  /** Directory of the node's own files; absolute. */
+  readonly home: string
+  /** Port 0 is a free one. */
+  readonly http: { readonly host: string; readonly port: number }
+  /** Path of the Unix socket; undefined where the one under `home` would be too long (see `warnings`). */
+  readonly socket: string | undefined
+  /** What callers over TCP must show; undefined: the node makes one. */
+  readonly token: string | undefined
+  readonly node: string
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** What is odd but no reason not to start, for the log. */
+  readonly warnings: readonly string[]
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Longest path a Unix socket can be bound to on Linux, in bytes. */
+const MAX_SOCKET_PATH = 107
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
+const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252})|[0-9a-f:.]{2,45})$/i
+
+/** Each variable with the form it must have, which the error quotes; the value itself may be a secret and is never shown. */
+const VARIABLES = {
+  DATABASE_URL: text(
+    isPostgresUrl,
+    'postgres://[user[:password]@]host[:port]/database, special characters percent-encoded',
+  ),
+  REDIS_URL: text(
+    isRedisUrl,
+    'redis://[[user]:password@]host[:port][/database], or rediss:// for TLS, special characters percent-encoded',
+  ),
+  ROOTSTREAM_REDIS_CA: text(() => true, 'the path of a PEM file'),
+  ROOTSTREAM_HOME: text(() => true, 'the path of a directory'),
+  ROOTSTREAM_HTTP_HOST: text(
+    value => HOST.test(value),
+    'a loopback address (127.0.0.1, ::1, localhost), or another one together with ROOTSTREAM_HTTP_ALLOW_REMOTE=true',
+  ),
+  ROOTSTREAM_HTTP_ALLOW_REMOTE: text(value => value === 'true' || value === 'false', 'true or false'),
+  ROOTSTREAM_HTTP_PORT: text(
+    value => /^\d{1,5}$/.test(value) && Number(value) <= 65_535,
+    'a number from 0 (any free port) to 65535',
+  ),
+  ROOTSTREAM_SOCKET: text(
+    value => Buffer.byteLength(path.resolve(value)) <= MAX_SOCKET_PATH,
+    `a path of at most ${MAX_SOCKET_PATH} bytes`,
+  ),
+  ROOTSTREAM_TOKEN: text(
+    value => /^[\x21-\x7e]{16,512}$/.test(value),
+    '16 to 512 printable ASCII characters without spaces',
+  ),
+  ROOTSTREAM_NODE: text(
+    isNodeName,
+    '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
+  ),
+  LOG_LEVEL: text(value => /^(?:debug|info|warn|error|silent)$/i.test(value), 'debug, info, warn, error or silent'),
+}
+
+const environment = z.object(VARIABLES)
+
+/** Throws AppError `invalid_input` that names every variable with a wrong value, and the form it must have. */
+export function loadConfig(env: Environment = process.env): Config {
+  const parsed = environment.safeParse(given(env))
+  if (!parsed.success) throw refusal(parsed.error.issues.map(issue => [String(issue.path[0]), issue.message]))
+  const values = parsed.data
+  const host = values.ROOTSTREAM_HTTP_HOST ?? '127.0.0.1'
+  if (!LOOPBACK.test(host) && values.ROOTSTREAM_HTTP_ALLOW_REMOTE !== 'true')
+    throw refusal([['ROOTSTREAM_HTTP_HOST', VARIABLES.ROOTSTREAM_HTTP_HOST.description ?? '']])
+  const home = path.resolve(values.ROOTSTREAM_HOME ?? '.rootstream')
+  const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
+  const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
+  return {
+    database: values.DATABASE_URL,
+    redis: values.REDIS_URL,
+    redisCa: values.ROOTSTREAM_REDIS_CA,
+    home,
+    http: { host, port: Number(values.ROOTSTREAM_HTTP_PORT ?? 9880) },
+    socket: fits ? socket : undefined,
+    token: values.ROOTSTREAM_TOKEN,
+    node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
+    logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
+    warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env)],
+  }
+}
+
+const SOCKET_TOO_LONG =
+  `The path of the Unix socket under ROOTSTREAM_HOME is longer than ${MAX_SOCKET_PATH} bytes, so there is none. ` +
+  'Set ROOTSTREAM_SOCKET to a shorter path to have one.'
+
+// Compose files and shells pass a variable that is not set as an empty one.
+function given(env: Environment): Record<string, string> {
+  const pairs = Object.keys(VARIABLES).map(name => [name, env[name]?.trim()] as const)
+  return Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== ''))
+}
+
+function text(isValid: (value: string) => boolean, form: string) {
+  return z.string().max(4_096, form).refine(isValid, form).optional().describe(form)
+}
+
+function refusal(wrong: readonly (readonly [string, string])[]): AppError {
+  const lines = [...new Map(wrong)].map(([name, form]) => `${name} must be ${form}.`)
+  return new AppError('invalid_input', `The configuration is not usable, and nothing was started. ${lines.join(' ')}`, {
+    details: { variables: wrong.map(([name]) => name) },
+  })
+}
+
+// A misspelt name would be ignored in silence, with the default in its place.
+function unknownVariables(env: Environment): readonly string[] {
+  return Object.keys(env)
+    .filter(name => name.startsWith('ROOTSTREAM_') && !Object.hasOwn(VARIABLES, name))
+    .map(name => `${name} is not a variable of this program and has no effect.`)
+}
+
+function isPostgresUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, pathname } = new URL(value)
+  return (protocol === 'postgres:' || protocol === 'postgresql:') && /^\/[^/]+$/.test(pathname) && decodes(value)
+}
+
+/** The form only; the bus reads the parts. */
+function isRedisUrl(value: string): boolean {
+  if (!URL.canParse(value) || !decodes(value)) return false
+  const { protocol, hostname: host, pathname, search, hash, username, password } = new URL(value)
+  const plain = search === '' && hash === '' && (username === '' || password !== '')
+  return /^rediss?:$/.test(protocol) && host !== '' && plain && /^\/?$|^\/\d{1,5}\/?$/.test(pathname)
+}
+
+function decodes(url: string): boolean {
+  const { username, password, pathname } = new URL(url)
+  try {
+    decodeURIComponent(username + password + pathname)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isNodeName(value: string): boolean {
+  return /^[a-z0-9][a-z0-9._-]{0,62}$/i.test(value)
+}
+
+function defaultNodeName(host: string): string {
+  const name = host.replaceAll(/[^a-z0-9._-]/gi, '-').slice(0, 63)
+  return isNodeName(name) ? name : 'node'
+}

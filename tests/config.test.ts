@@ -1,0 +1,160 @@
+/** What the environment may say. */
+import os from 'node:os'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { loadConfig } from '../src/config.ts'
+import { AppError } from '../src/core/errors.ts'
+import { parseRedisUrl } from '../src/sync/redis-url.ts'
+
+function refusalOf(env: Record<string, string>): AppError {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof AppError) return error
+    throw error
+  }
+  throw new Error('it was taken')
+}
+
+test('an empty environment is a node of its own on loopback', () => {
+  expect(loadConfig({})).toEqual({
+    database: undefined,
+    redis: undefined,
+    redisCa: undefined,
+    home: path.resolve('.rootstream'),
+    http: { host: '127.0.0.1', port: 9880 },
+    socket: path.resolve('.rootstream/rootstream.sock'),
+    token: undefined,
+    node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
+    logLevel: 'info',
+    warnings: [],
+  })
+})
+
+test('every variable takes its place; spaces around a value do not count', () => {
+  const home = path.join(os.tmpdir(), 'home')
+  expect(
+    loadConfig({
+      DATABASE_URL: ' postgres://me:s3cret@db:5433/rootstream?sslmode=require ',
+      REDIS_URL: 'rediss://:s3cret@cache:6380/2',
+      ROOTSTREAM_REDIS_CA: '/etc/redis/ca.crt',
+      ROOTSTREAM_HOME: home,
+      ROOTSTREAM_HTTP_HOST: '::1',
+      ROOTSTREAM_HTTP_PORT: '0',
+      ROOTSTREAM_SOCKET: '/run/rootstream/api.sock',
+      ROOTSTREAM_TOKEN: 'a-token-of-a-length',
+      ROOTSTREAM_NODE: 'edge-1.example',
+      LOG_LEVEL: 'DEBUG',
+      PATH: '/bin',
+    }),
+  ).toEqual({
+    database: 'postgres://me:s3cret@db:5433/rootstream?sslmode=require',
+    redis: 'rediss://:s3cret@cache:6380/2',
+    redisCa: '/etc/redis/ca.crt',
+    home,
+    http: { host: '::1', port: 0 },
+    socket: '/run/rootstream/api.sock',
+    token: 'a-token-of-a-length',
+    node: 'edge-1.example',
+    logLevel: 'debug',
+    warnings: [],
+  })
+})
+
+test('an empty variable is one that is not set', () => {
+  const names = [
+    'DATABASE_URL',
+    'REDIS_URL',
+    'ROOTSTREAM_HOME',
+    'ROOTSTREAM_HTTP_PORT',
+    'ROOTSTREAM_TOKEN',
+    'LOG_LEVEL',
+  ]
+  expect(loadConfig(Object.fromEntries(names.map(name => [name, ' '])))).toEqual(loadConfig({}))
+})
+
+describe('refused by name, with the form and without the value', () => {
+  test.each([
+    ['DATABASE_URL', 'mysql://u:s3cret@db/x', 'postgres://'],
+    ['DATABASE_URL', 'postgres://u:s3cret@db', 'postgres://'],
+    ['DATABASE_URL', 'postgres://u:s3cret/x@db/x', 'postgres://'],
+    ['DATABASE_URL', 'postgres://u:s3cret%zz@db/x', 'postgres://'],
+    ['DATABASE_URL', 's3cret', 'postgres://'],
+    ['DATABASE_URL', `postgres://u:s3cret@db/${'x'.repeat(5_000)}`, 'postgres://'],
+    ['REDIS_URL', 'http://:s3cret@cache', 'redis://'],
+    ['REDIS_URL', 'redis://:s3cret@cache/name', 'redis://'],
+    ['ROOTSTREAM_HTTP_HOST', 's3cret host', 'loopback'],
+    ['ROOTSTREAM_HTTP_HOST', '0.0.0.0', 'ROOTSTREAM_HTTP_ALLOW_REMOTE=true'],
+    ['ROOTSTREAM_HTTP_ALLOW_REMOTE', 'yes', 'true or false'],
+    ['ROOTSTREAM_HTTP_PORT', '65536', '65535'],
+    ['ROOTSTREAM_HTTP_PORT', '-1', '65535'],
+    ['ROOTSTREAM_HTTP_PORT', '80.5', '65535'],
+    ['ROOTSTREAM_SOCKET', `/${'s3cret'.repeat(20)}`, '107 bytes'],
+    ['ROOTSTREAM_TOKEN', 's3cret', '16 to 512'],
+    ['ROOTSTREAM_TOKEN', 's3cret with spaces in it', '16 to 512'],
+    ['ROOTSTREAM_NODE', '-s3cret', 'letters'],
+    ['ROOTSTREAM_NODE', 'x'.repeat(64), '1 to 63'],
+    ['LOG_LEVEL', 'loud', 'debug, info'],
+  ])('%s=%s', (name, value, form) => {
+    const error = refusalOf({ [name]: value })
+    expect(error).toMatchObject({ code: 'invalid_input', details: { variables: [name] } })
+    expect(error.message).toContain(`${name} must be `)
+    expect(error.message).toContain(form)
+    expect(error.message).not.toContain('s3cret')
+  })
+})
+
+test('everything that is wrong is named at once', () => {
+  const error = refusalOf({ DATABASE_URL: 'no', ROOTSTREAM_HTTP_PORT: 'no', ROOTSTREAM_TOKEN: 'no' })
+  expect(error.details).toEqual({ variables: ['DATABASE_URL', 'ROOTSTREAM_HTTP_PORT', 'ROOTSTREAM_TOKEN'] })
+})
+
+test.each(['127.0.0.1', '127.3.2.1', '::1', 'localhost'])('%s is loopback', host => {
+  expect(loadConfig({ ROOTSTREAM_HTTP_HOST: host }).http.host).toBe(host)
+})
+
+test.each(['0.0.0.0', '::', '10.0.0.7', '127.0.0.1.example.com', 'localhost.example.com'])(
+  '%s takes permission',
+  host => {
+    expect(() => loadConfig({ ROOTSTREAM_HTTP_HOST: host })).toThrow(AppError)
+    expect(() => loadConfig({ ROOTSTREAM_HTTP_HOST: host, ROOTSTREAM_HTTP_ALLOW_REMOTE: 'false' })).toThrow(AppError)
+    expect(loadConfig({ ROOTSTREAM_HTTP_HOST: host, ROOTSTREAM_HTTP_ALLOW_REMOTE: 'true' }).http.host).toBe(host)
+  },
+)
+
+test('a home too deep for a socket costs the socket, and is said', () => {
+  const { socket, warnings } = loadConfig({ ROOTSTREAM_HOME: `/${'deep/'.repeat(30)}` })
+  expect(socket).toBeUndefined()
+  expect(warnings).toEqual([expect.stringContaining('ROOTSTREAM_SOCKET')])
+})
+
+test('a misspelt variable is said', () => {
+  expect(loadConfig({ ROOTSTREAM_HTPP_PORT: '1', OTHER: '1' }).warnings).toEqual([
+    expect.stringContaining('ROOTSTREAM_HTPP_PORT'),
+  ])
+})
+
+test.each([
+  'redis://cache',
+  'redis://cache/',
+  'rediss://user:p%40w@cache:6380/3',
+  'redis://:pw@[::1]/15/',
+  'redis://',
+  'redis:///1',
+  'redis://user@cache',
+  'redis://:p%zz@cache',
+  'redis://:p/w@cache',
+  'redis://cache/123456',
+  'redis://cache?x=1',
+  'redis://cache#x',
+])('REDIS_URL=%s is taken exactly where the bus can read it', url => {
+  const outcome = (attempt: () => unknown) => {
+    try {
+      attempt()
+      return 'taken'
+    } catch (error) {
+      return error instanceof AppError ? 'refused' : 'broken'
+    }
+  }
+  expect(outcome(() => loadConfig({ REDIS_URL: url }))).toBe(outcome(() => parseRedisUrl(url)))
+})
