@@ -9,7 +9,7 @@ export interface Config {
   readonly database: string | undefined
   /** `redis://…`; undefined: no other node is told anything. */
   readonly redis: string | undefined
-  /** PEM file of the authorities to trust for `rediss://`, instead of the system's. */
+  /** PEM file of the authorities to trust for `rediss://`, instead of the system's (NODE_EXTRA_CA_CERTS adds to those). */
   readonly redisCa: string | undefined
   /** Directory of the node's own files; absolute. */
   readonly home: string

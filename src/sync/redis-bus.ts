@@ -60,6 +60,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
   let unheardTicks = 0
   let foreign = false
   let cancelTick = () => {}
+  let cancelResubscribe = () => {}
   let settleStart = () => {}
 
   const drop = (reason: keyof Drops) => void drops[reason]++
@@ -147,7 +148,8 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
       await connection.subscribe(...channels)
     } catch (err) {
       // Refused while connected (a right is missing, say): ask again, it may be granted.
-      if (connection.status === 'ready') clock.after(RESUBSCRIBE_MS, () => void subscribe(connection))
+      if (connection.status === 'ready')
+        cancelResubscribe = clock.after(RESUBSCRIBE_MS, () => void subscribe(connection))
       return report(reasonOf(err))
     }
     if (stopped !== undefined) return
@@ -176,6 +178,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     listening.on('messageBuffer', (_channel: Buffer, payload: Buffer) => receive(payload))
     listening.on('close', () => {
       subscribed = false
+      cancelResubscribe()
       report('the connection was closed')
     })
     // Failures arrive as error events as well.
@@ -185,6 +188,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
 
   const close = async () => {
     cancelTick()
+    cancelResubscribe()
     settleStart()
     if (publishing && publisher !== undefined) {
       send(encodeSign(self, 'farewell', seq)).catch(() => {})

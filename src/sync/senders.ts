@@ -12,7 +12,7 @@ export interface Senders {
   /** A frame with events. */
   frame(sender: string, seq: number): Heard
   /** A sign of life that names the last frame. */
-  sign(sender: string, seq: number): Heard
+  sign(sender: string, seq: number): Exclude<Heard, 'old'>
   /** The sender stopped in good order. */
   forget(sender: string): void
   /** One heartbeat interval has passed; returns how many senders have fallen silent and forgets them. */
@@ -36,18 +36,22 @@ export function createSenders({ patience, limit }: SendersOptions): Senders {
     if (known.size > limit) for (const oldest of known.keys()) return void known.delete(oldest)
   }
 
-  const hear = (sender: string, seq: number, expected: (last: number) => number): Heard => {
-    const last = known.get(sender)?.last ?? 0
-    const next = expected(last)
-    heard(sender, Math.max(last, seq))
-    if (seq === next) return 'next'
-    return seq > next ? 'gap' : 'old'
-  }
+  // A sender never heard of before counts as one that starts at 1: what it sent earlier was not heard.
+  const lastOf = (sender: string) => known.get(sender)?.last ?? 0
 
   return {
-    // A sender never heard of before counts as one that starts at 1: what it sent earlier was not heard.
-    frame: (sender, seq) => hear(sender, seq, last => last + 1),
-    sign: (sender, seq) => hear(sender, seq, last => last),
+    frame(sender, seq) {
+      const last = lastOf(sender)
+      heard(sender, Math.max(last, seq))
+      if (seq <= last) return 'old'
+      return seq === last + 1 ? 'next' : 'gap'
+    },
+    sign(sender, seq) {
+      const last = lastOf(sender)
+      // Also where it names a lower one: a number was not its own then, and must not make us deaf to what follows.
+      heard(sender, seq)
+      return seq === last ? 'next' : 'gap'
+    },
     forget: sender => void known.delete(sender),
     tick() {
       let lost = 0

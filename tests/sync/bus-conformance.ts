@@ -1,9 +1,10 @@
 /** What every bus promises, whatever carries its frames. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LogEvent } from '../../src/core/event.ts'
 import type { Frame, Logger } from '../../src/core/ports.ts'
 import type { MonitoredBus } from '../../src/sync/monitored-bus.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
+import { eventually } from './eventually.ts'
 import { logEvent } from './log-events.ts'
 
 export interface BusWorld {
@@ -36,7 +37,7 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
     const started = async (node: string, incarnation = 1) => {
       const bus = join(node, incarnation)
       await bus.start()
-      await vi.waitFor(() => expect(bus.healthy).toBe(true))
+      await eventually(() => expect(bus.healthy).toBe(true))
       return bus
     }
     const say = (bus: MonitoredBus, node: string, ...positions: number[]) =>
@@ -61,7 +62,7 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
         }),
       ]
       a.publish({ node: 'a', incarnation: 1, events })
-      await vi.waitFor(() => expect(heard).toEqual([{ node: 'a', incarnation: 1, events }]))
+      await eventually(() => expect(heard).toEqual([{ node: 'a', incarnation: 1, events }]))
     })
 
     test('frames of a node arrive in its order', async () => {
@@ -69,7 +70,7 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       const b = await started('b')
       const heard = hear(b)
       for (let position = 1; position <= 500; position++) say(a, 'a', position)
-      await vi.waitFor(() => expect(heard).toHaveLength(500))
+      await eventually(() => expect(heard).toHaveLength(500))
       expect(heard).toEqual(Array.from({ length: 500 }, (_, index) => index + 1))
       expect(b.stats()).toMatchObject({ framesReceived: 500, dropped: 0 })
     })
@@ -80,10 +81,10 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       const own = hear(a)
       const others = hear(restarted)
       say(a, 'a', 1)
-      await vi.waitFor(() => expect(others).toEqual([1]))
+      await eventually(() => expect(others).toEqual([1]))
       // An echo of the first frame would come before this one.
       restarted.publish({ node: 'a', incarnation: 2, events: [logEvent(2)] })
-      await vi.waitFor(() => expect(own).toEqual([2]))
+      await eventually(() => expect(own).toEqual([2]))
       expect(others).toEqual([1])
     })
 
@@ -95,7 +96,7 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
         const bus = nodes[index]
         if (bus) say(bus, node, index + 1)
       })
-      await vi.waitFor(() =>
+      await eventually(() =>
         expect(heard.map(positions => positions.toSorted())).toEqual([
           [2, 3, 4],
           [1, 3, 4],
@@ -112,12 +113,12 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       const left: number[] = []
       const leave = b.onFrame(({ events }) => void left.push(events.length))
       say(a, 'a', 1)
-      await vi.waitFor(() => expect(stays).toEqual([1]))
+      await eventually(() => expect(stays).toEqual([1]))
       expect(left).toEqual([1])
       leave()
       leave()
       say(a, 'a', 2)
-      await vi.waitFor(() => expect(stays).toEqual([1, 2]))
+      await eventually(() => expect(stays).toEqual([1, 2]))
       expect(left).toEqual([1])
     })
 
@@ -133,8 +134,8 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       const heard = hear(b)
       say(a, 'a', 1)
       say(a, 'a', 2)
-      await vi.waitFor(() => expect(heard).toEqual([1, 2]))
-      await vi.waitFor(() => {
+      await eventually(() => expect(heard).toEqual([1, 2]))
+      await eventually(() => {
         const failures = log.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields)
         expect(failures.toSorted(byText)).toEqual(
           ['first', 'first', 'second', 'second'].map(text => ({ err: expect.objectContaining({ message: text }) })),
@@ -149,7 +150,7 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       const leave = bus.onGap(() => expect.unreachable('it has left'))
       leave()
       await bus.start()
-      await vi.waitFor(() => expect(gaps).toBe(1))
+      await eventually(() => expect(gaps).toBe(1))
       expect(bus.stats().gaps).toBe(1)
       expect(log.lines.filter(({ level }) => level === 'error')).toEqual([])
     })
@@ -160,9 +161,9 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       const heard = hear(b)
       a.publish({ node: 'a', incarnation: 1, events: [] })
       say(a, 'a', 1)
-      await vi.waitFor(() => expect(heard).toEqual([1]))
+      await eventually(() => expect(heard).toEqual([1]))
       expect(b.stats().framesReceived).toBe(1)
-      await vi.waitFor(() => expect(a.stats().framesSent).toBe(1))
+      await eventually(() => expect(a.stats().framesSent).toBe(1))
     })
 
     test('a stopped bus hears nothing and says nothing; stopping and starting again are harmless', async () => {
@@ -172,13 +173,13 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       const heard = { b: hear(b), c: hear(c) }
       await b.start()
       say(a, 'a', 1)
-      await vi.waitFor(() => expect(heard).toEqual({ b: [1], c: [1] }))
+      await eventually(() => expect(heard).toEqual({ b: [1], c: [1] }))
       await Promise.all([b.stop(), b.stop()])
       await b.stop()
       expect(b.healthy).toBe(false)
       say(b, 'b', 2)
       say(a, 'a', 3)
-      await vi.waitFor(() => expect(heard.c).toEqual([1, 3]))
+      await eventually(() => expect(heard.c).toEqual([1, 3]))
       await b.start()
       expect(b.healthy).toBe(false)
       expect(heard.b).toEqual([1])

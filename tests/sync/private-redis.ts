@@ -36,6 +36,7 @@ export async function startPrivateRedis(options: PrivateRedisOptions = {}): Prom
         ]
   const args = [...listen, '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...(options.settings ?? [])]
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(child, 'spawn')
   await ready(child)
   return {
     port,

@@ -11,8 +11,11 @@ import { systemClock } from '../../src/system-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { describeBus } from './bus-conformance.ts'
+import { eventually } from './eventually.ts'
 import { logEvent } from './log-events.ts'
 import { freePort, type PrivateRedis, startPrivateRedis } from './private-redis.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 let server: PrivateRedis
 let url: string
@@ -63,8 +66,8 @@ function member(options: Partial<RedisBusOptions> & { namespace: string; node: s
 async function joined(options: Parameters<typeof member>[0]): Promise<Member> {
   const result = member(options)
   await result.bus.start()
-  await vi.waitFor(() => expect(result.bus.healthy).toBe(true))
-  await vi.waitFor(() => expect(result.gaps).toBe(1))
+  await eventually(() => expect(result.bus.healthy).toBe(true))
+  await eventually(() => expect(result.gaps).toBe(1))
   result.gaps = 0
   return result
 }
@@ -96,13 +99,13 @@ test('a listener whose connection breaks catches up when Redis has taken its sub
   const a = await joined({ namespace, node: 'a' })
   const b = await joined({ namespace, node: 'b' })
   say(a, 1)
-  await vi.waitFor(() => expect(b.heard).toEqual([1]))
+  await eventually(() => expect(b.heard).toEqual([1]))
   await admin.client('KILL', 'ID', await clientId('rootstream:b:subscriber'))
-  await vi.waitFor(() => expect(b.bus.healthy).toBe(false))
+  await eventually(() => expect(b.bus.healthy).toBe(false))
   say(a, 2)
-  await vi.waitFor(() => expect(b.gaps).toBe(1), 5_000)
+  await eventually(() => expect(b.gaps).toBe(1))
   say(a, 3)
-  await vi.waitFor(() => expect(b.heard.at(-1)).toBe(3))
+  await eventually(() => expect(b.heard.at(-1)).toBe(3))
   expect(b.bus.healthy).toBe(true)
 })
 
@@ -111,9 +114,9 @@ test('a publisher whose connection breaks sends what came meanwhile, once and in
   const a = await joined({ namespace, node: 'a' })
   const b = await joined({ namespace, node: 'b' })
   await admin.client('KILL', 'ID', await clientId('rootstream:a'))
-  await vi.waitFor(() => expect(a.bus.healthy).toBe(false))
+  await eventually(() => expect(a.bus.healthy).toBe(false))
   for (let position = 1; position <= 100; position++) say(a, position)
-  await vi.waitFor(() => expect(b.heard).toHaveLength(100), 5_000)
+  await eventually(() => expect(b.heard).toHaveLength(100))
   expect(b.heard).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
   expect(b.bus.stats()).toMatchObject({ repeated: 0, framesReceived: 100 })
 })
@@ -124,14 +127,14 @@ test('past its bound a publisher drops frames, and the next sign of life gives t
   const a = await joined({ namespace, node: 'a', clock, maxWaitingBytes: 2_000 })
   const b = await joined({ namespace, node: 'b' })
   await admin.client('KILL', 'ID', await clientId('rootstream:a'))
-  await vi.waitFor(() => expect(a.bus.healthy).toBe(false))
+  await eventually(() => expect(a.bus.healthy).toBe(false))
   for (let position = 1; position <= 100; position++) say(a, position)
   const kept = 100 - a.bus.stats().unsent
   expect(kept).toBeGreaterThan(0)
   expect(kept).toBeLessThan(10)
-  await vi.waitFor(() => expect(a.bus.healthy).toBe(true), 5_000)
+  await eventually(() => expect(a.bus.healthy).toBe(true))
   // The sign of life that follows the kept frames names number 100.
-  await vi.waitFor(() => expect(b.gaps).toBeGreaterThan(0), 5_000)
+  await eventually(() => expect(b.gaps).toBeGreaterThan(0))
   expect(b.heard).toEqual(Array.from({ length: kept }, (_, index) => index + 1))
 })
 
@@ -145,7 +148,7 @@ test('a lost final frame is noticed at the next heartbeat', async () => {
   expect(a.bus.stats()).toMatchObject({ unsent: 1, dropped: 1 })
   expect(b.gaps).toBe(0)
   clock.advance(1_000)
-  await vi.waitFor(() => expect(b.gaps).toBe(1))
+  await eventually(() => expect(b.gaps).toBe(1))
   expect(b.heard).toEqual([])
 })
 
@@ -156,20 +159,20 @@ test('numbers tell a lost frame, a repeated one and a late one apart', async () 
   bus.onGap(() => void gaps++)
   await forge(namespace, forged(1))
   await forge(namespace, forged(2))
-  await vi.waitFor(() => expect(heard).toEqual([1, 2]))
+  await eventually(() => expect(heard).toEqual([1, 2]))
   expect(gaps).toBe(0)
   await forge(namespace, forged(4))
-  await vi.waitFor(() => expect(heard).toEqual([1, 2, 4]))
+  await eventually(() => expect(heard).toEqual([1, 2, 4]))
   expect(gaps).toBe(1)
   await forge(namespace, forged(4))
   await forge(namespace, forged(3))
   await forge(namespace, forged(5))
-  await vi.waitFor(() => expect(heard).toEqual([1, 2, 4, 5]))
+  await eventually(() => expect(heard).toEqual([1, 2, 4, 5]))
   expect(gaps).toBe(1)
   expect(bus.stats()).toMatchObject({ repeated: 2, dropped: 2, framesReceived: 4 })
   // A new start of the sender counts from one again.
   await forge(namespace, forged(1, { incarnation: 10, events: [logEvent(6)] }))
-  await vi.waitFor(() => expect(heard).toEqual([1, 2, 4, 5, 6]))
+  await eventually(() => expect(heard).toEqual([1, 2, 4, 5, 6]))
   expect(gaps).toBe(1)
 })
 
@@ -200,7 +203,7 @@ test('what is no frame is counted and dropped, and the next good one is heard', 
   for (const frame of malformed) await forge(namespace, frame)
   await forge(namespace, forged(1, { padding: 'x'.repeat(MAX_FRAME_BYTES) }))
   await forge(namespace, forged(1))
-  await vi.waitFor(() => expect(a.heard).toEqual([1]))
+  await eventually(() => expect(a.heard).toEqual([1]))
   expect(a.bus.stats()).toMatchObject({
     malformed: malformed.length,
     oversize: 1,
@@ -214,7 +217,7 @@ test('frames of another format are not read; the log is, at most once an interva
   const clock = createManualClock()
   const a = await joined({ namespace, node: 'a', clock })
   for (let seq = 1; seq <= 5; seq++) await forge(namespace, { v: 2, whatever: seq })
-  await vi.waitFor(() => expect(a.bus.stats().foreignVersion).toBe(5))
+  await eventually(() => expect(a.bus.stats().foreignVersion).toBe(5))
   expect(a.gaps).toBe(0)
   clock.advance(1_000)
   expect(a.gaps).toBe(1)
@@ -228,11 +231,11 @@ test('a node that falls silent without a farewell may have said something last; 
   const b = await joined({ namespace, node: 'b', clock })
   await forge(namespace, forged(1))
   const c = await joined({ namespace, node: 'c' })
-  await vi.waitFor(() => expect(b.heard).toEqual([1]))
+  await eventually(() => expect(b.heard).toEqual([1]))
   await c.bus.stop()
   // Arrives after the farewell.
   await forge(namespace, forged(2))
-  await vi.waitFor(() => expect(b.heard).toEqual([1, 2]))
+  await eventually(() => expect(b.heard).toEqual([1, 2]))
   for (let second = 1; second <= 4; second++) clock.advance(1_000)
   expect(b.gaps).toBe(0)
   clock.advance(1_000)
@@ -248,7 +251,7 @@ test('a batch too large for one frame is split and arrives whole', async () => {
   // Two bytes a letter: bytes count, not letters.
   const events = Array.from({ length: 100 }, (_, index) => logEvent(index + 1, { data: { text: 'ü'.repeat(25_000) } }))
   a.bus.publish({ node: 'a', incarnation: 1, events })
-  await vi.waitFor(() => expect(b.heard).toHaveLength(100), 5_000)
+  await eventually(() => expect(b.heard).toHaveLength(100))
   expect(b.heard).toEqual(events.map(event => event.position))
   expect(b.bus.stats()).toMatchObject({ dropped: 0, framesReceived: Math.ceil((100 * 50_400) / FRAME_BYTES) })
   expect(b.gaps).toBe(0)
@@ -267,7 +270,7 @@ test('a batch that cannot be written costs a number, not the caller', async () =
   a.bus.publish({ node: 'a', incarnation: 1, events: [{ ...logEvent(1), data: unwritable as never }] })
   expect(a.bus.stats().unsent).toBe(1)
   say(a, 2)
-  await vi.waitFor(() => expect(b.heard).toEqual([2]))
+  await eventually(() => expect(b.heard).toEqual([2]))
   expect(b.gaps).toBe(1)
 })
 
@@ -279,9 +282,9 @@ test('runtimes with different databases or different indexes on one Redis do not
   const sameIndex = await joined({ namespace, node: 'same-index', url: `${url}/3` })
   say(stranger, 1)
   say(a, 2)
-  await vi.waitFor(() => expect([stranger, a].map(({ bus }) => bus.stats().framesSent)).toEqual([1, 1]))
+  await eventually(() => expect([stranger, a].map(({ bus }) => bus.stats().framesSent)).toEqual([1, 1]))
   say(elsewhere, 3)
-  await vi.waitFor(() => expect(sameIndex.heard).toEqual([3]))
+  await eventually(() => expect(sameIndex.heard).toEqual([3]))
   expect([stranger.heard, a.heard, elsewhere.heard]).toEqual([[], [], []])
 })
 
@@ -298,12 +301,12 @@ test('a node starts without Redis, says so once, and joins when it comes', async
   say(a, 1)
   const late = await startPrivateRedis({ port, settings: ['--user', 'user', 'on', '>hunter2', '&*', '+@all'] })
   onTestFinished(() => late.stop())
-  await vi.waitFor(() => expect(a.bus.healthy).toBe(true), 10_000)
-  await vi.waitFor(() => expect(a.gaps).toBe(1))
+  await eventually(() => expect(a.bus.healthy).toBe(true))
+  await eventually(() => expect(a.gaps).toBe(1))
   expect(warnings()).toHaveLength(1)
   const b = await joined({ ...options, node: 'b' })
   say(a, 2)
-  await vi.waitFor(() => expect(b.heard).toEqual([2]))
+  await eventually(() => expect(b.heard).toEqual([2]))
   expect(JSON.stringify(log.lines)).not.toContain('hunter2')
   await a.bus.stop()
   await b.bus.stop()
@@ -316,13 +319,13 @@ test('a Redis that restarts is a gap for everyone', async () => {
   const a = await joined({ ...own, node: 'a' })
   const b = await joined({ ...own, node: 'b' })
   await first.stop()
-  await vi.waitFor(() => expect([a.bus.healthy, b.bus.healthy]).toEqual([false, false]))
+  await eventually(() => expect([a.bus.healthy, b.bus.healthy]).toEqual([false, false]))
   const second = await startPrivateRedis({ port: first.port })
   onTestFinished(() => second.stop())
-  await vi.waitFor(() => expect([a.bus.healthy, b.bus.healthy]).toEqual([true, true]), 10_000)
-  await vi.waitFor(() => expect(Math.min(a.gaps, b.gaps)).toBeGreaterThan(0))
+  await eventually(() => expect([a.bus.healthy, b.bus.healthy]).toEqual([true, true]))
+  await eventually(() => expect(Math.min(a.gaps, b.gaps)).toBeGreaterThan(0))
   say(a, 1)
-  await vi.waitFor(() => expect(b.heard).toEqual([1]))
+  await eventually(() => expect(b.heard).toEqual([1]))
   await a.bus.stop()
   await b.bus.stop()
 })
@@ -339,12 +342,12 @@ test('a frozen Redis stops neither publishing nor the bound on what waits, and i
   for (let position = 1; position <= 1_000; position++) say(a, position)
   expect(a.bus.stats().unsent).toBeGreaterThan(800)
   for (let second = 1; second <= 7; second++) clock.advance(1_000)
-  await vi.waitFor(() => expect(a.bus.healthy).toBe(false), 10_000)
+  await eventually(() => expect(a.bus.healthy).toBe(false))
   frozen.signal('SIGCONT')
-  await vi.waitFor(() => expect(a.bus.healthy).toBe(true), 10_000)
-  await vi.waitFor(() => expect(a.gaps).toBeGreaterThan(0))
+  await eventually(() => expect(a.bus.healthy).toBe(true))
+  await eventually(() => expect(a.gaps).toBeGreaterThan(0))
   clock.advance(1_000)
-  await vi.waitFor(() => expect(b.gaps).toBeGreaterThan(0))
+  await eventually(() => expect(b.gaps).toBeGreaterThan(0))
   await a.bus.stop()
   await b.bus.stop()
 })

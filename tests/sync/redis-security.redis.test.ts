@@ -12,8 +12,11 @@ import type { MonitoredBus } from '../../src/sync/monitored-bus.ts'
 import { createRedisBus, type RedisBusOptions } from '../../src/sync/redis-bus.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { eventually } from './eventually.ts'
 import { logEvent } from './log-events.ts'
 import { type PrivateRedis, startPrivateRedis } from './private-redis.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 const open: MonitoredBus[] = []
 afterEach(async () => {
@@ -39,7 +42,7 @@ async function expectTalk(url: string, options: Partial<RedisBusOptions> = {}): 
   await b.bus.start()
   expect([a.bus.healthy, b.bus.healthy]).toEqual([true, true])
   a.bus.publish({ node: 'a', incarnation: 1, events: [logEvent(1)] })
-  await vi.waitFor(() => expect(heard).toEqual([1]))
+  await eventually(() => expect(heard).toEqual([1]))
 }
 
 /** A node that uses these options runs without the bus, says why once, and keeps the secret. */
@@ -85,9 +88,9 @@ describe('with a password and accounts', () => {
     bus.onGap(() => void gaps++)
     await bus.start()
     expect(bus.healthy).toBe(false)
-    await vi.waitFor(() => expect(log.lines.at(-1)?.fields).toMatchObject({ reason: expect.stringMatching(/NOPERM/) }))
+    await eventually(() => expect(log.lines.at(-1)?.fields).toMatchObject({ reason: expect.stringMatching(/NOPERM/) }))
     await admin.acl('SETUSER', 'deaf', '&rootstream:*')
-    await vi.waitFor(() => {
+    await eventually(() => {
       clock.advance(1_000)
       expect(bus.healthy).toBe(true)
     })
@@ -100,10 +103,10 @@ describe('with a password and accounts', () => {
     await bus.start()
     expect(bus.healthy).toBe(false)
     bus.publish({ node: 'a', incarnation: 1, events: [logEvent(1)] })
-    await vi.waitFor(() => expect(bus.stats().unsent).toBe(1))
+    await eventually(() => expect(bus.stats().unsent).toBe(1))
     await admin.acl('SETUSER', 'mute', '+publish')
     clock.advance(1_000)
-    await vi.waitFor(() => expect(bus.healthy).toBe(true))
+    await eventually(() => expect(bus.healthy).toBe(true))
   })
 })
 
