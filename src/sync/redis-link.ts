@@ -33,7 +33,6 @@ export function connectionOptions(address: RedisAddress, node: string, ca: strin
   return {
     host: address.host,
     port: address.port,
-    db: address.db,
     ...(address.username !== undefined && { username: address.username }),
     ...(address.password !== undefined && { password: address.password }),
     ...(address.tls && { tls: ca === undefined ? {} : { ca: readCa(ca) } }),

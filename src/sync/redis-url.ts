@@ -7,7 +7,7 @@ export interface RedisAddress {
   readonly host: string
   readonly port: number
   readonly tls: boolean
-  /** Index of the database; pub/sub ignores it, channel names carry it. */
+  /** Index of the database. Pub/sub ignores it: it is not selected (a right less), channel names carry it. */
   readonly db: number
   readonly username?: string
   readonly password?: string

@@ -63,4 +63,7 @@ test('what still waits when the link breaks again keeps its place', () => {
   expect([outbox.push('22'), outbox.push('3')]).toEqual([true, false])
   outbox.open()
   expect(payloads()).toEqual(['11', '22'])
+  outbox.close()
+  outbox.open()
+  expect(payloads()).toEqual(['11', '22'])
 })

@@ -87,6 +87,17 @@ test('one function may subscribe twice, and leaves once at a time', () => {
   expect(heard).toEqual(['both', 'both', 'one'])
 })
 
+test('leaving again takes nothing from who came after', () => {
+  const topics = createTopics<string>({ log: createRecordingLog() })
+  const heard: string[] = []
+  const leave = topics.subscribe('a.b', () => expect.unreachable('it has left'))
+  leave()
+  topics.subscribe('a.b', value => void heard.push(value))
+  leave()
+  topics.emit('a.b', 'told')
+  expect(heard).toEqual(['told'])
+})
+
 test('a listener may leave and others may come while an event is told', () => {
   const topics = createTopics<string>({ log: createRecordingLog() })
   const heard: string[] = []

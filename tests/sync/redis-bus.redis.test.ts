@@ -225,23 +225,33 @@ test('frames of another format are not read; the log is, at most once an interva
   expect(a.gaps).toBe(1)
 })
 
-test('a node that falls silent without a farewell may have said something last; one that stops has not', async () => {
+test('a node that falls silent without a farewell may have said something last', async () => {
   const namespace = randomUUID()
   const clock = createManualClock()
   const b = await joined({ namespace, node: 'b', clock })
   await forge(namespace, forged(1))
-  const c = await joined({ namespace, node: 'c' })
   await eventually(() => expect(b.heard).toEqual([1]))
-  await c.bus.stop()
-  // Arrives after the farewell.
-  await forge(namespace, forged(2))
-  await eventually(() => expect(b.heard).toEqual([1, 2]))
   for (let second = 1; second <= 4; second++) clock.advance(1_000)
   expect(b.gaps).toBe(0)
   clock.advance(1_000)
   expect(b.gaps).toBe(1)
   for (let second = 1; second <= 4; second++) clock.advance(1_000)
   expect(b.gaps).toBe(1)
+})
+
+test('a node that stops in good order is not missed', async () => {
+  const namespace = randomUUID()
+  const clock = createManualClock()
+  const b = await joined({ namespace, node: 'b', clock })
+  const c = await joined({ namespace, node: 'c' })
+  say(c, 1)
+  await c.bus.stop()
+  for (let second = 1; second <= 4; second++) clock.advance(1_000)
+  // Arrives after the farewell, and would come too late to be silent for long enough itself.
+  await forge(namespace, forged(1, { events: [logEvent(2)] }))
+  await eventually(() => expect(b.heard).toEqual([1, 2]))
+  for (let second = 1; second <= 4; second++) clock.advance(1_000)
+  expect(b.gaps).toBe(0)
 })
 
 test('a batch too large for one frame is split and arrives whole', async () => {
@@ -346,8 +356,21 @@ test('a frozen Redis stops neither publishing nor the bound on what waits, and i
   frozen.signal('SIGCONT')
   await eventually(() => expect(a.bus.healthy).toBe(true))
   await eventually(() => expect(a.gaps).toBeGreaterThan(0))
+  // Each is accounted for: answered, or given up.
+  await eventually(() => expect(a.bus.stats().framesSent + a.bus.stats().unsent).toBe(1_000))
   clock.advance(1_000)
   await eventually(() => expect(b.gaps).toBeGreaterThan(0))
   await a.bus.stop()
   await b.bus.stop()
+})
+
+test('frames under way when Redis dies are accounted for, and not sent again behind later ones', async () => {
+  const dying = await startPrivateRedis()
+  onTestFinished(() => dying.stop())
+  const a = await joined({ namespace: randomUUID(), node: 'a', url: `redis://127.0.0.1:${dying.port}` })
+  dying.signal('SIGSTOP')
+  for (let position = 1; position <= 3; position++) say(a, position)
+  dying.signal('SIGKILL')
+  await eventually(() => expect(a.bus.stats()).toMatchObject({ framesSent: 0, unsent: 3 }))
+  await a.bus.stop()
 })

@@ -77,7 +77,12 @@ describe('with a password and accounts', () => {
   test('the password of the default user, percent-encoded', () => expectTalk(at(':s3%40cret%3A%2F%23@')))
   test('a user and a password', () => expectTalk(at('default:s3%40cret%3A%2F%23@')))
   test('a user and a password on another database', () => expectTalk(at('default:s3%40cret%3A%2F%23@', '/5')))
-  test('an account that may only publish and subscribe on our channels', () => expectTalk(at('lean:lean-s3cret@')))
+  test('an account that may only publish and subscribe on our channels', async () => {
+    const warn = vi.spyOn(console, 'warn')
+    await expectTalk(at('lean:lean-s3cret@', '/1'))
+    expect(warn).not.toHaveBeenCalled()
+    warn.mockRestore()
+  })
   test('no password', () => expectRefused(at(''), /NOAUTH/))
   test('a wrong password', () => expectRefused(at(':s3cret@'), /WRONGPASS/))
 
@@ -107,6 +112,9 @@ describe('with a password and accounts', () => {
     await admin.acl('SETUSER', 'mute', '+publish')
     clock.advance(1_000)
     await eventually(() => expect(bus.healthy).toBe(true))
+    await admin.acl('SETUSER', 'mute', '-publish')
+    clock.advance(1_000)
+    await eventually(() => expect(bus.healthy).toBe(false))
   })
 })
 
