@@ -36,8 +36,13 @@ export async function startPrivateRedis(options: PrivateRedisOptions = {}): Prom
         ]
   const args = [...listen, '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...(options.settings ?? [])]
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  await once(child, 'spawn')
-  await ready(child)
+  try {
+    await once(child, 'spawn')
+    await ready(child)
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true })
+    throw error
+  }
   return {
     port,
     signal: name => void child.kill(name),
