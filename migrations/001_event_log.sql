@@ -28,6 +28,13 @@ create index events_user on events (user_id, position) where user_id is not null
 create index events_type on events (type, position);
 create index events_at on events using brin (at);
 
+-- Names this log, however it is reached: nodes that share it hear each other.
+create table installation (
+  only_one boolean primary key default true check (only_one),
+  id uuid not null default gen_random_uuid()
+);
+insert into installation default values;
+
 -- One row for each start of a node. (incarnation, n) is the dot: the identity of an append across resends.
 create table incarnations (
   incarnation bigint generated always as identity primary key,
@@ -64,9 +71,12 @@ create table timers (
   due_at timestamptz not null,
   payload jsonb not null,
   attempts integer not null default 0,
+  -- A node that took the timer keeps it from the others until then. due_at stays: it tells whether it was set anew meanwhile.
+  taken_until timestamptz,
   primary key (actor_type, actor_id, name)
 );
-create index timers_due on timers (due_at);
+create index timers_due on timers (due_at) where taken_until is null;
+create index timers_taken on timers (taken_until) where taken_until is not null;
 
 -- One owner at a time. The token grows with each new owner: an append that carries an older one is refused.
 create table leases (

@@ -100,7 +100,7 @@ begin
     insert into timers (actor_type, actor_id, name, kind, due_at, payload)
     select x.actor_type, x.actor_id, x.name, x.kind, x.due_at, x.payload from extra x join fresh using (a) where x.op = 'timer'
     on conflict (actor_type, actor_id, name)
-      do update set kind = excluded.kind, due_at = excluded.due_at, payload = excluded.payload, attempts = 0
+      do update set kind = excluded.kind, due_at = excluded.due_at, payload = excluded.payload, attempts = 0, taken_until = null
   ),
   cancelled as (
     delete from timers t using extra x, fresh f

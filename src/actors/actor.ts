@@ -79,9 +79,7 @@ export class Actor {
       )
     return new Promise((resolve, reject) => {
       this.#mailbox.push({ command, resolve, reject })
-      this.#running ??= this.#run().finally(() => {
-        this.#running = undefined
-      })
+      this.#running ??= this.#run()
     })
   }
 
@@ -128,6 +126,8 @@ export class Actor {
       if (this.#restart) this.#loaded = undefined
       this.#restart = false
     }
+    // In the same turn as the look into the empty mailbox: a command that comes later starts a new run.
+    this.#running = undefined
   }
 
   /** The commands at the head of the mailbox that can share an append: no command id twice. They stay in the mailbox until answered. */

@@ -178,7 +178,9 @@ function plan(left: readonly string[], actions: readonly CapturedAction[], at: s
     if (type === 'xstate.raise' && given.delay !== undefined) {
       if (given.id === undefined || given.event === undefined)
         throw new Error('a delayed raise needs an id, so that it can be cancelled')
-      set({ name: given.id, kind: 'event', dueAt: due(given.delay), payload: given.event })
+      // The type of a machine's events demands a time; the real one is stamped when the event is sent.
+      const { at: _, ...payload } = given.event
+      set({ name: given.id, kind: 'event', dueAt: due(given.delay), payload })
     } else if (type === 'xstate.cancel' && given.sendId !== undefined) {
       cancel(given.sendId)
     } else if (type === 'xstate.spawnChild' && given.id !== undefined && given.src !== undefined) {

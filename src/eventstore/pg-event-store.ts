@@ -1,0 +1,84 @@
+/** The event log in Postgres. */
+import type { Clock, EventStore, Logger } from '../core/ports.ts'
+import { GroupCommit } from './group-commit.ts'
+import { IdBlocks } from './id-blocks.ts'
+import { createPool, type Pool, query } from './pool.ts'
+import * as reads from './reads.ts'
+import * as records from './records.ts'
+
+export interface PgEventStoreOptions {
+  readonly url: string
+  /** Name of the node, in every event it writes. */
+  readonly node: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** Connections at the most, default 10. */
+  readonly poolSize?: number
+  /** How long an append is tried again while Postgres is away, default 10 s. */
+  readonly patienceMs?: number
+}
+
+export interface PgEventStore extends EventStore {
+  /** Number of this start of this node, over all nodes of the log. */
+  readonly incarnation: number
+  /** Names the log, however it is reached. */
+  readonly installation: string
+  readonly pool: Pool
+}
+
+/** Opens the log of a migrated database. Throws AppError `log_unavailable`, `schema_mismatch`, `setup_failed`. */
+export async function createPgEventStore(options: PgEventStoreOptions): Promise<PgEventStore> {
+  const { url, node, clock, log, poolSize, patienceMs } = options
+  const pool = createPool({ url, log, ...(poolSize === undefined ? {} : { size: poolSize }) })
+  try {
+    const [row] = await query<{ incarnation: number; id: string }>(pool, {
+      text: `
+        with started as (insert into incarnations (node, started_at) values ($1, now()) returning incarnation)
+        select started.incarnation, installation.id from started, installation`,
+      values: [node],
+    })
+    if (row === undefined) throw new Error('the installation has no id')
+    const writer = new GroupCommit({
+      pool,
+      node,
+      incarnation: row.incarnation,
+      clock,
+      log,
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    })
+    const ids = new IdBlocks((type, size) => records.reserveBlock(pool, type, size))
+    let closing: Promise<void> | undefined
+    return {
+      incarnation: row.incarnation,
+      installation: row.id,
+      pool,
+      append: append => writer.append(append),
+      readStream: (actor, range) => reads.readStream(pool, actor, range),
+      readAll: (after, limit) => reads.readAll(pool, after, limit),
+      head: () => reads.head(pool),
+      eventAt: position => reads.eventAt(pool, position),
+      findCommand: commandId => reads.findCommand(pool, commandId),
+      audit: auditQuery => reads.audit(pool, auditQuery),
+      listActors: (type, after, limit) => reads.listActors(pool, type, after, limit),
+      loadSnapshot: actor => records.loadSnapshot(pool, actor),
+      saveSnapshot: (actor, snapshot) => records.saveSnapshot(pool, actor, snapshot),
+      nextId: type => ids.next(type),
+      reserveIds: async (type, highest) => {
+        ids.forget(type)
+        await records.reserveIds(pool, type, highest)
+      },
+      takeDueTimers: (now, limit, holdMs) => records.takeDueTimers(pool, now, limit, holdMs),
+      settleTimer: timer => records.settleTimer(pool, timer),
+      nextTimerAt: () => records.nextTimerAt(pool),
+      acquireLease: (name, holder, ttlMs) => records.acquireLease(pool, name, holder, ttlMs),
+      releaseLease: (name, holder) => records.releaseLease(pool, name, holder),
+      close: () => {
+        closing ??= writer.close().then(() => pool.end())
+        return closing
+      },
+    }
+  } catch (error) {
+    await pool.end()
+    throw error
+  }
+}
