@@ -66,6 +66,9 @@ export function toAppError(error: unknown): unknown {
       `The database lacks something this code needs (${(error as Error).message}). Run: rootstream migrate`,
       { cause: error },
     )
+  // Raised by our own migrations, which say what is missing.
+  if (code === 'RS002')
+    return new AppError('schema_mismatch', `${(error as Error).message}. Nothing was changed.`, { cause: error })
   if (code === '28P01' || code === '28000' || code === '3D000')
     return new AppError(
       'setup_failed',
