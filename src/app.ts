@@ -1,0 +1,246 @@
+/** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
+import { createHash, randomUUID } from 'node:crypto'
+import os from 'node:os'
+import path from 'node:path'
+import type { CommandOptions } from './actors/command.ts'
+import { type ActorHandle, type ActorSystem, createActorSystem } from './actors/system.ts'
+import { AppError } from './core/errors.ts'
+import type { LogEvent } from './core/event.ts'
+import { actorRef } from './core/ids.ts'
+import type { Bus, Clock, EventStore, Logger, Service } from './core/ports.ts'
+import type { CommandResult } from './core/result.ts'
+import { startPostgres } from './embedded/postgres.ts'
+import { createMemoryEventStore } from './eventstore/memory-event-store.ts'
+import { migrate } from './eventstore/migrate.ts'
+import { createPgEventStore } from './eventstore/pg-event-store.ts'
+import { createLogger } from './logging.ts'
+import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
+import { entities as registry } from './machines/index.ts'
+import { createMemoryProjections } from './projections/memory-projections.ts'
+import { createProjections, type Projections } from './projections/projections.ts'
+import { createInProcessBus } from './sync/in-process-bus.ts'
+import { createTopics } from './sync/patterns.ts'
+import { createRedisBus } from './sync/redis-bus.ts'
+import { systemClock } from './system-clock.ts'
+
+export interface NodeOptions {
+  /** `postgres://…`. Without it the node brings a Postgres of its own, with its data under `home`. */
+  readonly database?: string
+  /** `redis://…` or `rediss://…`. Without it events reach only the subscribers in this process. */
+  readonly redis?: string
+  /** PEM file of the authority that signed the Redis server's certificate. */
+  readonly redisCa?: string
+  /** Directory for the embedded Postgres, default `.rootstream` in the working directory. */
+  readonly home?: string
+  /** Keeps everything in memory: for tests, gone when the process ends. */
+  readonly memory?: boolean
+  /** Shows in every event this node writes; default the host name. */
+  readonly name?: string
+  readonly entities?: readonly EntityDefinition[]
+  readonly log?: Logger
+  readonly clock?: Clock
+}
+
+export interface ComponentHealth {
+  readonly status: 'ok' | 'degraded' | 'down'
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+export interface HealthReport {
+  /** `down` where commands cannot be taken; `degraded` where they can, but something lags or is away. */
+  readonly status: 'ok' | 'degraded' | 'down'
+  readonly node: string
+  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors', ComponentHealth>>
+}
+
+export interface RuntimeNode {
+  readonly name: string
+  readonly incarnation: number
+  readonly log: EventStore
+  readonly actors: ActorSystem
+  readonly projections: Projections
+  /** Throws AppError `unknown_type`, `invalid_input`. */
+  actor(type: string, id: number): ActorHandle
+  /** Sends the first event of a new actor; its id is in the result. */
+  create(type: string, event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
+  /**
+   * Calls back with each event whose type matches (`stream.*`, `session.revoked`, `*`), from this node and, with Redis,
+   * from the others: at most once, after it is durable. What must not be missed is read from the log.
+   */
+  subscribe(pattern: string, listener: (event: LogEvent) => void): () => void
+  health(): Promise<HealthReport>
+  /** Finishes what is under way and stops everything the node started. */
+  close(): Promise<void>
+}
+
+/** Projections this far behind the log are reported as lagging. */
+const LAG_LIMIT = 10_000
+
+/** Starts a node. Throws AppError; whatever it had started by then is stopped again. */
+export async function createNode(options: NodeOptions = {}): Promise<RuntimeNode> {
+  const opened: { close(): Promise<void> }[] = []
+  const closeAll = async () => {
+    // The last started stops first; one that fails to stop keeps none of the others running.
+    const failures: unknown[] = []
+    for (const part of opened.splice(0).reverse()) await part.close().catch(error => failures.push(error))
+    if (failures.length > 0) throw failures[0]
+  }
+  try {
+    return await assemble(options, opened, closeAll)
+  } catch (error) {
+    await closeAll().catch(() => undefined)
+    throw error
+  }
+}
+
+async function assemble(
+  options: NodeOptions,
+  opened: { close(): Promise<void> }[],
+  closeAll: () => Promise<void>,
+): Promise<RuntimeNode> {
+  const { clock = systemClock, entities = registry, name = os.hostname() } = options
+  const log = options.log ?? createLogger({ level: 'warn', node: name })
+  const started = async <Part extends Service>(part: Part): Promise<Part> => {
+    opened.push({ close: () => part.stop() })
+    await part.start()
+    return part
+  }
+
+  const { store, incarnation, database, projections } = await openLog(
+    { ...options, clock, entities, name, log },
+    opened,
+  )
+  await started(projections)
+
+  const bus: Bus =
+    options.redis === undefined
+      ? createInProcessBus({ node: name, incarnation, log })
+      : createRedisBus({
+          url: options.redis,
+          ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
+          namespace: database,
+          node: name,
+          incarnation,
+          clock,
+          log,
+        })
+  await started(bus)
+
+  const actors = await started(
+    createActorSystem({
+      store,
+      entities,
+      clock,
+      log,
+      holder: `${name}#${incarnation}#${randomUUID()}`,
+      readTables: {
+        find: async (table, column, value, position) => {
+          await projections.caughtUp(position)
+          return projections.find(table, column, value)
+        },
+      },
+    }),
+  )
+
+  const topics = createTopics<LogEvent>({ log })
+  const announce = (events: readonly LogEvent[]) => {
+    projections.wake()
+    for (const event of events) topics.emit(event.type, event)
+  }
+  actors.onCommitted(events => {
+    bus.publish({ node: name, incarnation, events })
+    announce(events)
+  })
+  bus.onFrame(({ events }) => {
+    actors.hear(events)
+    announce(events)
+  })
+  bus.onGap(() => projections.wake())
+
+  return {
+    name,
+    incarnation,
+    log: store,
+    actors,
+    projections,
+    actor: (type, id) => actors.actor(actorRef(type, id)),
+    create: (type, event, createOptions) => actors.create(type, event, createOptions),
+    subscribe: (pattern, listener) => topics.subscribe(pattern, listener),
+    health: () => health({ name, store, projections, bus, actors }),
+    close: closeAll,
+  }
+}
+
+interface OpenLog {
+  readonly store: EventStore
+  readonly incarnation: number
+  readonly projections: Projections
+  /** Names the database, so that runtimes on different ones do not hear each other on a shared Redis. */
+  readonly database: string
+}
+
+type OpenOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'entities' | 'name' | 'log'>>
+
+async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[]): Promise<OpenLog> {
+  const { clock, entities, name, log } = options
+  if (options.memory) {
+    const store = createMemoryEventStore({ node: name, clock })
+    return {
+      store,
+      incarnation: store.incarnation,
+      projections: createMemoryProjections({ store, entities }),
+      database: randomUUID(),
+    }
+  }
+  let url = options.database
+  if (url === undefined) {
+    const home = path.resolve(options.home ?? '.rootstream')
+    const postgres = await startPostgres({ dataDir: path.join(home, 'postgres'), log })
+    opened.push({ close: () => postgres.stop() })
+    url = postgres.url
+  }
+  const { applied } = await migrate({ url, log })
+  if (applied.length > 0) log.info({ applied }, 'migrations applied')
+  const store = await createPgEventStore({ url, node: name, clock, log })
+  opened.push({ close: () => store.close() })
+  const projections = createProjections({ store, pool: store.pool, entities, clock, log })
+  return { store, incarnation: store.incarnation, projections, database: databaseName(url) }
+}
+
+/** A name for the database behind a URL that gives none of its secrets away. */
+function databaseName(url: string): string {
+  const { hostname, port, pathname } = new URL(url)
+  return createHash('sha256')
+    .update(`${hostname}:${port || 5432}${pathname}`)
+    .digest('hex')
+    .slice(0, 16)
+}
+
+async function health(parts: {
+  name: string
+  store: EventStore
+  projections: Projections
+  bus: Bus
+  actors: ActorSystem
+}): Promise<HealthReport> {
+  const { name, store, projections, bus, actors } = parts
+  const component = async (check: () => Promise<ComponentHealth>): Promise<ComponentHealth> => {
+    try {
+      return await check()
+    } catch (error) {
+      return { status: 'down', detail: { error: error instanceof AppError ? error.code : 'failed' } }
+    }
+  }
+  const components = {
+    log: await component(async () => ({ status: 'ok', detail: { head: await store.head() } })),
+    projections: await component(async () => {
+      const status = await projections.status()
+      const well = status.failures === 0 && status.lag < LAG_LIMIT
+      return { status: well ? 'ok' : 'degraded', detail: { ...status } }
+    }),
+    bus: await component(async () => ({ status: bus.healthy ? 'ok' : 'degraded', detail: { ...bus.stats() } })),
+    actors: await component(async () => ({ status: 'ok', detail: { ...actors.stats() } })),
+  }
+  const worst = Object.values(components).some(({ status }) => status !== 'ok') ? 'degraded' : 'ok'
+  return { status: components.log.status === 'down' ? 'down' : worst, node: name, components }
+}

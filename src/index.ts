@@ -1,0 +1,22 @@
+/** RootStream Runtime: what a program that embeds a node may use. */
+export type { CommandOptions } from './actors/command.ts'
+export type { ActorHandle, ActorSystem, ActorView } from './actors/system.ts'
+export { type ComponentHealth, createNode, type HealthReport, type NodeOptions, type RuntimeNode } from './app.ts'
+export { AppError, ERRORS, type ErrorCode } from './core/errors.ts'
+export type { LogEvent, NewEvent } from './core/event.ts'
+export { type ActorId, type ActorRef, actorRef, formatActorRef, parseActorRef } from './core/ids.ts'
+export type { Json, JsonObject } from './core/json.ts'
+export type { AuditPage, AuditQuery, Clock, EventStore, Lease, Logger, StreamRange } from './core/ports.ts'
+export type { Accepted, CommandResult, Refusal, RefusalReason } from './core/result.ts'
+export type { ActorState, StateValue } from './core/state.ts'
+export {
+  defineEntity,
+  type Effect,
+  type EffectContext,
+  type EntityDefinition,
+  event,
+  type OutgoingEvent,
+  type Row,
+  type View,
+} from './machines/define.ts'
+export { entities } from './machines/index.ts'

@@ -1,0 +1,120 @@
+/** Who may import whom. The allow-list is the architecture; a layer that is not in it may import nothing of ours. */
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = path.resolve(import.meta.dirname, '../src')
+
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  core: [],
+  machines: ['core'],
+  eventstore: ['core'],
+  sync: ['core'],
+  embedded: ['core'],
+  actors: ['core', 'machines'],
+  projections: ['core', 'machines', 'eventstore'],
+  legacy: ['core', 'machines', 'eventstore'],
+  http: ['core', 'machines', 'actors', 'projections', 'app.ts', 'redaction.ts'],
+  cli: [
+    'core',
+    'machines',
+    'actors',
+    'projections',
+    'legacy',
+    'eventstore',
+    'embedded',
+    'http',
+    'app.ts',
+    'config.ts',
+    'logging.ts',
+    'redaction.ts',
+    'system-clock.ts',
+  ],
+  'app.ts': [
+    'core',
+    'machines',
+    'actors',
+    'projections',
+    'eventstore',
+    'sync',
+    'embedded',
+    'logging.ts',
+    'system-clock.ts',
+  ],
+  'index.ts': ['core', 'machines', 'actors', 'projections', 'sync', 'app.ts'],
+  'config.ts': ['core'],
+  'logging.ts': ['core', 'redaction.ts'],
+  'redaction.ts': [],
+  'system-clock.ts': ['core'],
+}
+
+/** Packages that only some layers may use; every other one is free. */
+const ONLY_IN: Record<string, readonly string[]> = {
+  pg: ['eventstore', 'projections', 'legacy'],
+  ioredis: ['sync'],
+  xstate: ['machines'],
+  fastify: ['http'],
+  commander: ['cli'],
+  pino: ['logging.ts'],
+}
+
+interface Import {
+  readonly file: string
+  readonly layer: string
+  readonly target: string
+}
+
+function layerOf(relative: string): string {
+  return relative.split(path.sep)[0] ?? ''
+}
+
+const files = globSync('**/*.ts', { cwd: root })
+const imports: readonly Import[] = files.flatMap(file => {
+  const text = readFileSync(path.join(root, file), 'utf8')
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(match => ({
+    file,
+    layer: layerOf(file),
+    target: match[1] ?? '',
+  }))
+})
+
+test('there is source to look at', () => {
+  expect(files.length).toBeGreaterThan(40)
+  expect(imports.length).toBeGreaterThan(100)
+})
+
+test('every layer imports only the layers below it', () => {
+  const wrong = imports
+    .filter(({ target }) => target.startsWith('.'))
+    .map(({ file, layer, target }) => ({
+      file,
+      layer,
+      to: layerOf(path.relative(root, path.resolve(root, path.dirname(file), target))),
+    }))
+    .filter(({ layer, to }) => to !== layer && !MAY_IMPORT[layer]?.includes(to))
+    .map(({ file, to }) => `${file} imports ${to}`)
+  expect(wrong).toEqual([])
+})
+
+test('a technology stays in its adapter', () => {
+  const wrong = imports
+    .filter(({ layer, target }) => ONLY_IN[target] !== undefined && !ONLY_IN[target].includes(layer))
+    .map(({ file, target }) => `${file} uses ${target}`)
+  expect(wrong).toEqual([])
+})
+
+test('core and machines touch neither clock, chance nor the outside', () => {
+  const impure =
+    /\bDate\.now\(|new Date\(\)|Math\.random|randomUUID|process\.|setTimeout|setInterval|\bfetch\(|from 'node:(?!util)/
+  const wrong = files.filter(
+    file => ['core', 'machines'].includes(layerOf(file)) && impure.test(readFileSync(path.join(root, file), 'utf8')),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('only config.ts reads the environment', () => {
+  const wrong = files.filter(
+    file => file !== 'config.ts' && /process\.env/.test(readFileSync(path.join(root, file), 'utf8')),
+  )
+  expect(wrong).toEqual([])
+})

@@ -1,0 +1,79 @@
+/** Runs the command line as processes of its own, as a user does. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+
+const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts')
+
+export interface CliResult {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs one command to its end. */
+export async function runCli(
+  args: readonly string[],
+  env: Record<string, string>,
+  options: { input?: string; cwd?: string } = {},
+): Promise<CliResult> {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { ...process.env, ...env },
+    stdio: 'pipe',
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  const stdout: Buffer[] = []
+  const stderr: Buffer[] = []
+  child.stdout.on('data', chunk => stdout.push(chunk))
+  child.stderr.on('data', chunk => stderr.push(chunk))
+  child.stdin.end(options.input ?? '')
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }
+}
+
+export interface NodeProcess {
+  readonly pid: number
+  /** Where its HTTP API listens. */
+  readonly url: string
+  /** What `start --json` said when it was ready. */
+  readonly ready: Readonly<Record<string, unknown>>
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>
+  /** SIGKILL. */
+  kill(): Promise<void>
+}
+
+/** Starts a node and waits until it says where it listens. */
+export async function startNodeProcess(
+  env: Record<string, string>,
+  options: { cwd?: string } = {},
+): Promise<NodeProcess> {
+  const child = spawn(process.execPath, [MAIN, 'start', '--json'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  const closed = once(child, 'close') as Promise<[number | null]>
+  let errors = ''
+  child.stderr.on('data', chunk => {
+    errors += chunk
+  })
+  const lines = createInterface({ input: child.stdout })
+  const first = await Promise.race([once(lines, 'line') as Promise<[string]>, closed.then(() => undefined)])
+  if (first === undefined) throw new Error(`the node did not start: ${errors}`)
+  const ready = JSON.parse(first[0]) as Record<string, unknown>
+  return {
+    pid: child.pid ?? 0,
+    url: String(ready.http),
+    ready,
+    stop: async () => {
+      child.kill('SIGTERM')
+      return (await closed)[0]
+    },
+    kill: async () => {
+      child.kill('SIGKILL')
+      await closed
+    },
+  }
+}
