@@ -40,9 +40,12 @@ export function event<Schema extends z.ZodObject>(
 
 export type EventDefinitions = Readonly<Record<string, EventDefinition>>
 
+// zod calls the output of an empty object a record of nothing, which would forbid `type` and `at` too.
+type DataOf<Schema extends z.ZodObject> = z.output<Schema> extends Record<string, never> ? unknown : z.output<Schema>
+
 /** What the machine of an entity receives: the data flat, with its type and the time the shell stamped (ISO 8601, UTC). */
 export type MachineEvent<Events extends EventDefinitions> = {
-  [Type in keyof Events & string]: { readonly type: Type; readonly at: string } & z.output<Events[Type]['schema']>
+  [Type in keyof Events & string]: { readonly type: Type; readonly at: string } & DataOf<Events[Type]['schema']>
 }[keyof Events & string]
 
 /** A row of a read table; timestamps as ISO text, bigint columns as numbers, json columns as values. */

@@ -1,6 +1,7 @@
 /** Read tables of a runtime that keeps everything in memory: the same rows, held in maps. */
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
+import { formatActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { EventStore } from '../core/ports.ts'
 import type { ActorState } from '../core/state.ts'
@@ -72,6 +73,10 @@ export function createMemoryProjections({
       return { position, head, lag: head - position, failures: failed.size }
     },
     failures: async () => [...failed.values()],
+    retry: async actor => {
+      // Nothing that failed here can have changed since: the code and the log are the same.
+      return !failed.has(formatActorRef(actor))
+    },
     find: async (table: string, column: string, value: Json) => {
       await caughtUp()
       const view = entities.find(entity => entity.view?.table === table)?.view

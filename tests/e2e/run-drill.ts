@@ -3,12 +3,21 @@ import { runDrill } from './drill.ts'
 
 const streams = Number(process.argv[2] ?? 1_000)
 if (!Number.isSafeInteger(streams) || streams < 1) throw new Error('the number of streams is a positive whole number')
-const _started = performance.now()
+const started = performance.now()
 const report = await runDrill({
   streams,
   legacyUsers: 200,
-  say: _line => {},
+  say: line => console.log(`${((performance.now() - started) / 1_000).toFixed(1).padStart(6)} s  ${line}`),
 })
+console.log(`
+events in the log          ${report.eventsInLog} (${report.imported} imported)
+commands acknowledged      ${report.acknowledged} of ${report.expected}, ${report.retries} requests sent again
+lost or doubled            ${report.lostOrDoubled.length}
+actors with version gaps   ${report.gaps.length}
+tables unlike a rebuild    ${report.differentTables.length}
+drift on replay            ${report.drift}
+missing in the audit       ${report.missingInAudit.length}
+24.2 rows changed          ${report.changedRows.length}`)
 const faults = [
   report.lostOrDoubled,
   report.gaps,

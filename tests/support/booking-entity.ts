@@ -36,17 +36,18 @@ interface BookingContext {
   ticket: string | null
 }
 
-const expiry = raise({ type: 'booking.expired', at: '' } as MachineEvent<typeof events>, {
-  id: 'expiry',
-  delay: 'expiry',
+const base = setup({
+  types: {} as { context: BookingContext; events: MachineEvent<typeof events> },
+  actors: { sendTicket: fromPromise(async () => undefined) },
+  guards: { hasExpiry: ({ context }) => context.expiresAt !== null },
+  delays: {
+    expiry: ({ context, event: { at } }) => Math.max(0, Date.parse(context.expiresAt ?? at) - Date.parse(at)),
+  },
 })
 
-const machine = setup({
-  types: {} as { context: BookingContext; events: MachineEvent<typeof events> },
-  actors: { sendTicket: fromPromise(async () => undefined), sayGoodbye: fromPromise(async () => undefined) },
-  guards: { hasExpiry: ({ context }) => context.expiresAt !== null },
-  delays: { expiry: ({ context, event: { at } }) => Math.max(0, Date.parse(context.expiresAt ?? at) - Date.parse(at)) },
-}).createMachine({
+const expiry = base.createAction(raise({ type: 'booking.expired', at: '' }, { id: 'expiry', delay: 'expiry' }))
+
+const machine = base.createMachine({
   context: { name: '', seats: 0, expiresAt: null, ticket: null },
   initial: 'absent',
   states: {
@@ -59,13 +60,13 @@ const machine = setup({
       },
     },
     made: {
-      entry: expiry as never,
+      entry: expiry,
       exit: cancel('expiry'),
       on: {
         'booking.changed': { actions: assign({ seats: ({ event: { seats } }) => seats }) },
         'booking.renamed': { actions: assign({ name: ({ event: { name } }) => name }) },
         'booking.extended': {
-          actions: [assign({ expiresAt: ({ event: { expiresAt } }) => expiresAt }), expiry as never],
+          actions: [assign({ expiresAt: ({ event: { expiresAt } }) => expiresAt }), expiry],
         },
         'booking.exploded': {
           actions: assign(() => {

@@ -1,0 +1,50 @@
+/** Building blocks of event schemas: what fits into a column, and nothing else. */
+import { z } from 'zod'
+import { MAX_INT4 } from '../core/ids.ts'
+
+/** Text of at most `max` characters, counted as Postgres counts them. */
+export function text(max: number): z.ZodString {
+  return z.string().refine(value => value.length <= max || [...value].length <= max, `longer than ${max} characters`)
+}
+
+/** Text that is not empty. */
+export function name(max: number): z.ZodString {
+  return text(max).min(1)
+}
+
+/** Id of another actor, as a 32-bit column holds it. */
+export const reference = z.int().min(1).max(MAX_INT4)
+
+/** A count or size in a 32-bit column. */
+export const count = z.int().min(0).max(MAX_INT4)
+
+/** Bytes, in a 64-bit column, as far as a number is exact. */
+export const bytes = z.int().min(0)
+
+/** ISO 8601 with a zone. */
+export const timestamp = z.iso.datetime({ offset: true })
+
+/** An address without zone or prefix length. */
+export const ipAddress = z.union([z.ipv4(), z.ipv6()])
+
+/** Columns of a 24.2 row as they were found: nothing is checked twice that the table's own constraints hold. */
+export const was = {
+  text: z.string(),
+  int: z.int(),
+  bool: z.boolean(),
+  /** ISO 8601 in UTC with the microseconds of the row, or `infinity`. */
+  time: z.string().max(40),
+}
+
+const LONGEST_WAIT_MS = 100 * 365 * 86_400_000
+
+/** Milliseconds from `at` to `until`, at least 0 and at most a hundred years; a row of 24.2 may say `infinity`. */
+export function msUntil(until: string | null, at: string): number {
+  const ms = Date.parse(until ?? '') - Date.parse(at)
+  return Number.isNaN(ms) ? LONGEST_WAIT_MS : Math.min(Math.max(0, ms), LONGEST_WAIT_MS)
+}
+
+/** Whole seconds between two times, not negative. */
+export function secondsBetween(start: string | null, end: string): number {
+  return Math.max(0, Math.floor((Date.parse(end) - Date.parse(start ?? end)) / 1_000)) || 0
+}

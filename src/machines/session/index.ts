@@ -1,0 +1,22 @@
+/** Sessions: who is signed in, from where, until when. */
+import { MAX_INT4 } from '../../core/ids.ts'
+import { defineEntity } from '../define.ts'
+import { rowView } from '../read-row.ts'
+import { events } from './events.ts'
+import { machine, type SessionContext } from './machine.ts'
+import { columns } from './row.ts'
+
+export const session = defineEntity({
+  type: 'session',
+  machine,
+  events,
+  view: rowView('sessions', columns),
+  // The rows of ended sessions stay, so their tokens stay taken.
+  claims: ({ context }) => {
+    const { row } = context as unknown as SessionContext
+    return row === null ? [] : [{ kind: 'session.token', key: row.session_token }]
+  },
+  references: ({ type, userId }) => (type === 'session.created' ? [{ type: 'user', id: Number(userId) }] : []),
+  goneIn: ['closed', 'expired', 'revoked'],
+  maxId: MAX_INT4,
+})

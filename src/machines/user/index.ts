@@ -1,0 +1,31 @@
+/** Users: accounts, their names and roles. */
+import { MAX_INT4 } from '../../core/ids.ts'
+import { defineEntity } from '../define.ts'
+import { rowView } from '../read-row.ts'
+import { releaseOwned } from './effects.ts'
+import { events } from './events.ts'
+import { machine, type UserContext } from './machine.ts'
+import { columns } from './row.ts'
+
+export const user = defineEntity({
+  type: 'user',
+  machine,
+  events,
+  view: rowView('users', columns),
+  claims: ({ value, context }) => {
+    const { row, exactNames } = context as unknown as UserContext
+    if (row === null || value === 'deleted') return []
+    const key = exactNames ? (name: string) => `=${name}` : normalName
+    return [
+      { kind: 'user.username', key: key(row.username) },
+      { kind: 'user.email', key: key(row.email) },
+    ]
+  },
+  effects: { releaseOwned },
+  maxId: MAX_INT4,
+})
+
+/** Names that people take for the same are the same: compatibility forms and letter case do not count. */
+export function normalName(name: string): string {
+  return name.normalize('NFKC').toLowerCase()
+}

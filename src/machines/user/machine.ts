@@ -1,0 +1,134 @@
+/** The life of a user: active, deactivated and back, deleted for good. */
+import { assign, fromPromise, setup } from 'xstate'
+import { changed, type WithRow } from '../read-row.ts'
+import type { ROLES, UserEvent } from './events.ts'
+import type { UserRow } from './row.ts'
+
+export interface UserContext extends WithRow<UserRow> {
+  readonly row: UserRow | null
+  readonly roles: readonly (typeof ROLES)[number][]
+  /** The names are claimed as written: in 24.2 another user had them in other letters. */
+  readonly exactNames: boolean
+}
+
+const base = setup({
+  types: {} as { context: UserContext; events: UserEvent },
+  actors: { releaseOwned: fromPromise(async () => undefined) },
+})
+
+const edit = base.createAction(
+  assign(({ context, event }) => {
+    if (event.type !== 'user.updated') return context
+    const { row } = context
+    return {
+      row: changed(row, {
+        username: event.username ?? row?.username ?? '',
+        email: event.email ?? row?.email ?? '',
+        display_name: event.displayName === undefined ? (row?.display_name ?? null) : event.displayName,
+        avatar_url: event.avatarUrl === undefined ? (row?.avatar_url ?? null) : event.avatarUrl,
+        updated_at: event.at,
+      }),
+      // A new name is held to the rule for new names.
+      exactNames: context.exactNames && event.username === undefined && event.email === undefined,
+    }
+  }),
+)
+
+const setRoles = base.createAction(
+  assign(({ context, event }) =>
+    event.type === 'user.roles.changed' ? { roles: [...new Set(event.roles)].sort() } : context,
+  ),
+)
+
+export const machine = base.createMachine({
+  id: 'user',
+  context: { row: null, roles: [], exactNames: false },
+  initial: 'absent',
+  states: {
+    absent: {
+      on: {
+        'user.registered': {
+          target: 'active',
+          actions: assign({
+            row: ({ event }) => ({
+              username: event.username,
+              email: event.email,
+              password_hash: event.passwordHash,
+              display_name: event.displayName ?? null,
+              avatar_url: event.avatarUrl ?? null,
+              is_verified: false,
+              is_active: true,
+              created_at: event.at,
+              updated_at: event.at,
+              last_login_at: null,
+            }),
+            roles: ['viewer'],
+          }),
+        },
+        'user.imported': [
+          {
+            guard: ({ event }) => event.row.is_active === true,
+            target: 'active',
+            actions: assign(({ event }) => ({
+              row: event.row,
+              roles: ['viewer'],
+              exactNames: event.exactNames ?? false,
+            })),
+          },
+          {
+            target: 'deactivated',
+            actions: assign(({ event }) => ({
+              row: event.row,
+              roles: ['viewer'],
+              exactNames: event.exactNames ?? false,
+            })),
+          },
+        ],
+      },
+    },
+    active: {
+      on: {
+        'user.verified': {
+          guard: ({ context }) => context.row?.is_verified !== true,
+          actions: assign({
+            row: ({ context, event }) => changed(context.row, { is_verified: true, updated_at: event.at }),
+          }),
+        },
+        'user.updated': { actions: edit },
+        'user.password.changed': {
+          actions: assign({
+            row: ({ context, event }) =>
+              changed(context.row, { password_hash: event.passwordHash, updated_at: event.at }),
+          }),
+        },
+        'user.login.recorded': {
+          actions: assign({
+            row: ({ context, event }) => changed(context.row, { last_login_at: event.at, updated_at: event.at }),
+          }),
+        },
+        'user.roles.changed': { actions: setRoles },
+        'user.deactivated': {
+          target: 'deactivated',
+          actions: assign({
+            row: ({ context, event }) => changed(context.row, { is_active: false, updated_at: event.at }),
+          }),
+        },
+        'user.deleted': 'deleted',
+      },
+    },
+    deactivated: {
+      on: {
+        'user.updated': { actions: edit },
+        'user.roles.changed': { actions: setRoles },
+        'user.reactivated': {
+          target: 'active',
+          actions: assign({
+            row: ({ context, event }) => changed(context.row, { is_active: true, updated_at: event.at }),
+          }),
+        },
+        'user.deleted': 'deleted',
+      },
+    },
+    deleted: { invoke: { id: 'releaseOwned', src: 'releaseOwned' } },
+  },
+})
