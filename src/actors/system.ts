@@ -17,6 +17,8 @@ import type { ActorLimits, ActorPorts, ReadTables } from './ports.ts'
 import { TimerService } from './timers.ts'
 
 /** An actor's state as it is shown. */
+export type { CommandOptions } from './command.ts'
+
 export interface ActorView {
   readonly ref: ActorRef
   /** 0 for an actor without events. */

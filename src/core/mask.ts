@@ -1,0 +1,18 @@
+/** What never leaves the node, though the log needs it: password hashes, token hashes, stream keys. */
+import type { Json, JsonObject } from './json.ts'
+
+const SECRET = new Set(['passwordHash', 'password_hash', 'tokenHash', 'session_token', 'streamKey', 'stream_key'])
+export const MASK = '***'
+
+/** The same value with the contents of secret fields replaced, at any depth. */
+export function mask(value: JsonObject): JsonObject {
+  return maskValue(value) as JsonObject
+}
+
+function maskValue(value: Json): Json {
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(maskValue)
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, SECRET.has(key) && child !== null ? MASK : maskValue(child)]),
+  )
+}
