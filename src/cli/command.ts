@@ -1,0 +1,89 @@
+/** What every command gets, and how its failure is told. */
+import type { Command } from 'commander'
+import { createNode, type RuntimeNode } from '../app.ts'
+import { type Config, loadConfig } from '../config.ts'
+import { AppError, ERRORS } from '../core/errors.ts'
+import type { Logger } from '../core/ports.ts'
+import { createPgEventStore, type PgEventStore } from '../eventstore/pg-event-store.ts'
+import { createLogger } from '../logging.ts'
+import { redactText } from '../redaction.ts'
+import { systemClock } from '../system-clock.ts'
+import { withDatabase } from './database.ts'
+import { createOutput, type Output } from './output.ts'
+
+export interface CommandContext {
+  readonly config: Config
+  readonly log: Logger
+  readonly out: Output
+}
+
+/** Adds `--json` and runs the work with its context; ends with the exit code of the error table. */
+export function runs<Options extends object, Arguments extends unknown[]>(
+  command: Command,
+  work: (context: CommandContext, options: Options, ...args: Arguments) => Promise<void>,
+): Command {
+  return command.option('--json', 'print one JSON document, and errors as JSON').action(async (...given: unknown[]) => {
+    const options = given.at(-2) as Options & { json?: boolean }
+    const json = options.json === true
+    try {
+      const config = loadConfig()
+      // Commands speak for themselves: only warnings are worth a second voice.
+      const log = createLogger({ level: config.logLevel === 'info' ? 'warn' : config.logLevel })
+      await work({ config, log, out: createOutput(json) }, options, ...(given.slice(0, -2) as Arguments))
+    } catch (error) {
+      fail(error, json)
+    }
+  })
+}
+
+/** Tells what happened and what to do next, without a stack, and sets the exit code. */
+export function fail(error: unknown, json: boolean): void {
+  const known = error instanceof AppError ? error : undefined
+  const code = known?.code ?? 'internal'
+  const message = redactText(error instanceof Error ? error.message : String(error))
+  process.exitCode = known?.exitCode ?? 70
+  if (json) {
+    process.stderr.write(
+      `${JSON.stringify({ error: { code, message, retryable: known?.retryable ?? false, details: known?.details ?? {} } })}\n`,
+    )
+    return
+  }
+  process.stderr.write(`rootstream: ${message}\n`)
+  if (known === undefined)
+    process.stderr.write(
+      `This is a mistake of the runtime. ${redactText(error instanceof Error ? (error.stack ?? '') : '')}\n`,
+    )
+  else if (ERRORS[known.code].retryable) process.stderr.write('It may succeed when it is tried again.\n')
+}
+
+/** Runs work with a node of its own on the database; other nodes may run on it at the same time. */
+export function withNode(context: CommandContext, work: (node: RuntimeNode) => Promise<void>): Promise<void> {
+  const { config, log } = context
+  return withDatabase(config, log, async database => {
+    const node = await createNode({
+      database,
+      name: config.node,
+      log,
+      ...(config.redis === undefined ? {} : { redis: config.redis }),
+      ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
+    })
+    try {
+      await work(node)
+    } finally {
+      await node.close()
+    }
+  })
+}
+
+/** Runs work with the log alone: nothing is projected, fired or run beside it. */
+export function withLog(context: CommandContext, work: (store: PgEventStore) => Promise<void>): Promise<void> {
+  const { config, log } = context
+  return withDatabase(config, log, async url => {
+    const store = await createPgEventStore({ url, node: config.node, clock: systemClock, log })
+    try {
+      await work(store)
+    } finally {
+      await store.close()
+    }
+  })
+}

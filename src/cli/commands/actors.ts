@@ -1,0 +1,163 @@
+/** `rootstream actors list | show | send` */
+import { readFileSync } from 'node:fs'
+import { type Command, InvalidArgumentError } from 'commander'
+import type { ActorView } from '../../actors/system.ts'
+import { AppError } from '../../core/errors.ts'
+import { formatActorRef, parseActorRef } from '../../core/ids.ts'
+import { mask } from '../../core/mask.ts'
+import type { CommandResult } from '../../core/result.ts'
+import type { OutgoingEvent } from '../../machines/define.ts'
+import { runs, withNode } from '../command.ts'
+import type { Output } from '../output.ts'
+
+export function actorsCommand(program: Command): void {
+  const actors = program.command('actors').description('look at actors and send them events')
+
+  const list = actors
+    .command('list <type>')
+    .description('actors of a type, by id')
+    .option('--after <id>', 'start after this id', wholeNumber, 0)
+    .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, 100)
+    .addHelpText('after', '\nExample:\n  rootstream actors list stream --limit 20')
+  runs<{ after: number; limit: number }, [string]>(list, (context, { after, limit }, type) =>
+    withNode(context, async node => {
+      if (!node.actors.entities.has(type)) throw unknownType(type, [...node.actors.entities.keys()])
+      const found = await node.log.listActors(type, after, limit)
+      context.out.result(found, () =>
+        context.out.table(
+          found.map(head => ({ ...head })),
+          ['id', 'version', 'state', 'at'],
+        ),
+      )
+    }),
+  )
+
+  const show = actors
+    .command('show <actor>')
+    .description('the state of an actor, now or as it was')
+    .option('--version <n>', 'as it was at this version', wholeNumber)
+    .option('--at <time>', 'as it was at this time (ISO 8601)', isoTime)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  rootstream actors show stream/123\n  rootstream actors show stream/123 --at 2026-11-20T10:00:00Z',
+    )
+  runs<{ version?: number; at?: string }, [string]>(show, (context, { version, at }, address) =>
+    withNode(context, async node => {
+      const ref = parseActorRef(address)
+      const actor = node.actor(ref.type, ref.id)
+      const view =
+        version !== undefined
+          ? await actor.stateAt({ version })
+          : at !== undefined
+            ? await actor.stateAt({ at })
+            : await actor.state()
+      if (view.version === 0)
+        throw new AppError(
+          'not_found',
+          `${address} has no events${version === undefined && at === undefined ? '' : ' then'}.`,
+        )
+      context.out.result(viewDocument(view), () => showView(context.out, view))
+    }),
+  )
+
+  const send = actors
+    .command('send <target> <eventType> [data]')
+    .description(
+      'send an event to an actor (stream/123) or create one (stream); data is JSON, or @file, or @- for standard input',
+    )
+    .option('--command-id <id>', 'sending it again under this id changes nothing')
+    .option('--user <id>', 'the user on whose behalf', wholeNumber)
+    .option('--expected-version <n>', 'only if the actor has this version', wholeNumber)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  rootstream actors send stream stream.created '{"userId":1,"name":"Mine","streamKey":"k"}'\n  rootstream actors send stream/1 stream.started '{"bitrateKbps":6000}' --command-id start-1`,
+    )
+  runs<{ commandId?: string; user?: number; expectedVersion?: number }, [string, string, string | undefined]>(
+    send,
+    (context, { commandId, user, expectedVersion }, target, type, data) =>
+      withNode(context, async node => {
+        const event = { ...parseData(data), type } as OutgoingEvent
+        const options = {
+          ...(commandId === undefined ? {} : { commandId }),
+          ...(user === undefined ? {} : { userId: user }),
+          ...(expectedVersion === undefined ? {} : { expectedVersion }),
+        }
+        const ref = target.includes('/') ? parseActorRef(target) : undefined
+        const result =
+          ref === undefined
+            ? await node.create(target, event, options)
+            : await node.actor(ref.type, ref.id).send(event, options)
+        if (result.ok) await node.projections.caughtUp(result.event.position)
+        else process.exitCode = 5
+        context.out.result(resultDocument(result), () => showResult(context.out, result))
+      }),
+  )
+}
+
+function resultDocument(result: CommandResult): object {
+  if (!result.ok) return { ...result, actor: formatActorRef(result.actor) }
+  const { event, repeated } = result
+  return {
+    ok: true,
+    actor: formatActorRef(result.actor),
+    version: event.version,
+    position: event.position,
+    state: event.state,
+    at: event.at,
+    repeated,
+  }
+}
+
+function showResult(out: Output, result: CommandResult): void {
+  if (result.ok) {
+    out.line(
+      `${formatActorRef(result.actor)} is ${result.event.state} at version ${result.event.version}${result.repeated ? ' (this command had been taken before)' : ''}`,
+    )
+    return
+  }
+  out.line(`Refused (${result.reason}${result.detail === undefined ? '' : `: ${result.detail}`}). Nothing was written.`)
+  out.line(
+    `${formatActorRef(result.actor)} is ${result.state} at version ${result.version}, which takes: ${result.allowed.join(', ') || 'nothing'}`,
+  )
+}
+
+function viewDocument({ ref, version, state, context, allowed, at }: ActorView): object {
+  return { actor: formatActorRef(ref), version, state, context: mask(context), allowed, at }
+}
+
+function showView(out: Output, view: ActorView): void {
+  out.line(`${formatActorRef(view.ref)}  ${view.state}  version ${view.version}  ${view.at ?? ''}`)
+  out.line(JSON.stringify(mask(view.context), null, 2))
+  out.line(`takes: ${view.allowed.join(', ') || 'nothing'}`)
+}
+
+function parseData(data: string | undefined): object {
+  if (data === undefined) return {}
+  const text =
+    data === '@-' ? readFileSync(0, 'utf8') : data.startsWith('@') ? readFileSync(data.slice(1), 'utf8') : data
+  try {
+    const value: unknown = JSON.parse(text)
+    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
+  } catch {
+    // Falls through to the one message for everything that is no JSON object.
+  }
+  throw new AppError(
+    'invalid_input',
+    'The data of an event is a JSON object, for example \'{"name":"Mine"}\'. Nothing was changed.',
+  )
+}
+
+function unknownType(type: string, known: readonly string[]): AppError {
+  return new AppError('unknown_type', `There is no entity '${type}'. There are: ${known.join(', ')}.`)
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(value)) return value
+  throw new InvalidArgumentError('It is a whole number.')
+}
+
+export function isoTime(text: string): string {
+  if (/^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString()
+  throw new InvalidArgumentError('It is a time like 2026-11-20T10:00:00Z.')
+}

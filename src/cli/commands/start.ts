@@ -1,0 +1,118 @@
+/** `rootstream start` */
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Command } from 'commander'
+import { createNode, type RuntimeNode } from '../../app.ts'
+import type { Config } from '../../config.ts'
+import type { Logger } from '../../core/ports.ts'
+import { type HttpServer, startHttpServer } from '../../http/server.ts'
+import { createLogger } from '../../logging.ts'
+import { redactUrl } from '../../redaction.ts'
+import { runs } from '../command.ts'
+import { prepareHome } from '../database.ts'
+import type { Output } from '../output.ts'
+
+export function startCommand(program: Command): void {
+  const command = program
+    .command('start')
+    .description('run a node: its database, its HTTP API, its projections and timers')
+    .addHelpText(
+      'after',
+      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
+    )
+  runs(command, async ({ config, out }) => {
+    const log = createLogger({ level: config.logLevel, node: config.node })
+    for (const warning of config.warnings) log.warn({}, warning)
+    const home = prepareHome(config.home)
+    const tokenFile = path.join(home, 'token')
+    const token = config.token ?? ownToken(tokenFile)
+    const stopped = stopSignal(log)
+    const node = await createNode({
+      home,
+      name: config.node,
+      log,
+      ...(config.database === undefined ? {} : { database: config.database }),
+      ...(config.redis === undefined ? {} : { redis: config.redis }),
+      ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
+    })
+    try {
+      const server = await startHttpServer({ node, ...config.http, socket: config.socket, token, log })
+      try {
+        announce(out, config, node, server, tokenFile)
+        await stopped
+        log.info({}, 'stopping')
+      } finally {
+        await server.close()
+      }
+    } finally {
+      await node.close()
+    }
+  })
+}
+
+/** The token of this home, made once; only its owner can read it. */
+function ownToken(file: string): string {
+  try {
+    writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return readFileSync(file, 'utf8').trim()
+}
+
+/** Resolves at the first signal. Ctrl-C under npm arrives twice, from the terminal and from npm: only one well after it forces. */
+function stopSignal(log: Logger): Promise<void> {
+  const GRACE_MS = 500
+  return new Promise(resolve => {
+    let first: number | undefined
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (first === undefined) {
+        first = performance.now()
+        resolve()
+      } else if (performance.now() - first > GRACE_MS) {
+        log.warn({ signal }, 'stopped at once; the next start recovers what was under way')
+        process.exit(130)
+      }
+    }
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal)
+  })
+}
+
+function announce(out: Output, config: Config, node: RuntimeNode, server: HttpServer, tokenFile: string): void {
+  const database =
+    config.database === undefined
+      ? `embedded Postgres, data in ${path.join(config.home, 'postgres')}`
+      : redactUrl(config.database)
+  const ready = {
+    node: node.name,
+    incarnation: node.incarnation,
+    pid: process.pid,
+    http: server.url,
+    socket: server.socket ?? null,
+    tokenFile: config.token === undefined ? tokenFile : null,
+    database,
+  }
+  out.result(ready, () => {
+    const curl =
+      server.socket === undefined
+        ? `curl -H "Authorization: Bearer $(cat ${tokenFile})" ${server.url}`
+        : `curl --unix-socket ${server.socket} http://localhost`
+    out.line(`RootStream Runtime is running: node ${node.name}, start ${node.incarnation}
+
+  HTTP      ${server.url}   (token in ${config.token === undefined ? tokenFile : 'ROOTSTREAM_TOKEN'})
+  socket    ${server.socket ?? 'none'}
+  database  ${database}
+  redis     ${config.redis === undefined ? 'none: events stay within this node' : redactUrl(config.redis)}
+
+Try, in another terminal:
+
+  ${curl}/health
+  ${curl}/v1/actors/user -H 'content-type: application/json' \\
+    -d '{"type":"user.registered","username":"ada","email":"ada@example.org","passwordHash":"x"}'
+  npx rootstream actors list user
+  npx rootstream audit
+
+Ctrl-C stops it.`)
+  })
+}

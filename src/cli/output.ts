@@ -1,0 +1,67 @@
+/** What commands print: tables and lines for people, one JSON document for programs, progress only where someone watches. */
+import { writeSync } from 'node:fs'
+
+export interface Output {
+  readonly json: boolean
+  /** The result: in JSON the document, for people what `show` prints of it. */
+  result(document: unknown, show: () => void): void
+  line(text: string): void
+  table(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): void
+  /** Overwrites itself on a terminal; silent elsewhere and in JSON. */
+  progress(label: string, done: number, total: number): void
+}
+
+export function createOutput(json: boolean): Output {
+  const line = (text: string) => write(1, `${text}\n`)
+  let shown = false
+  const clear = () => {
+    if (shown) write(2, '\r\u001b[K')
+    shown = false
+  }
+  return {
+    json,
+    line,
+    result: (document, show) => {
+      clear()
+      if (json) line(JSON.stringify(document))
+      else show()
+    },
+    table: (rows, columns) => {
+      const cells = [columns, ...rows.map(row => columns.map(column => cell(row[column])))]
+      const widths = columns.map((_, index) => Math.max(...cells.map(row => (row[index] ?? '').length)))
+      for (const row of cells)
+        line(
+          row
+            .map((text, index) => text.padEnd(widths[index] ?? 0))
+            .join('  ')
+            .trimEnd(),
+        )
+    },
+    progress: (label, done, total) => {
+      if (json || process.stderr.isTTY !== true) return
+      const share = total === 0 ? 1 : Math.min(1, done / total)
+      const bar = '█'.repeat(Math.round(share * 30)).padEnd(30, '░')
+      write(2, `\r\u001b[K${label} ${bar} ${done}/${total}`)
+      shown = true
+    },
+  }
+}
+
+// What an outsider wrote into an event must not steer the terminal.
+function cell(value: unknown): string {
+  const text = value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)
+  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
+}
+
+/** At once and whole, also into a pipe; a reader that has gone (`| head`) ends the command quietly. */
+function write(descriptor: 1 | 2, text: string): void {
+  let rest = Buffer.from(text)
+  while (rest.length > 0)
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EPIPE') process.exit(0)
+      if (code !== 'EAGAIN') throw error
+    }
+}
