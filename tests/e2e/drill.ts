@@ -9,7 +9,7 @@ import pg from 'pg'
 import { startPostgres } from '../../src/embedded/postgres.ts'
 import { runCli, startNodeProcess } from '../support/cli-process.ts'
 import { type Acknowledgement, HttpClient } from '../support/http-client.ts'
-import { populateLegacyDatabase } from '../support/legacy-database.ts'
+import { populateLegacyDatabase, rowHashes } from '../support/legacy-database.ts'
 import { expectedCommands, liveThroughStreams } from './streams-life.ts'
 
 export interface DrillOptions {
@@ -39,18 +39,6 @@ export interface DrillReport {
   /** 24.2 rows that no command touched and that are not what they were. */
   readonly changedRows: readonly string[]
 }
-
-const LEGACY_TABLES = [
-  'users',
-  'sessions',
-  'streams',
-  'stream_sessions',
-  'recordings',
-  'usage_logs',
-  'billing_accounts',
-  'event_log',
-  'snapshots',
-]
 
 export async function runDrill({ streams, legacyUsers, say }: DrillOptions): Promise<DrillReport> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-drill-'))
@@ -186,16 +174,6 @@ async function auditGaps(client: HttpClient, acknowledged: readonly Acknowledgem
     missing.push(...mine.filter(({ position }) => !seen.has(position)).map(({ key }) => key))
   }
   return missing
-}
-
-/** md5 of each row's text, by table and id. */
-async function rowHashes(database: pg.Pool): Promise<ReadonlyMap<string, string>> {
-  const hashes = new Map<string, string>()
-  for (const table of LEGACY_TABLES) {
-    const { rows } = await database.query(`select id, md5(t::text) as hash from ${table} t`)
-    for (const { id, hash } of rows) hashes.set(`${table}/${id}`, hash)
-  }
-  return hashes
 }
 
 /** Rows of 24.2 that changed. A session that was still active then may have expired meanwhile: that is an event of its own. */
