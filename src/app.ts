@@ -1,5 +1,5 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
 import type { CommandOptions } from './actors/command.ts'
@@ -106,7 +106,7 @@ async function assemble(
     return part
   }
 
-  const { store, incarnation, database, projections } = await openLog(
+  const { store, incarnation, installation, projections } = await openLog(
     { ...options, clock, entities, name, log },
     opened,
   )
@@ -118,7 +118,7 @@ async function assemble(
       : createRedisBus({
           url: options.redis,
           ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
-          namespace: database,
+          namespace: installation,
           node: name,
           incarnation,
           clock,
@@ -175,8 +175,8 @@ interface OpenLog {
   readonly store: EventStore
   readonly incarnation: number
   readonly projections: Projections
-  /** Names the database, so that runtimes on different ones do not hear each other on a shared Redis. */
-  readonly database: string
+  /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
+  readonly installation: string
 }
 
 type OpenOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'entities' | 'name' | 'log'>>
@@ -189,7 +189,7 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
       store,
       incarnation: store.incarnation,
       projections: createMemoryProjections({ store, entities }),
-      database: randomUUID(),
+      installation: store.installation,
     }
   }
   let url = options.database
@@ -204,16 +204,7 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
   const store = await createPgEventStore({ url, node: name, clock, log })
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log })
-  return { store, incarnation: store.incarnation, projections, database: databaseName(url) }
-}
-
-/** A name for the database behind a URL that gives none of its secrets away. */
-function databaseName(url: string): string {
-  const { hostname, port, pathname } = new URL(url)
-  return createHash('sha256')
-    .update(`${hostname}:${port || 5432}${pathname}`)
-    .digest('hex')
-    .slice(0, 16)
+  return { store, incarnation: store.incarnation, projections, installation: store.installation }
 }
 
 async function health(parts: {

@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'legacy',
     'eventstore',
     'embedded',
+    'sync',
     'http',
     'app.ts',
     'config.ts',

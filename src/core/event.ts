@@ -1,5 +1,5 @@
 /** The event envelope: one line of the log. */
-import type { ActorId, ActorRef } from './ids.ts'
+import type { ActorId } from './ids.ts'
 import type { JsonObject } from './json.ts'
 
 /** What an append gives for each event; the store adds actor, version, node, dot and position. */
@@ -35,8 +35,4 @@ export interface LogEvent extends NewEvent {
   readonly n: number
   /** The fencing token of the lease it was written under. */
   readonly token: number | null
-}
-
-export function actorOf(event: LogEvent): ActorRef {
-  return { type: event.actorType, id: event.actorId }
 }

@@ -1,0 +1,228 @@
+/** The global order under many writers, and appends while connections and the server break. */
+import pg from 'pg'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { EventStore } from '../../src/core/ports.ts'
+import { migrate } from '../../src/eventstore/migrate.ts'
+import { createPgEventStore, type PgEventStore } from '../../src/eventstore/pg-event-store.ts'
+import { silentLogger } from '../../src/logging.ts'
+import { systemClock } from '../../src/system-clock.ts'
+import { createTestDatabase, ownPostgres } from '../support/database.ts'
+import { append, appended, newEvent, readAllEvents } from './event-store.conformance.ts'
+
+const cleanups: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+async function open(url: string, patienceMs?: number): Promise<PgEventStore> {
+  const store = await createPgEventStore({
+    url,
+    node: 'test',
+    clock: systemClock,
+    log: silentLogger,
+    poolSize: 3,
+    ...(patienceMs === undefined ? {} : { patienceMs }),
+  })
+  cleanups.push(() => store.close())
+  return store
+}
+
+async function database(): Promise<string> {
+  const made = await createTestDatabase()
+  cleanups.push(() => made.drop())
+  return made.url
+}
+
+/** Reads new pages until `done` and one more look find nothing new; answers positions in the order in which they were seen. */
+async function tail(store: EventStore, done: () => boolean): Promise<number[]> {
+  const seen: number[] = []
+  for (;;) {
+    const finished = done()
+    const page = await store.readAll(seen.at(-1) ?? 0, 50)
+    seen.push(...page.map(event => event.position))
+    if (finished && page.length === 0) return seen
+  }
+}
+
+describe('global order', () => {
+  test('twenty writers and a reader that remembers one position: nothing is skipped, nothing doubled', async () => {
+    const url = await database()
+    const writers = await Promise.all(Array.from({ length: 20 }, () => open(url)))
+    let writing = true
+    const reading = tail(await open(url), () => !writing)
+    await Promise.all(
+      writers.map(async (writer, w) => {
+        for (let version = 0; version < 50; version++) appended(await writer.append(append(w + 1, version)))
+      }),
+    )
+    writing = false
+    const seen = await reading
+    const all = (await readAllEvents(writers[0] as EventStore)).map(event => event.position)
+    expect(all).toHaveLength(1_000)
+    expect(seen).toEqual(all)
+  })
+
+  test('an open transaction of somebody else stalls neither writers nor readers', async () => {
+    const url = await database()
+    const foreign = new pg.Client({ connectionString: url })
+    await foreign.connect()
+    cleanups.push(() => foreign.end())
+    await foreign.query('create table elsewhere (n int)')
+    await foreign.query('begin isolation level repeatable read')
+    await foreign.query('insert into elsewhere select pg_current_xact_id()::text::bigint::int')
+    const store = await open(url)
+    appended(await store.append(append(1, 0)))
+    expect(await store.readAll(0, 10)).toHaveLength(1)
+    await foreign.query('rollback')
+  })
+})
+
+describe('resends', () => {
+  test('a batch whose answer was lost is recognised by its dots, though others wrote since', async () => {
+    const url = await database()
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    cleanups.push(() => client.end())
+    const store = await open(url)
+    const row = (version: number, n: number) => ({
+      a: 0,
+      actor_type: 'thing',
+      actor_id: 1,
+      expected: version - 1,
+      version,
+      type: 'thing.happened',
+      schema_version: 1,
+      data: {},
+      state: 'on',
+      at: '2026-01-01T00:00:00Z',
+      node: 'lost',
+      incarnation: 999,
+      n,
+    })
+    const send = async (n: number) =>
+      (
+        await client.query('select outcome, event_version, event_position from append_batch($1, null)', [
+          JSON.stringify([row(1, n)]),
+        ])
+      ).rows
+    const first = await send(1)
+    appended(await store.append(append(1, 1)))
+    expect(first).toMatchObject([{ outcome: 'appended', event_version: 1 }])
+    expect(await send(1)).toEqual([{ ...first[0], outcome: 'repeated' }])
+    expect(await send(2)).toMatchObject([{ outcome: 'conflict' }])
+    expect(await readAllEvents(store)).toHaveLength(2)
+  })
+})
+
+describe('faults', () => {
+  /** Writes until told to stop; answers what was acknowledged, by command id. */
+  function keepWriting(store: EventStore, writers: number) {
+    let going = true
+    const acknowledged = new Map<string, { actorId: number; version: number; position: number }>()
+    const failures: string[] = []
+    const write = async (writer: number) => {
+      let version = 0
+      for (let n = 0; going; n++) {
+        const commandId = `${writer}-${n}`
+        const outcome = await store
+          .append(append(writer, version, { events: [newEvent({ commandId })] }))
+          .catch(error => error.code as string)
+        if (typeof outcome === 'string') {
+          failures.push(outcome)
+          version = (await currentVersion(store, writer)) ?? version
+          continue
+        }
+        const [event] = appended(outcome)
+        if (event !== undefined) acknowledged.set(commandId, event)
+        version++
+      }
+    }
+    const done = Promise.all(Array.from({ length: writers }, (_, n) => write(n + 1)))
+    return {
+      acknowledged,
+      failures,
+      stop: async () => {
+        going = false
+        await done
+      },
+    }
+  }
+
+  async function currentVersion(store: EventStore, id: number): Promise<number | undefined> {
+    for (let attempt = 0; attempt < 200; attempt++) {
+      const events = await Array.fromAsync(store.readStream(append(id, 0).actor)).catch(() => undefined)
+      if (events !== undefined) return events.flat().at(-1)?.version ?? 0
+    }
+    return undefined
+  }
+
+  async function proveExactlyOnce(
+    store: EventStore,
+    acknowledged: ReadonlyMap<string, { position: number; version: number }>,
+  ) {
+    const events = await readAllEvents(store)
+    const byCommand = Map.groupBy(events, event => event.commandId)
+    const wrong = [...acknowledged].filter(
+      ([id, { position }]) => byCommand.get(id)?.length !== 1 || byCommand.get(id)?.[0]?.position !== position,
+    )
+    expect(wrong).toEqual([])
+    for (const stream of Map.groupBy(events, event => event.actorId).values())
+      expect(stream.map(event => event.version)).toEqual(stream.map((_, n) => n + 1))
+  }
+
+  async function until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise(resolve => setImmediate(resolve))
+  }
+
+  test('connections that are cut in the middle of batches: every append settles, every event is there once', async () => {
+    const url = await database()
+    const store = await open(url)
+    const killer = new pg.Client({ connectionString: url })
+    await killer.connect()
+    cleanups.push(() => killer.end())
+    const writing = keepWriting(store, 8)
+    for (let cut = 1; cut <= 10; cut++) {
+      await until(() => writing.acknowledged.size > cut * 40)
+      await killer.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      )
+    }
+    await until(() => writing.acknowledged.size > 500)
+    await writing.stop()
+    expect(writing.failures).toEqual([])
+    await proveExactlyOnce(store, writing.acknowledged)
+  })
+
+  test('the server is killed under load and starts again: nothing acknowledged is lost or doubled', async () => {
+    const server = await ownPostgres()
+    cleanups.push(() => server.remove())
+    await migrate({ url: server.url })
+    const store = await open(server.url, 60_000)
+    const writing = keepWriting(store, 8)
+    for (let round = 1; round <= 2; round++) {
+      await until(() => writing.acknowledged.size > round * 100)
+      await server.kill9()
+      await server.restart()
+    }
+    await until(() => writing.acknowledged.size > 400)
+    await writing.stop()
+    await proveExactlyOnce(store, writing.acknowledged)
+  }, 120_000)
+
+  test('a server that stays away: a retryable error, and the same command id settles it afterwards', async () => {
+    const server = await ownPostgres()
+    cleanups.push(() => server.remove())
+    await migrate({ url: server.url })
+    const store = await open(server.url, 200)
+    appended(await store.append(append(1, 0)))
+    await server.kill9()
+    const events = [newEvent({ commandId: 'c' })]
+    await expect(store.append(append(1, 1, { events }))).rejects.toMatchObject({
+      code: 'log_unavailable',
+      retryable: true,
+    })
+    await server.restart()
+    appended(await store.append(append(1, 1, { events })))
+    expect((await store.append(append(2, 0, { events }))).outcome).toBe('duplicate')
+  }, 60_000)
+})
