@@ -18,6 +18,9 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** A server that hangs is given up after this long; a query of ours that needs longer is paged instead. */
 const QUERY_TIMEOUT_MS = 60_000
 
+/** Connections that are tried before the server counts as away. */
+const TRIES = 3
+
 const BIGINT = 20
 const TIMESTAMPTZ = 1184
 
@@ -41,29 +44,46 @@ export function createPool({ url, size = 10, log }: PoolOptions): Pool {
   return pool
 }
 
-/** Runs a query; failures come out as AppErrors. */
+interface Statement {
+  readonly name?: string
+  readonly text: string
+  readonly values?: readonly unknown[]
+}
+
+/**
+ * Runs a statement; failures come out as AppErrors. On the pool it is sent again when its connection turns out to be
+ * broken, so it must be one that may run twice.
+ */
 export async function query<Row extends pg.QueryResultRow>(
   pool: Pick<pg.ClientBase, 'query'>,
-  config: { name?: string; text: string; values?: readonly unknown[] },
+  statement: Statement,
 ): Promise<readonly Row[]> {
-  try {
-    const { values, ...rest } = config
-    return (await pool.query<Row>({ ...rest, ...(values === undefined ? {} : { values: [...values] }) })).rows
-  } catch (error) {
-    throw toAppError(error)
-  }
+  const { values = [], ...rest } = statement
+  return (await sendAgainWhenCut(pool, () => pool.query<Row>({ ...rest, values: [...values] }))).rows
 }
 
 /** Like `query`, with each row as an array: a third less work for the client. */
 export async function queryArrays<Row extends unknown[]>(
   pool: Pick<pg.ClientBase, 'query'>,
-  config: { name?: string; text: string; values: readonly unknown[] },
+  statement: Statement,
 ): Promise<readonly Row[]> {
-  try {
-    return (await pool.query<Row>({ ...config, values: [...config.values], rowMode: 'array' })).rows
-  } catch (error) {
-    throw toAppError(error)
-  }
+  const { values = [], ...rest } = statement
+  const send = () => pool.query<Row>({ ...rest, values: [...values], rowMode: 'array' })
+  return (await sendAgainWhenCut(pool, send)).rows
+}
+
+async function sendAgainWhenCut<Result>(
+  pool: Pick<pg.ClientBase, 'query'>,
+  send: () => Promise<Result>,
+): Promise<Result> {
+  // The pool learns that an idle connection broke only when it is used. A single connection cannot be replaced here.
+  const tries = pool instanceof pg.Pool ? TRIES : 1
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await send()
+    } catch (error) {
+      if (attempt === tries || !isConnectionLoss(error)) throw toAppError(error)
+    }
 }
 
 /** Runs `work` in a transaction on one connection; a throw rolls back. A broken connection is not returned to the pool. */

@@ -1,5 +1,6 @@
 /** Databases of a test's own on the server of the run, and servers of its own for what breaks servers. */
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -68,7 +69,14 @@ export async function ownPostgres(settings: Record<string, string> = {}): Promis
       return server.pid
     },
     kill9: async () => {
-      process.kill(server.pid, 'SIGKILL')
+      // Each backend is a process of its own that outlives the postmaster for a moment, and may still commit.
+      const backends = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').trim().split(' ')
+      for (const pid of [server.pid, ...backends.map(Number)])
+        try {
+          process.kill(pid, 'SIGKILL')
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+        }
       await server.stop()
     },
     restart: async () => {
