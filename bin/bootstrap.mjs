@@ -44,10 +44,12 @@ function ensureNode() {
     say(`installing Node ${NODE_VERSION} into .rootstream/node (this one is ${process.versions.node})`)
     rmSync(home, { recursive: true, force: true })
     mkdirSync(home, { recursive: true })
-    writeFileSync(path.join(home, 'package.json'), '{ "private": true }\n')
+    // The package finds the program for this machine in its install script, which runs npm itself: a prefix given to
+    // the outer npm would reach the inner one and send it in circles, so the folder alone says where.
+    writeFileSync(path.join(home, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }\n')
     npm(
       process.execPath,
-      ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', home, `node@${NODE_VERSION}`],
+      ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', `node@${NODE_VERSION}`],
       home,
     )
     if (!existsSync(node))
