@@ -16,7 +16,7 @@ const LOCK_TIMEOUT_MS = 10 * 60_000
 /** Runs `file` of this checkout under a fitting Node, with its packages in place. Ends this process with its exit code. */
 export function run(file, args) {
   const node = ensureNode()
-  ensurePackages(node)
+  ensurePackages()
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', path.join(ROOT, file), ...args], {
     stdio: 'inherit',
     env: environment(node),
@@ -47,11 +47,7 @@ function ensureNode() {
     // The package finds the program for this machine in its install script, which runs npm itself: a prefix given to
     // the outer npm would reach the inner one and send it in circles, so the folder alone says where.
     writeFileSync(path.join(home, 'package.json'), '{ "private": true, "allowScripts": { "node": true } }\n')
-    npm(
-      process.execPath,
-      ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', `node@${NODE_VERSION}`],
-      home,
-    )
+    npm(['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', `node@${NODE_VERSION}`], home)
     if (!existsSync(node))
       fail(
         `npm installed node@${NODE_VERSION} without its program. Install Node ${NODE_MAJOR} or newer and start again.`,
@@ -62,7 +58,7 @@ function ensureNode() {
 }
 
 /** Installs the packages of the lock file where they are missing, stale or were half installed. */
-function ensurePackages(node) {
+function ensurePackages() {
   const wanted = createHash('sha256')
     .update(readFileSync(path.join(ROOT, 'package-lock.json')))
     .digest('hex')
@@ -75,19 +71,20 @@ function ensurePackages(node) {
         ? 'packages are stale: running npm ci'
         : 'installing packages: npm ci',
     )
-    npm(node, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], ROOT)
+    npm(['ci', '--no-audit', '--no-fund', '--loglevel=error'], ROOT)
     writeFileSync(stamp, wanted)
   })
 }
 
-function npm(node, args, cwd) {
-  // npm start and npm test tell where npm is; without them it is looked for on the path.
+function npm(args, cwd) {
+  // npm start and npm test tell where npm is; without them it is looked for on the path. It runs under this machine's
+  // own Node, beside which its settings lie (registry, certificates), not under the one that was just installed.
   const cli = process.env.npm_execpath
   const [program, first] = cli !== undefined && /npm-cli\.c?js$/.test(cli) ? [process.execPath, [cli]] : ['npm', []]
   // What the outer npm was told must not steer the inner one.
   const env = Object.fromEntries(
-    Object.entries(environment(node)).filter(
-      ([name]) => !/^npm_(?!config_(?:registry|cafile|proxy|https_proxy|cache)$)/i.test(name),
+    Object.entries(process.env).filter(
+      ([name]) => !/^npm_(?!config_(?:registry|cafile|proxy|https_proxy|cache|userconfig|globalconfig)$)/i.test(name),
     ),
   )
   const { status, error, stdout, stderr } = spawnSync(program, [...first, ...args], {
