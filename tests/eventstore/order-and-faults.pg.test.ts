@@ -78,39 +78,83 @@ describe('global order', () => {
 })
 
 describe('resends', () => {
-  test('a batch whose answer was lost is recognised by its dots, though others wrote since', async () => {
-    const url = await database()
+  /** What a node sends again when the answer was lost. */
+  async function lostNode(url: string) {
     const client = new pg.Client({ connectionString: url })
     await client.connect()
     cleanups.push(() => client.end())
+    const event = { type: 'thing.happened', schema_version: 1, data: {}, state: 'on', at: '2026-01-01T00:00:00Z' }
+    return async (version: number, n: number, extras: readonly object[] = []) => {
+      const of = { a: 0, actor_type: 'thing', actor_id: 1 }
+      const row = { ...of, ...event, expected: version - 1, version, node: 'lost', incarnation: 999, n }
+      const { rows } = await client.query('select outcome, event_version, event_position from append_batch($1, $2)', [
+        JSON.stringify([row]),
+        extras.length === 0 ? null : JSON.stringify(extras.map(extra => ({ ...of, ...extra }))),
+      ])
+      return rows
+    }
+  }
+
+  test('a batch whose answer was lost is recognised by its dots, though others wrote since', async () => {
+    const url = await database()
     const store = await open(url)
-    const row = (version: number, n: number) => ({
-      a: 0,
-      actor_type: 'thing',
-      actor_id: 1,
-      expected: version - 1,
-      version,
-      type: 'thing.happened',
-      schema_version: 1,
-      data: {},
-      state: 'on',
-      at: '2026-01-01T00:00:00Z',
-      node: 'lost',
-      incarnation: 999,
-      n,
-    })
-    const send = async (n: number) =>
-      (
-        await client.query('select outcome, event_version, event_position from append_batch($1, null)', [
-          JSON.stringify([row(1, n)]),
-        ])
-      ).rows
-    const first = await send(1)
+    const send = await lostNode(url)
+    const first = await send(1, 1)
     appended(await store.append(append(1, 1)))
     expect(first).toMatchObject([{ outcome: 'appended', event_version: 1 }])
-    expect(await send(1)).toEqual([{ ...first[0], outcome: 'repeated' }])
-    expect(await send(2)).toMatchObject([{ outcome: 'conflict' }])
+    expect(await send(1, 1)).toEqual([{ ...first[0], outcome: 'repeated' }])
+    expect(await send(1, 2)).toMatchObject([{ outcome: 'conflict' }])
     expect(await readAllEvents(store)).toHaveLength(2)
+  })
+
+  test('it is recognised though its lease and its claim have passed to others since', async () => {
+    const url = await database()
+    const store = await open(url)
+    const send = await lostNode(url)
+    const lease = await store.acquireLease('job', 'lost', 60_000)
+    const name = { kind: 'name', key: 'ada' }
+    const extras = [
+      { op: 'lease', name: 'job', token: lease?.token },
+      { op: 'claim', ...name },
+      { op: 'timer', name: 'a', kind: 'event', due_at: '2026-01-01T00:00:00Z', payload: {} },
+    ]
+    const first = await send(1, 1, extras)
+    await store.releaseLease('job', 'lost')
+    await store.acquireLease('job', 'next', 60_000)
+    appended(await store.append(append(1, 1, { releases: [name], cancels: ['a'] })))
+    appended(await store.append(append(2, 0, { claims: [name] })))
+    expect(await send(1, 1, extras)).toEqual([{ ...first[0], outcome: 'repeated' }])
+    expect(await store.nextTimerAt()).toBeUndefined()
+    expect((await store.append(append(3, 0, { claims: [name] }))).outcome).toBe('claimed')
+  })
+
+  test('a lease does not change hands while an append is being written under it', async () => {
+    const url = await database()
+    const store = await open(url)
+    const lease = await store.acquireLease('job', 'old', 60_000)
+    const writer = new pg.Client({ connectionString: url })
+    await writer.connect()
+    cleanups.push(() => writer.end())
+    await writer.query('begin')
+    await writer.query('select append_batch($1, $2)', [
+      '[]',
+      JSON.stringify([{ a: 0, op: 'lease', name: 'job', token: lease?.token }]),
+    ])
+    let handed = false
+    const handing = store.releaseLease('job', 'old').then(() => {
+      handed = true
+    })
+    await expect
+      .poll(async () => {
+        const { rows } = await writer.query(
+          `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        )
+        return rows.length
+      })
+      .toBe(1)
+    expect(handed).toBe(false)
+    await writer.query('commit')
+    await handing
   })
 })
 
