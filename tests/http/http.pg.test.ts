@@ -124,7 +124,7 @@ describe('commands', () => {
     const refused = await post(`/v1/actors/stream/${id}/commands`, { type: 'stream.stopped' })
     expect(refused).toMatchObject({
       status: 409,
-      headers: { 'content-type': 'application/problem+json' },
+      headers: { 'content-type': expect.stringContaining('application/problem+json') },
       body: { code: 'not_allowed', state: 'idle', version: 1, retryable: false },
     })
     expect(body(refused)['allowed']).toContain('stream.started')
@@ -247,14 +247,18 @@ describe('who may ask', () => {
 })
 
 describe('hostile input', () => {
-  const create = (event: object) =>
-    post('/v1/actors/user', {
-      type: 'user.registered',
-      username: 'h',
-      email: 'h@example.org',
-      passwordHash: 'x',
-      ...event,
-    })
+  const create = (event: object, headers: Record<string, string> = {}) =>
+    post(
+      '/v1/actors/user',
+      {
+        type: 'user.registered',
+        username: 'h',
+        email: 'h@example.org',
+        passwordHash: 'x',
+        ...event,
+      },
+      headers,
+    )
 
   test.each([
     ['a NUL in a string', { username: 'nul\0' }],
@@ -281,7 +285,11 @@ describe('hostile input', () => {
     const answer = await raw('POST', '/v1/actors/user', content).catch((error: NodeJS.ErrnoException) => error)
     // A server may close while five megabytes are still coming.
     if (answer instanceof Error) expect(['ECONNRESET', 'EPIPE']).toContain(answer.code)
-    else expect(answer).toMatchObject({ status, headers: { 'content-type': 'application/problem+json' } })
+    else
+      expect(answer).toMatchObject({
+        status,
+        headers: { 'content-type': expect.stringContaining('application/problem+json') },
+      })
   })
 
   test('another content type is refused', async () => {
@@ -338,11 +346,7 @@ describe('hostile input', () => {
     })
     expect(JSON.stringify(answer.body)).not.toContain('secret-value')
     expect(await get('/v1/audit?nonsense=1')).toMatchObject({ status: 400 })
-    expect(
-      await post('/v1/actors/user', { type: 'user.registered' }, { 'idempotency-key': 'with space' }),
-    ).toMatchObject({ status: 400 })
-    expect(await post('/v1/actors/user', { type: 'user.registered' }, { 'x-user-id': '-3' })).toMatchObject({
-      status: 400,
-    })
+    expect(await create({}, { 'idempotency-key': 'with space' })).toMatchObject({ status: 400 })
+    expect(await create({}, { 'x-user-id': '-3' })).toMatchObject({ status: 400 })
   })
 })
