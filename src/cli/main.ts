@@ -20,6 +20,8 @@ const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '.
 const program = new Command('rootstream')
   .description('RootStream Runtime: the event-sourced data layer of RootStream nodes')
   .version(version)
+  // Options belong to the command they follow: `actors show … --version 3` is not the version of the program.
+  .enablePositionalOptions()
   .showHelpAfterError('(--help shows how)')
   .addHelpText(
     'after',

@@ -1,0 +1,36 @@
+/** The examples of the documentation do what they say. */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { main } from '../examples/embed.ts'
+import { silentLogger } from '../src/logging.ts'
+import { createTestDatabase } from './support/database.ts'
+
+test.each(['Postgres', 'memory'])('embedding a node on %s', async kind => {
+  const database = kind === 'memory' ? undefined : await createTestDatabase()
+  const lines: string[] = []
+  const options = database === undefined ? { memory: true } : { database: database.url }
+  await main({ ...options, log: silentLogger }, line => lines.push(line))
+  await database?.drop()
+  expect(lines).toEqual([
+    'heard    stream.created (version 1)',
+    'heard    stream.started (version 2)',
+    'retried  the first outcome came back',
+    "refused  in state 'live', which allows stream.stopped, viewer.joined, viewer.left, …",
+    expect.stringMatching(/^heard {4}stream\.stopped \(version [45]\)$/),
+    'now      idle',
+    'then     live (at version 2)',
+  ])
+})
+
+test('the example of the README is the example that was run', () => {
+  const root = path.resolve(import.meta.dirname, '..')
+  const example = readFileSync(path.join(root, 'examples/embed.ts'), 'utf8')
+  const shown = /```ts\n([\s\S]*?)```/.exec(readFileSync(path.join(root, 'README.md'), 'utf8'))?.[1] ?? ''
+  const lines = shown
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '')
+  expect(lines.length).toBeGreaterThan(5)
+  for (const line of lines) expect(example).toContain(line)
+})
