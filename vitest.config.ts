@@ -30,7 +30,14 @@ export default defineConfig({
           globalSetup: ['tests/setup/postgres-18.ts'],
         },
       },
-      { test: { ...shared, name: 'redis', include: ['tests/**/*.redis.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'redis',
+          include: ['tests/**/*.redis.test.ts'],
+          globalSetup: ['tests/setup/postgres-18.ts'],
+        },
+      },
       {
         test: {
           ...shared,

@@ -1,0 +1,78 @@
+/** Two nodes on one Postgres and one Redis: what one commits, the other hears. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createNode, type RuntimeNode } from '../src/app.ts'
+import type { LogEvent } from '../src/core/event.ts'
+import { silentLogger } from '../src/logging.ts'
+import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { eventually } from './sync/eventually.ts'
+import { type PrivateRedis, startPrivateRedis } from './sync/private-redis.ts'
+
+let database: TestDatabase
+let redis: PrivateRedis
+const nodes: RuntimeNode[] = []
+beforeEach(async () => {
+  database = await createTestDatabase()
+  redis = await startPrivateRedis()
+})
+afterEach(async () => {
+  for (const node of nodes.splice(0)) await node.close()
+  await redis.stop()
+  await database.drop()
+})
+
+async function start(name: string): Promise<RuntimeNode> {
+  const node = await createNode({
+    database: database.url,
+    redis: `redis://127.0.0.1:${redis.port}`,
+    name,
+    log: silentLogger,
+  })
+  nodes.push(node)
+  return node
+}
+
+test('a subscriber on one node hears what another commits, and both see the same state', async () => {
+  const [a, b] = [await start('a'), await start('b')]
+  const heard: LogEvent[] = []
+  b.subscribe('user.*', event => heard.push(event))
+  await eventually(async () => {
+    expect((await a.health()).components.bus.status).toBe('ok')
+    expect((await b.health()).components.bus.status).toBe('ok')
+  })
+  const created = await a.create('user', {
+    type: 'user.registered',
+    username: 'ada',
+    email: 'ada@example.org',
+    passwordHash: 'x',
+  })
+  if (!created.ok) throw new Error(created.reason)
+  await eventually(() => expect(heard).toEqual([created.event]))
+  const { id } = created.actor
+  const results = await Promise.all(
+    Array.from({ length: 50 }, (_, n) =>
+      (n % 2 === 0 ? a : b).actor('user', id).send({ type: 'user.updated', displayName: `n${n}` }),
+    ),
+  )
+  expect(results.every(result => result.ok)).toBe(true)
+  expect((await a.actor('user', id).state()).version).toBe(51)
+  expect(await b.actor('user', id).state()).toEqual(await a.actor('user', id).state())
+  await eventually(() => expect(heard.filter(event => event.actorId === id).length).toBeGreaterThanOrEqual(51))
+})
+
+test('without Redis commands are taken all the same, and health says what is away', async () => {
+  const a = await start('a')
+  await redis.stop()
+  const created = await a.create('user', {
+    type: 'user.registered',
+    username: 'ada',
+    email: 'ada@example.org',
+    passwordHash: 'x',
+  })
+  expect(created.ok).toBe(true)
+  await eventually(async () =>
+    expect(await a.health()).toMatchObject({
+      status: 'degraded',
+      components: { log: { status: 'ok' }, bus: { status: 'degraded' } },
+    }),
+  )
+})
