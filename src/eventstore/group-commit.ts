@@ -4,7 +4,7 @@ import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
 import { AppendQueue, type WaitingAppend } from './append-queue.ts'
 import { type AnswerRow, eventsJson, extrasJson, outcomes, type Writer } from './append-statement.ts'
 import { checkAppend } from './check-append.ts'
-import { isBadValue, isConnectionLoss, isRolledBack, toAppError } from './pg-errors.ts'
+import { isBadValue, isConnectionLoss, isRolledBack, sqlState, toAppError } from './pg-errors.ts'
 import type { Pool } from './pool.ts'
 
 export interface GroupCommitOptions {
@@ -29,7 +29,7 @@ export class GroupCommit {
   #n = 0
   #running: Promise<void> | undefined
   #closed = false
-  /** Since when no batch was answered; while that is too long ago, each batch has one try only. */
+  /** Since when no batch was answered: what queues up meanwhile shares the patience of the batch before it. */
   #awaySince: number | undefined
 
   constructor(options: GroupCommitOptions) {
@@ -59,6 +59,7 @@ export class GroupCommit {
 
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) await this.#commit(this.#queue.nextBatch())
+    this.#awaySince = undefined
     this.#running = undefined
   }
 
@@ -74,7 +75,7 @@ export class GroupCommit {
         batch[0]?.reject(
           new AppError(
             'invalid_event',
-            `Postgres cannot store this event (${(error as Error).message}). Nothing was changed.`,
+            `Postgres cannot store this event (SQLSTATE ${sqlState(error)}). Nothing was changed.`,
             { cause: error },
           ),
         )
