@@ -183,7 +183,7 @@ async function run({
     gone ??= `it ended with code ${code}`
   })
   const deadline = performance.now() + READY_TIMEOUT_MS
-  while (!(await isReady(dataDir))) {
+  while (!(await isReady(dataDir, child.pid))) {
     if (gone !== undefined)
       throw new AppError(
         'setup_failed',
@@ -201,10 +201,10 @@ async function run({
   return child
 }
 
-/** Postgres writes its state into the last line of the pid file. */
-async function isReady(dataDir: string): Promise<boolean> {
+/** Postgres writes its state into the last line of the pid file. The file of a killed server says that one was ready. */
+async function isReady(dataDir: string, pid: number | undefined): Promise<boolean> {
   const lines = (await readFile(path.join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
-  return lines[7]?.trim() === 'ready'
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready'
 }
 
 async function stop(child: ChildProcess): Promise<void> {

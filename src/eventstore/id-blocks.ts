@@ -24,8 +24,10 @@ export class IdBlocks {
         reserved.catch(() => this.#blocks.delete(actorType))
       }
       const block = await reserved
+      // Given up while we waited for it: its ids may be somebody else's by now.
+      if (this.#blocks.get(actorType) !== reserved) continue
       if (block.next < block.end) return block.next++
-      if (this.#blocks.get(actorType) === reserved) this.#blocks.delete(actorType)
+      this.#blocks.delete(actorType)
     }
   }
 

@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import pg from 'pg'
+import { setTimeout as delay } from 'node:timers/promises'
+import type pg from 'pg'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
-import { sqlState, toAppError } from './pg-errors.ts'
-import { createPool } from './pool.ts'
+import { permission, sqlState } from './pg-errors.ts'
+import { withConnection } from './pool.ts'
 
 export interface MigrateOptions {
   readonly url: string
@@ -22,12 +23,14 @@ interface Migration {
   readonly name: string
   readonly sql: string
   readonly checksum: string
+  /** False where the file starts with `-- no-transaction`; it then holds one statement, which may be run again. */
   readonly transactional: boolean
 }
 
 const DIRECTORY = path.resolve(import.meta.dirname, '../../migrations')
 // Any constant of our own: whoever migrates this database holds it.
 const LOCK = '7236112046018'
+const LOOK_AGAIN_MS = 100
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /**
@@ -42,23 +45,24 @@ export async function migrate({
 }: MigrateOptions): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(directory)
   const wanted = migrations.filter(({ version }) => to === undefined || version <= to)
-  const pool = createPool({ url, size: 1, log })
-  try {
-    const client = await pool.connect()
-    try {
-      await client.query("set lock_timeout = '30s'; set statement_timeout = 0")
-      await client.query('select pg_advisory_lock($1)', [LOCK])
-      const applied = await applyMissing(client, migrations, wanted, log)
-      await client.query('select pg_advisory_unlock($1)', [LOCK])
-      return { applied }
-    } finally {
-      // The session carries settings and perhaps the lock: it is closed, not reused.
-      client.release(true)
-    }
-  } catch (error) {
-    throw toAppError(error)
-  } finally {
-    await pool.end()
+  return withConnection(url, async client => {
+    await takeTurn(client, log)
+    // A table that somebody else keeps locked must not stop everyone behind us: better to fail and be run again.
+    await client.query("set lock_timeout = '30s'")
+    return { applied: await applyMissing(client, migrations, wanted, log) }
+  })
+}
+
+/**
+ * One applier at a time; the lock goes with the connection. Asking again instead of waiting inside the server, because a
+ * waiting statement holds a snapshot, and `create index concurrently` waits for every snapshot.
+ */
+async function takeTurn(client: pg.ClientBase, log: Logger): Promise<void> {
+  for (let waited = false; ; waited = true) {
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as mine', [LOCK])
+    if (rows[0]?.mine) return
+    if (!waited) log.info({}, 'waiting for another node that migrates this database')
+    await delay(LOOK_AGAIN_MS)
   }
 }
 
@@ -74,12 +78,12 @@ export async function pendingMigrations(
 }
 
 async function applyMissing(
-  client: pg.PoolClient,
+  client: pg.ClientBase,
   all: readonly Migration[],
   wanted: readonly Migration[],
   log: Logger,
 ): Promise<string[]> {
-  await withGrantHint(client, () =>
+  await withGrantHint(client, '', () =>
     client.query(
       `create table if not exists schema_migrations (
         version integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`,
@@ -90,13 +94,13 @@ async function applyMissing(
   const applied: string[] = []
   for (const migration of wanted.filter(({ version }) => !done.has(version))) {
     log.info({ migration: fileName(migration) }, 'migrating')
-    await withGrantHint(client, () => apply(client, migration))
+    await withGrantHint(client, migration.sql, () => apply(client, migration))
     applied.push(fileName(migration))
   }
   return applied
 }
 
-async function apply(client: pg.PoolClient, { version, name, sql, checksum, transactional }: Migration): Promise<void> {
+async function apply(client: pg.ClientBase, { version, name, sql, checksum, transactional }: Migration): Promise<void> {
   const record = () =>
     client.query('insert into schema_migrations (version, name, checksum) values ($1, $2, $3)', [
       version,
@@ -144,30 +148,46 @@ async function appliedVersions(client: Pick<pg.ClientBase, 'query'>): Promise<Re
   return new Map(rows.map(({ version, checksum }) => [version, checksum]))
 }
 
-/** Turns "permission denied" into the statement that would permit it. */
-async function withGrantHint(client: pg.PoolClient, work: () => Promise<unknown>): Promise<void> {
+/** Turns "permission denied" into the statements that would permit it. */
+async function withGrantHint(client: pg.ClientBase, sql: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    if (sqlState(error) !== '42501' || !(error instanceof pg.DatabaseError)) throw error
-    const { rows } = await client.query('select current_user as role, current_database() as database')
-    const role = pg.escapeIdentifier(String(rows[0]?.role))
-    const database = pg.escapeIdentifier(String(rows[0]?.database))
-    const table = /must be owner of (?:table|sequence|function|view) (\S+)/.exec(error.message)?.[1]
-    const statement =
-      table === undefined
-        ? `grant create, usage on schema public to ${role}; grant create on database ${database} to ${role};`
-        : `alter table ${table} owner to ${role};`
+    if (sqlState(error) !== '42501' || !(error instanceof Error)) throw error
+    const { rows } = await client.query<{ role: string }>('select quote_ident(current_user) as role')
+    const role = rows[0]?.role ?? ''
+    const owned = /for (?:schema|database)/.test(error.message) ? [] : await ownershipStatements(client, sql, role)
+    const statements = owned.length === 0 ? [permission(error.message, role)] : owned
     throw new AppError(
       'missing_grant',
-      `The role ${role} may not migrate (${error.message}). Nothing was changed. As an administrator run: ${statement}`,
+      `The role ${role} may not migrate (${error.message}). Nothing was changed by this migration. As an administrator run: ${statements.join(' ')}`,
       { cause: error },
     )
   }
 }
 
+/** For what the migration works on and the role does not own: all of it, so that nobody is sent to the administrator nine times. */
+async function ownershipStatements(client: pg.ClientBase, sql: string, role: string): Promise<readonly string[]> {
+  const { rows } = await client.query<{ statement: string }>(
+    `select format('alter table %I owner to %s;', c.relname, $2::text) as statement
+    from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+      and not pg_has_role(c.relowner, 'usage') and $1 ~ format('\\m%s\\M', c.relname)
+    union all
+    select format('alter function %s owner to %s;', p.oid::regprocedure, $2::text)
+    from pg_proc p
+    where p.pronamespace = 'public'::regnamespace
+      and not pg_has_role(p.proowner, 'usage') and $1 ~ format('\\m%s\\M', p.proname)`,
+    [sql, role],
+  )
+  return rows.map(({ statement }) => statement)
+}
+
 async function readMigrations(directory: string): Promise<readonly Migration[]> {
-  const files = (await readdir(directory)).filter(name => /^\d{3}_[a-z0-9_]+\.sql$/.test(name)).sort()
+  const files = (await readdir(directory)).filter(name => name.endsWith('.sql')).sort()
+  for (const [index, name] of files.entries())
+    if (!/^\d{3}_[a-z0-9_]+\.sql$/.test(name) || name.slice(0, 3) === files[index - 1]?.slice(0, 3))
+      throw new Error(`migrations are named NNN_name.sql, each with a number of its own: ${name}`)
   return Promise.all(
     files.map(async file => {
       const sql = await readFile(path.join(directory, file), 'utf8')

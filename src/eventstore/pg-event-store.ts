@@ -12,7 +12,7 @@ export interface PgEventStoreOptions {
   readonly node: string
   readonly clock: Clock
   readonly log: Logger
-  /** Connections at the most, default 10. */
+  /** Connections for everything but appends, which have one of their own; default 10. */
   readonly poolSize?: number
   /** How long an append is tried again while Postgres is away, default 10 s. */
   readonly patienceMs?: number
@@ -30,6 +30,9 @@ export interface PgEventStore extends EventStore {
 export async function createPgEventStore(options: PgEventStoreOptions): Promise<PgEventStore> {
   const { url, node, clock, log, poolSize, patienceMs } = options
   const pool = createPool({ url, log, ...(poolSize === undefined ? {} : { size: poolSize }) })
+  // However busy the readers are, a command never waits for a connection.
+  const writerPool = createPool({ url, log, size: 1 })
+  const end = () => Promise.all([pool.end(), writerPool.end()])
   try {
     const [row] = await query<{ incarnation: number; id: string }>(pool, {
       text: `
@@ -39,9 +42,8 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
     })
     if (row === undefined) throw new Error('the installation has no id')
     const writer = new GroupCommit({
-      pool,
-      node,
-      incarnation: row.incarnation,
+      pool: writerPool,
+      writer: { node, incarnation: row.incarnation },
       clock,
       log,
       ...(patienceMs === undefined ? {} : { patienceMs }),
@@ -64,8 +66,8 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       saveSnapshot: (actor, snapshot) => records.saveSnapshot(pool, actor, snapshot),
       nextId: type => ids.next(type),
       reserveIds: async (type, highest) => {
-        ids.forget(type)
         await records.reserveIds(pool, type, highest)
+        ids.forget(type)
       },
       takeDueTimers: (now, limit, holdMs) => records.takeDueTimers(pool, now, limit, holdMs),
       settleTimer: timer => records.settleTimer(pool, timer),
@@ -73,12 +75,14 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       acquireLease: (name, holder, ttlMs) => records.acquireLease(pool, name, holder, ttlMs),
       releaseLease: (name, holder) => records.releaseLease(pool, name, holder),
       close: () => {
-        closing ??= writer.close().then(() => pool.end())
+        closing ??= writer.close().then(async () => {
+          await end()
+        })
         return closing
       },
     }
   } catch (error) {
-    await pool.end()
+    await end()
     throw error
   }
 }

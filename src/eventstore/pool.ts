@@ -2,7 +2,7 @@
 import pg from 'pg'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
-import { isConnectionLoss, toAppError } from './pg-errors.ts'
+import { isConnectionLoss, isTimeout, sqlState, toAppError } from './pg-errors.ts'
 
 export type Pool = pg.Pool
 export type PoolClient = pg.PoolClient
@@ -17,8 +17,10 @@ export interface PoolOptions {
 const CONNECT_TIMEOUT_MS = 5_000
 /** A server that hangs is given up after this long; a query of ours that needs longer is paged instead. */
 const QUERY_TIMEOUT_MS = 60_000
+/** A transaction that its owner has forgotten does not hold its locks for ever. */
+const IDLE_TRANSACTION_MS = 300_000
 
-/** Connections that are tried before the server counts as away. */
+/** New connections that are tried before the server counts as away. */
 const TRIES = 3
 
 const BIGINT = 20
@@ -26,22 +28,68 @@ const TIMESTAMPTZ = 1184
 
 /** Throws AppError `invalid_input` on an address that is none. Its password never shows in an error. */
 export function createPool({ url, size = 10, log }: PoolOptions): Pool {
-  if (!URL.canParse(url) || !/^postgres(?:ql)?:$/.test(new URL(url).protocol))
-    throw new AppError('invalid_input', 'DATABASE_URL is not of the form postgres://user:password@host:port/database.')
   const pool = new pg.Pool({
-    connectionString: url,
+    ...clientConfig(url),
     max: size,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    // The client gives up a little later than the server, which then knows that nobody waits.
+    statement_timeout: QUERY_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS + 5_000,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     idleTimeoutMillis: 30_000,
-    application_name: 'rootstream',
-    options: '-c TimeZone=UTC -c DateStyle=ISO,YMD',
-    keepAlive: true,
-    types: { getTypeParser },
   })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', error => log.warn({ error: error.message }, 'an idle database connection broke'))
   return pool
+}
+
+/** Runs `work` on a connection of its own, which has no time limits and is closed afterwards: for migrations. */
+export async function withConnection<Result>(
+  url: string,
+  work: (client: pg.Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new pg.Client({ ...clientConfig(url), connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+  // The query under way rejects too; without a listener a connection that breaks would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return await work(client)
+  } catch (error) {
+    throw toAppError(error)
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+function clientConfig(address: string): pg.ClientConfig {
+  const { url, options } = separateOptions(address)
+  const config: pg.ClientConfig = {
+    connectionString: url,
+    application_name: 'rootstream',
+    // Ours last: an address with options of its own does not put the session into another time zone.
+    options: `${options} -c TimeZone=UTC -c DateStyle=ISO,YMD`.trimStart(),
+    keepAlive: true,
+    types: { getTypeParser },
+  }
+  try {
+    if (!/^postgres(?:ql)?:\/\//.test(address)) throw new Error('another protocol')
+    // Reads the address and the certificates that it names: a pool would do so at its first query.
+    new pg.Client(config)
+    return config
+  } catch (error) {
+    const file = sqlState(error) === undefined ? '' : ` ${(error as Error).message}.`
+    throw new AppError(
+      'invalid_input',
+      `DATABASE_URL is not of the form postgres://user:password@host:port/database.${file}`,
+    )
+  }
+}
+
+/** `?options=…` would take the place of ours. */
+function separateOptions(address: string): { url: string; options: string } {
+  const [given, text] = /(?<=[?&])options=([^&]*)&?/.exec(address) ?? []
+  if (given === undefined || text === undefined) return { url: address, options: '' }
+  return { url: address.replace(given, ''), options: new URLSearchParams(`o=${text}`).get('o') ?? '' }
 }
 
 interface Statement {
@@ -76,13 +124,13 @@ async function sendAgainWhenCut<Result>(
   pool: Pick<pg.ClientBase, 'query'>,
   send: () => Promise<Result>,
 ): Promise<Result> {
-  // The pool learns that an idle connection broke only when it is used. A single connection cannot be replaced here.
-  const tries = pool instanceof pg.Pool ? TRIES : 1
+  // The pool may learn that an idle connection broke only by using it, and all may be. A single connection cannot be replaced here.
+  const tries = pool instanceof pg.Pool ? pool.options.max + TRIES : 1
   for (let attempt = 1; ; attempt++)
     try {
       return await send()
     } catch (error) {
-      if (attempt === tries || !isConnectionLoss(error)) throw toAppError(error)
+      if (attempt === tries || !isConnectionLoss(error) || isTimeout(error)) throw toAppError(error)
     }
 }
 
@@ -131,7 +179,9 @@ function safeInteger(text: string): number {
   throw new AppError('corrupt_data', 'A number in the database is too large to be exact.')
 }
 
-/** `2026-01-01 00:00:00.5+00` (the session is in UTC) as ISO 8601 with milliseconds. */
-export function isoText(text: string): string {
-  return new Date(`${text.slice(0, 10)}T${text.slice(11).replace(/\+00$/, 'Z')}`).toISOString()
+/** `2026-01-01 00:00:00.5+00` (the session is in UTC) as ISO 8601: milliseconds always, microseconds where there are any. */
+function isoText(text: string): string {
+  const time = text.slice(11, -3)
+  const fraction = time.slice(9)
+  return `${text.slice(0, 10)}T${time.slice(0, 8)}.${fraction.length < 3 ? fraction.padEnd(3, '0') : fraction}Z`
 }

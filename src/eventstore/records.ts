@@ -78,11 +78,20 @@ export async function takeDueTimers(
     attempts: number
   }>(pool, {
     name: 'take_due_timers',
+    // Two looks, because each has its index: what nobody took, and what a node took and kept silent about.
     text: `
-      with due as (
-        select actor_type, actor_id, name from timers
-        where due_at <= $1 and (taken_until is null or taken_until <= $1)
+      with fresh as (
+        select actor_type, actor_id, name, due_at from timers
+        where taken_until is null and due_at <= $1
         order by due_at limit $2 for update skip locked
+      ),
+      abandoned as (
+        select actor_type, actor_id, name, due_at from timers
+        where taken_until <= $1 and due_at <= $1
+        order by taken_until limit $2 for update skip locked
+      ),
+      due as (
+        select * from fresh union all select * from abandoned order by due_at limit $2
       )
       update timers t set taken_until = $1::timestamptz + make_interval(secs => $3::double precision / 1000), attempts = attempts + 1
       from due where (t.actor_type, t.actor_id, t.name) = (due.actor_type, due.actor_id, due.name)
@@ -101,11 +110,12 @@ export async function takeDueTimers(
     .sort((a, b) => (a.dueAt < b.dueAt ? -1 : 1))
 }
 
-export async function settleTimer(pool: Pool, { actor, name, dueAt }: DueTimer): Promise<void> {
+/** Only as it was taken: setting it anew puts `attempts` back to 0, and another taker counts it up. */
+export async function settleTimer(pool: Pool, { actor, name, dueAt, attempts }: DueTimer): Promise<void> {
   await query(pool, {
     name: 'settle_timer',
-    text: 'delete from timers where actor_type = $1 and actor_id = $2 and name = $3 and due_at = $4',
-    values: [actor.type, actor.id, name, dueAt],
+    text: 'delete from timers where actor_type = $1 and actor_id = $2 and name = $3 and due_at = $4 and attempts = $5',
+    values: [actor.type, actor.id, name, dueAt, attempts],
   })
 }
 
