@@ -96,8 +96,8 @@ function announce(out: Output, config: Config, node: RuntimeNode, server: HttpSe
   out.result(ready, () => {
     const curl =
       server.socket === undefined
-        ? `curl -H "Authorization: Bearer $(cat ${tokenFile})" ${server.url}`
-        : `curl --unix-socket ${server.socket} http://localhost`
+        ? `curl -H "Authorization: Bearer $(cat ${quoted(tokenFile)})" ${server.url}`
+        : `curl --unix-socket ${quoted(server.socket)} http://localhost`
     out.line(`RootStream Runtime is running: node ${node.name}, start ${node.incarnation}
 
   HTTP      ${server.url}   (token in ${config.token === undefined ? tokenFile : 'ROOTSTREAM_TOKEN'})
@@ -110,9 +110,14 @@ Try, in another terminal:
   ${curl}/health
   ${curl}/v1/actors/user -H 'content-type: application/json' \\
     -d '{"type":"user.registered","username":"ada","email":"ada@example.org","passwordHash":"x"}'
-  npx rootstream actors list user
-  npx rootstream audit
+  npx . actors list user
+  npx . audit
 
 Ctrl-C stops it.`)
   })
+}
+
+/** As a shell takes it for one word. */
+function quoted(text: string): string {
+  return /^[\w./:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
