@@ -12,7 +12,8 @@ test.each(['Postgres', 'memory'])('embedding a node on %s', async kind => {
   const options = database === undefined ? { memory: true } : { database: database.url }
   await main({ ...options, log: silentLogger }, line => lines.push(line))
   await database?.drop()
-  expect(lines).toEqual([
+  // The outcome of the effect of going live comes when it comes: before the stop, or not at all.
+  expect(lines.filter(line => !line.includes('stream.broadcast.opened'))).toEqual([
     'heard    stream.created (version 1)',
     'heard    stream.started (version 2)',
     'retried  the first outcome came back',

@@ -56,11 +56,15 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
     const { rows } = await session.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [LOCK])
     if (rows[0]?.locked !== true)
       throw new AppError('conflict', 'Another rebuild is running. Nothing was changed; wait for it to end.')
-    return await rebuildLocked(options)
+    try {
+      return await rebuildLocked(options)
+    } finally {
+      // At once: closing the session gives the lock back too, but only when the server has noticed.
+      await session.query('select pg_advisory_unlock($1)', [LOCK])
+    }
   } catch (error) {
     throw toAppError(error)
   } finally {
-    // Closing the session gives the lock back, whatever state it is in.
     session.release(true)
   }
 }

@@ -10,6 +10,8 @@ import type { Effect } from '../../src/machines/define.ts'
 import { bookingEntity } from '../support/booking-entity.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 
+const PATIENCE_MS = 20_000
+
 export interface StoreFixture {
   /** Another store on the same log, as another node has. */
   open(clock: ManualClock): Promise<EventStore>
@@ -66,9 +68,10 @@ export function actorSystemConformance(name: string, makeFixture: () => Promise<
       return result
     }
 
-    /** Moves time on step by step, letting the work of each step end, until the condition holds. */
-    async function advanceUntil(done: () => Promise<boolean>, stepMs = 1_000, steps = 200): Promise<void> {
-      for (let step = 0; step < steps; step++) {
+    /** Moves time on step by step, letting the work of each step go on, until the condition holds. The patience is for a busy machine. */
+    async function advanceUntil(done: () => Promise<boolean>, stepMs = 1_000): Promise<void> {
+      const deadline = performance.now() + PATIENCE_MS
+      while (performance.now() < deadline) {
         if (await done()) return
         clock.advance(stepMs)
         for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve))
