@@ -26,7 +26,7 @@ create unique index events_command on events (command_id) where command_id is no
 -- Audit questions: by user, by type, by time (nearly ordered by position, so a block range index is enough).
 create index events_user on events (user_id, position) where user_id is not null;
 create index events_type on events (type, position);
-create index events_at on events using brin (at);
+create index events_at on events using brin (at) with (autosummarize = on);
 
 -- Names this log, however it is reached: nodes that share it hear each other.
 create table installation (

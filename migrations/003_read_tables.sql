@@ -135,6 +135,7 @@ begin
     create index idx_event_log_aggregate on event_log (aggregate_type, aggregate_id);
   else
     -- A half-made or foreign schema is not guessed at: every column that is read or written must be there.
+    -- Asked of the catalog, because information_schema hides what the role has no right to.
     select string_agg(format('%s.%s %s', w.t, w.c, w.type), ', ' order by w.t, w.c) into missing
     from (values
       ('users', 'id', 'integer'), ('users', 'username', 'character varying'), ('users', 'email', 'character varying'),
@@ -184,8 +185,9 @@ begin
       ('snapshots', 'created_at', 'timestamp without time zone')
     ) as w (t, c, type)
     where not exists (
-      select from information_schema.columns k
-      where k.table_schema = 'public' and k.table_name = w.t and k.column_name = w.c and k.data_type = w.type
+      select from pg_attribute k
+      where k.attrelid = to_regclass('public.' || w.t) and k.attname = w.c and not k.attisdropped
+        and format_type(k.atttypid, null) = w.type
     );
     if missing is not null then
       raise exception 'this is no RootStream 24.2 database: it lacks %', missing

@@ -82,6 +82,17 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         expect(read).toMatchObject({ ...event, actorType: 'thing', actorId: 1, version: 1, token: null })
       })
 
+      test('a time is read back as it was given, down to the microsecond', async () => {
+        const times = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:00:00.120Z', '2026-01-01T23:59:59.123456Z']
+        await store.append(append(1, 0, { events: times.map(at => newEvent({ at })) }))
+        expect((await readAllEvents(store)).map(event => event.at)).toEqual(times)
+        await store.append(append(2, 0, { timers: [{ name: 'a', kind: 'event', dueAt: times[2] ?? '', payload: {} }] }))
+        const [due] = await store.takeDueTimers('2026-01-02T00:00:00.000Z', 1, 1_000)
+        expect(due?.dueAt).toBe(times[2])
+        if (due !== undefined) await store.settleTimer(due)
+        expect(await store.nextTimerAt()).toBeUndefined()
+      })
+
       test('another expected version is a conflict, and writes nothing', async () => {
         await store.append(append(1, 0))
         expect(await store.append(append(1, 0))).toEqual({ outcome: 'conflict' })
@@ -146,6 +157,32 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         ).rejects.toMatchObject({ code: 'invalid_event' })
         expect(await store.head()).toBe(0)
       })
+    })
+
+    test('what no column can hold is refused before it joins others', async () => {
+      const strange: Partial<Append>[] = [
+        { events: [newEvent({ type: 'nul\0' })] },
+        { events: [newEvent({ state: '\ud800' })] },
+        { events: [newEvent({ commandId: 'nul\0' })] },
+        { events: [newEvent({ correlation: '\udc00' })] },
+        { events: [newEvent({ at: 'yesterday' })] },
+        { events: [newEvent({ at: '2026-01-01T00:00:00+02:00' })] },
+        { events: [newEvent({ schemaVersion: 1.5 })] },
+        { events: [newEvent({ userId: Number.NaN })] },
+        { events: [newEvent({ commandId: 'twice' }), newEvent({ commandId: 'twice' })] },
+        { claims: [{ kind: 'name', key: 'nul\0' }] },
+        { timers: [{ name: 'a', kind: 'event', dueAt: 'soon', payload: {} }] },
+        { timers: [{ name: 'a', kind: 'event', dueAt: '2026-01-01T00:00:00Z', payload: { bad: '\0' } }] },
+      ]
+      const codes = await Promise.all(
+        strange.map((changes, n) => store.append(append(n + 1, 0, changes)).catch(error => error.code)),
+      )
+      expect(codes).toEqual(strange.map(() => 'invalid_event'))
+      expect(await store.head()).toBe(0)
+    })
+
+    test('an append without events is a bug of the caller', async () => {
+      await expect(store.append(append(1, 0, { events: [] }))).rejects.toThrow('at least one event')
     })
 
     describe('command ids', () => {
@@ -315,6 +352,8 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         )
         expect(new Set(ids).size).toBe(500)
         expect(Math.min(...ids)).toBeGreaterThan(1_000)
+        await store.reserveIds('thing', 5_000)
+        expect(await store.nextId('thing')).toBeGreaterThan(5_000)
         await store.reserveIds('thing', 5)
         expect(await store.nextId('thing')).toBeGreaterThan(1_000)
         expect(await store.nextId('other')).toBe(1)
@@ -357,6 +396,39 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         expect(moved).toMatchObject({ dueAt: '2026-01-01T11:30:00.000Z', attempts: 1 })
         if (moved !== undefined) await store.settleTimer(moved)
         expect(await store.nextTimerAt()).toBeUndefined()
+      })
+
+      test('one that was set anew for the same time stays, and so does one that another has taken since', async () => {
+        const again = { timers: [timer('a', '2026-01-01T11:00:00.000Z')] }
+        await store.append(append(1, 0, again))
+        const [first] = await store.takeDueTimers(now, 10, 30_000)
+        await store.append(append(1, 1, again))
+        if (first !== undefined) await store.settleTimer(first)
+        const [second] = await store.takeDueTimers(now, 10, 30_000)
+        expect(second).toMatchObject({ name: 'a' })
+        const [third] = await store.takeDueTimers('2026-01-01T12:00:30.000Z', 10, 30_000)
+        expect(third).toMatchObject({ name: 'a', attempts: 2 })
+        if (second !== undefined) await store.settleTimer(second)
+        expect(await store.nextTimerAt()).toBe('2026-01-01T12:01:00.000Z')
+        if (third !== undefined) await store.settleTimer(third)
+        expect(await store.nextTimerAt()).toBeUndefined()
+      })
+
+      test('of two nodes that look at once each timer goes to one', async () => {
+        const other = await open()
+        const names = Array.from({ length: 60 }, (_, n) => `t${n}`)
+        await store.append(append(1, 0, { timers: names.map(each => timer(each, '2026-01-01T11:00:00.000Z')) }))
+        const looks = await Promise.all(
+          Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? store : other).takeDueTimers(now, 10, 30_000)),
+        )
+        const taken = looks.flat().map(due => due.name)
+        expect(new Set(taken).size).toBe(taken.length)
+        for (let rest = 1; rest > 0; ) {
+          const page = await store.takeDueTimers(now, 10, 30_000)
+          taken.push(...page.map(due => due.name))
+          rest = page.length
+        }
+        expect(taken.sort()).toEqual(names.sort())
       })
 
       test('an append cancels, and a refused append sets and cancels nothing', async () => {

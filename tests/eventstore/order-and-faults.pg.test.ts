@@ -1,13 +1,14 @@
 /** The global order under many writers, and appends while connections and the server break. */
 import pg from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { EventStore } from '../../src/core/ports.ts'
+import type { AppendOutcome, Clock, EventStore } from '../../src/core/ports.ts'
 import { migrate } from '../../src/eventstore/migrate.ts'
 import { createPgEventStore, type PgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createTestDatabase, ownPostgres } from '../support/database.ts'
 import { append, appended, newEvent, readAllEvents } from './event-store.conformance.ts'
+import { openLossyLink } from './lossy-link.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -77,6 +78,37 @@ describe('global order', () => {
   })
 })
 
+describe('several nodes', () => {
+  test('that write to one actor: each version is one node’s, the other loads again', async () => {
+    const url = await database()
+    const nodes = await Promise.all([open(url), open(url)])
+    const conflicts = await Promise.all(
+      nodes.map(async node => {
+        let written = 0
+        let lost = 0
+        for (let version = 0; written < 50; ) {
+          const { outcome } = await node.append(append(1, version))
+          if (outcome === 'appended') written++
+          else lost++
+          version = (await node.listActors('thing', 0, 1))[0]?.version ?? 0
+        }
+        return lost
+      }),
+    )
+    const events = await readAllEvents(nodes[0] as EventStore)
+    expect(events.map(event => event.version)).toEqual(Array.from({ length: 100 }, (_, n) => n + 1))
+    expect(Map.groupBy(events, event => event.incarnation).size).toBe(2)
+    expect(conflicts.reduce((sum, lost) => sum + lost, 0)).toBeGreaterThan(0)
+  })
+
+  test('readers that hold every connection do not keep a command waiting', async () => {
+    const store = await open(await database())
+    const held = await Promise.all([1, 2, 3].map(() => store.pool.connect()))
+    appended(await store.append(append(1, 0)))
+    for (const client of held) client.release()
+  })
+})
+
 describe('resends', () => {
   /** What a node sends again when the answer was lost. */
   async function lostNode(url: string) {
@@ -126,6 +158,34 @@ describe('resends', () => {
     expect(await send(1, 1, extras)).toEqual([{ ...first[0], outcome: 'repeated' }])
     expect(await store.nextTimerAt()).toBeUndefined()
     expect((await store.append(append(3, 0, { claims: [name] }))).outcome).toBe('claimed')
+  })
+
+  test('a node that never heard the answer hears the right one, though another node wrote to the actor meanwhile', async () => {
+    const url = await database()
+    const link = await openLossyLink(url)
+    cleanups.push(() => link.close())
+    const other = await open(url)
+    const store = await open(link.url)
+    appended(await store.append(append(1, 0)))
+    link.loseAnswerTo('append_batch', async () => {
+      appended(await other.append(append(1, 2, { events: [newEvent({ type: 'thing.followed' })] })))
+    })
+    const [conflicting, lost, beside] = await Promise.all([
+      store.append(append(3, 1)),
+      store.append(append(1, 1, { events: [newEvent({ commandId: 'c', type: 'thing.lost' })] })),
+      store.append(append(2, 0)),
+    ])
+    expect(conflicting?.outcome).toBe('conflict')
+    const events = await readAllEvents(other)
+    expect(events.map(event => `${event.actorId}:${event.version} ${event.type}`)).toEqual([
+      '1:1 thing.happened',
+      '1:2 thing.lost',
+      '2:1 thing.happened',
+      '1:3 thing.followed',
+    ])
+    expect([...appended(lost as AppendOutcome), ...appended(beside as AppendOutcome)]).toEqual(events.slice(1, 3))
+    // What the actor decides next has a dot of its own: it is not taken for the one that was sent twice.
+    expect(await store.append(append(1, 1))).toEqual({ outcome: 'conflict' })
   })
 
   test('a lease does not change hands while an append is being written under it', async () => {
@@ -252,6 +312,66 @@ describe('faults', () => {
     await writing.stop()
     await proveExactlyOnce(store, writing.acknowledged)
   }, 120_000)
+
+  test('a value that only Postgres refuses fails alone, whatever travels with it', async () => {
+    const store = await open(await database())
+    const impossible = newEvent({ at: '2026-02-30T00:00:00.000Z' })
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 40 }, (_, n) =>
+        store.append(append(n + 1, 0, n % 13 === 7 ? { events: [newEvent(), impossible] } : {})),
+      ),
+    )
+    const failed = outcomes.flatMap((outcome, n) => (outcome.status === 'rejected' ? [[n, outcome.reason.code]] : []))
+    expect(failed).toEqual([7, 20, 33].map(n => [n, 'invalid_event']))
+    const events = await readAllEvents(store)
+    expect(events).toHaveLength(37)
+    expect(events.map(event => event.actorId)).toEqual(events.map(event => event.actorId).sort((a, b) => a - b))
+  })
+
+  test('a full disk: a retryable error that names it; the log goes on when there is room', async () => {
+    const store = await open(await database())
+    await store.pool.query(`create function full_disk() returns trigger language plpgsql as
+      $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$`)
+    await store.pool.query('create trigger full_disk before insert on events execute function full_disk()')
+    await expect(store.append(append(1, 0))).rejects.toMatchObject({
+      code: 'log_unavailable',
+      retryable: true,
+      message: expect.stringContaining('disk space'),
+    })
+    await store.pool.query('drop trigger full_disk on events')
+    appended(await store.append(append(1, 0)))
+  })
+
+  test('what queues up while the server is away shares one patience', async () => {
+    const server = await ownPostgres()
+    cleanups.push(() => server.remove())
+    await migrate({ url: server.url })
+    let now = 0
+    const clock: Clock = {
+      now: () => now,
+      after: (ms, callback) => {
+        now += ms
+        setImmediate(callback)
+        return () => {}
+      },
+    }
+    const store = await createPgEventStore({
+      url: server.url,
+      node: 'test',
+      clock,
+      log: silentLogger,
+      patienceMs: 10_000,
+    })
+    cleanups.push(() => store.close())
+    await server.kill9()
+    const codes = await Promise.all(
+      // Of one actor, so that each is a batch of its own.
+      Array.from({ length: 6 }, (_, version) => store.append(append(1, version)).catch(error => error.code)),
+    )
+    expect(codes).toEqual(Array(6).fill('log_unavailable'))
+    expect(now).toBeGreaterThanOrEqual(10_000)
+    expect(now).toBeLessThan(20_000)
+  }, 60_000)
 
   test('a server that stays away: a retryable error, and the same command id settles it afterwards', async () => {
     const server = await ownPostgres()
