@@ -1,7 +1,6 @@
 /** The command line as processes of its own, on the embedded Postgres, the way a user meets it. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -9,11 +8,12 @@ import { type CliResult, runCli, startNodeProcess } from '../support/cli-process
 import { createTestDatabase } from '../support/database.ts'
 import { HttpClient } from '../support/http-client.ts'
 import { populateLegacyDatabase } from '../support/legacy-database.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 let folder: string
 let environment: Record<string, string>
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream cli-'))
+  folder = await temporaryFolder('cli with a space')
   environment = {
     ROOTSTREAM_HOME: path.join(folder, 'home'),
     ROOTSTREAM_HTTP_PORT: '0',

@@ -2,14 +2,14 @@
  * The end-to-end drill: a populated 24.2 database through import, a thousand streams through their life over HTTP, the
  * node killed in the middle, and then the proof, by independent queries, that nothing was lost, doubled or left out.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import os from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import { startPostgres } from '../../src/embedded/postgres.ts'
 import { runCli, startNodeProcess } from '../support/cli-process.ts'
 import { type Acknowledgement, HttpClient } from '../support/http-client.ts'
 import { populateLegacyDatabase, rowHashes } from '../support/legacy-database.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { expectedCommands, liveThroughStreams } from './streams-life.ts'
 
 export interface DrillOptions {
@@ -41,7 +41,7 @@ export interface DrillReport {
 }
 
 export async function runDrill({ streams, legacyUsers, say }: DrillOptions): Promise<DrillReport> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-drill-'))
+  const folder = await temporaryFolder('drill')
   const postgres = await startPostgres({ dataDir: path.join(folder, 'postgres') })
   try {
     const database = new pg.Pool({ connectionString: postgres.url, max: 2 })

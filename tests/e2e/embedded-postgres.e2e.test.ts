@@ -2,18 +2,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import os from 'node:os'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runningPostgres, startPostgres } from '../../src/embedded/postgres.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 let folder: string
 let dataDir: string
 beforeEach(async () => {
-  folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream embedded-'))
-  await chmod(folder, 0o711)
+  folder = await temporaryFolder('embedded')
   dataDir = path.join(folder, 'postgres')
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))

@@ -2,17 +2,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
   'says where it is and what to try, and %s to the whole group stops it in order',
   async signal => {
-    const home = await mkdtemp(path.join(os.tmpdir(), 'rootstream-start-'))
+    const home = await temporaryFolder('start')
     const env = { ...process.env, ROOTSTREAM_HOME: home, ROOTSTREAM_HTTP_PORT: '0', DATABASE_URL: '', REDIS_URL: '' }
     // A group of its own, as a terminal gives one: the signal reaches npm, the bootstrap and the node at once.
     const child = spawn('npm', ['start'], { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })

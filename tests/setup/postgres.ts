@@ -1,11 +1,11 @@
 /** A private Postgres server for one run of the suites, with a migrated database to clone. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startPostgres } from '../../src/embedded/postgres.ts'
 import { migrate } from '../../src/eventstore/migrate.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -20,9 +20,7 @@ export const TEMPLATE = 'rootstream_template'
 
 /** @param binDir programs to run, default the embedded ones */
 export async function providePostgres(project: TestProject, binDir: string): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-test-'))
-  // The folder of mkdtemp is closed to others, and the server of a root user is another user.
-  await chmod(folder, 0o711)
+  const folder = await temporaryFolder('test')
   const server = await startPostgres({
     dataDir: path.join(folder, 'postgres'),
     ...(binDir === '' ? {} : { binDir }),

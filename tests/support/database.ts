@@ -1,13 +1,13 @@
 /** Databases of a test's own on the server of the run, and servers of its own for what breaks servers. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../src/embedded/postgres.ts'
 import { TEMPLATE } from '../setup/postgres.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 export interface TestDatabase {
   readonly url: string
@@ -52,8 +52,7 @@ export interface OwnPostgres {
 
 /** A server of the same version as the run's, for a test that breaks it. */
 export async function ownPostgres(settings: Record<string, string> = {}): Promise<OwnPostgres> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-own-'))
-  await chmod(folder, 0o711)
+  const folder = await temporaryFolder('own')
   const binDir = inject('postgresBinaries')
   const start = (port?: number): Promise<PostgresServer> =>
     startPostgres({
