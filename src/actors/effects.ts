@@ -1,14 +1,18 @@
 /** Runs effects after their event is durable, a bounded number at a time, until each has had its outcome logged. */
 import { type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
-import type { DueTimer, EventStore, Logger } from '../core/ports.ts'
+import type { Clock, DueTimer, EventStore, Logger } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
 import type { EffectContext, EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import type { CommandOptions } from './command.ts'
 import type { ReadTables } from './ports.ts'
 
+/** How long a stopping node waits for effects. */
+const STOP_PATIENCE_MS = 5_000
+
 export interface EffectPorts {
   readonly store: EventStore
+  readonly clock: Clock
   readonly log: Logger
   readonly readTables: ReadTables | undefined
   entity(type: string): EntityDefinition
@@ -47,11 +51,16 @@ export class EffectRunner {
     this.#next()
   }
 
-  /** Lets what runs finish; what waits stays in the timers table. */
+  /** Lets what runs finish, within reason; what waits or hangs stays in the timers table and runs again. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#waiting.length = 0
-    await Promise.all(this.#running.values())
+    let cancel = () => {}
+    const patience = new Promise<void>(resolve => {
+      cancel = this.#ports.clock.after(STOP_PATIENCE_MS, resolve)
+    })
+    await Promise.race([Promise.all(this.#running.values()), patience])
+    cancel()
   }
 
   /** Resolves when nothing runs or waits here. */

@@ -107,6 +107,7 @@ class HostedActors implements ActorSystem {
     this.#effects = new EffectRunner(
       {
         store,
+        clock,
         log,
         readTables,
         entity: type => this.#entity(type),
