@@ -84,8 +84,12 @@ export const machine = base.createMachine({
   },
 })
 
-/** The table demands an end after the start; a stream may stop in the millisecond in which it started. */
-function endAfter(start: string, end: string): string {
+/**
+ * The table demands an end after the start; a stream may stop in the millisecond in which it started. After a start at
+ * `infinity`, which a row of 24.2 may have, there is no end.
+ */
+function endAfter(start: string, end: string): string | null {
   const earliest = Math.floor(Date.parse(start)) + 1
-  return Number.isNaN(earliest) || Date.parse(end) >= earliest ? end : new Date(earliest).toISOString()
+  if (Number.isNaN(earliest)) return start.startsWith('-') ? end : null
+  return Date.parse(end) >= earliest ? end : new Date(earliest).toISOString()
 }

@@ -14,9 +14,15 @@ function broadcastOf({ actor, create }: EffectContext, startedAt: string): Promi
 }
 
 /** A usage row; a user who is gone is billed no more. */
-async function recordUsage({ actor, key, create }: EffectContext, userId: unknown, usage: JsonObject): Promise<void> {
+async function recordUsage(context: EffectContext, userId: unknown, usage: JsonObject): Promise<void> {
+  const { actor, key, create, findInReadTable } = context
   if (typeof userId !== 'number') return
-  await create('usage', { type: 'usage.recorded', userId, streamId: actor.id, ...usage }, `${key}:usage`)
+  try {
+    await create('usage', { type: 'usage.recorded', userId, streamId: actor.id, ...usage }, `${key}:usage`)
+  } catch (error) {
+    // A failure for any other reason is tried again with the whole effect.
+    if ((await findInReadTable('users', 'id', userId)).length > 0) throw error
+  }
 }
 
 export const openBroadcast: Effect = async context => {

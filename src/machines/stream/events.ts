@@ -37,7 +37,7 @@ export const events = {
     1,
     z
       .object({ ...picture, bytesSent: bytes.optional() })
-      .refine(stats => Object.keys(stats).length > 0, 'names no figure'),
+      .refine(stats => Object.values(stats).some(value => value !== undefined), 'names no figure'),
   ),
   'stream.renamed': event(1, z.object({ name: name(255) })),
   'stream.described': event(
@@ -48,7 +48,7 @@ export const events = {
         streamUrl: text(512).nullable().optional(),
         thumbnailUrl: text(512).nullable().optional(),
       })
-      .refine(changes => Object.keys(changes).length > 0, 'names no field to change'),
+      .refine(changes => Object.values(changes).some(value => value !== undefined), 'names no field to change'),
   ),
   'stream.visibility.changed': event(1, z.object({ isPublic: z.boolean() })),
   'stream.key.rotated': event(1, z.object({ streamKey: name(512) })),

@@ -1,5 +1,6 @@
 /** The life of a stream: idle, live and idle again, until it is deleted. */
 import { assign, fromPromise, setup, spawnChild } from 'xstate'
+import { asCount } from '../fields.ts'
 import { changed, type WithRow } from '../read-row.ts'
 import type { StreamEvent } from './events.ts'
 import type { StreamRow } from './row.ts'
@@ -28,9 +29,9 @@ const base = setup({
 /** Viewers now, of whom `joined` are new. */
 function watching(context: StreamContext, viewers: number, joined: number, at: string): Partial<StreamContext> {
   return {
-    row: changed(context.row, { viewer_count: viewers, updated_at: at }),
-    totalViewers: Math.max(context.totalViewers + joined, viewers),
-    peakViewers: Math.max(context.peakViewers, viewers),
+    row: changed(context.row, { viewer_count: asCount(viewers), updated_at: at }),
+    totalViewers: asCount(Math.max(context.totalViewers + joined, viewers)),
+    peakViewers: asCount(Math.max(context.peakViewers, viewers)),
   }
 }
 
@@ -59,9 +60,15 @@ const describe = base.createAction(
   }),
 )
 
+/** An effect for each time on air: one that has to be tried again is not displaced by that of the next time. */
+const ofThisTime =
+  (effect: string) =>
+  ({ context }: { context: StreamContext }) =>
+    `${effect}:${context.row?.started_at ?? ''}`
+
 const openBroadcast = base.createAction(
   spawnChild('openBroadcast', {
-    id: 'openBroadcast',
+    id: ofThisTime('openBroadcast'),
     input: (({ context }: { context: StreamContext }) => ({
       startedAt: context.row?.started_at ?? '',
       userId: context.row?.user_id ?? null,
@@ -71,7 +78,7 @@ const openBroadcast = base.createAction(
 
 const closeBroadcast = base.createAction(
   spawnChild('closeBroadcast', {
-    id: 'closeBroadcast',
+    id: ofThisTime('closeBroadcast'),
     input: (({ context, event }: { context: StreamContext; event: StreamEvent }) => ({
       imported: context.imported,
       startedAt: context.row?.started_at ?? event.at,
@@ -128,8 +135,9 @@ export const machine = base.createMachine({
             target: 'live',
             actions: assign(({ event }) => ({
               row: event.row,
-              totalViewers: event.row.viewer_count ?? 0,
-              peakViewers: event.row.viewer_count ?? 0,
+              // A row of 24.2 may count below 0; the end of a broadcast may not.
+              totalViewers: asCount(event.row.viewer_count ?? 0),
+              peakViewers: asCount(event.row.viewer_count ?? 0),
               imported: true,
             })),
           },

@@ -12,6 +12,7 @@ export const usage = defineEntity({
   machine,
   events,
   view: { ...view, columns: { ...view.columns, id: 'bigint' } },
-  // Usage of a user who is being deleted is still usage: the user must have been, not be.
+  // Not the stream: usage outlives it.
+  references: ({ type, userId }) => (type === 'usage.recorded' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: [],
 })

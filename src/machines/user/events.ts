@@ -29,7 +29,7 @@ export const events = {
         displayName: displayName.optional(),
         avatarUrl: avatarUrl.optional(),
       })
-      .refine(changes => Object.keys(changes).length > 0, 'names no field to change'),
+      .refine(changes => Object.values(changes).some(value => value !== undefined), 'names no field to change'),
   ),
   'user.password.changed': event(1, z.object({ passwordHash })),
   'user.login.recorded': event(1, z.object({})),

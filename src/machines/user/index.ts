@@ -13,15 +13,16 @@ export const user = defineEntity({
   events,
   view: rowView('users', columns),
   claims: ({ value, context }) => {
-    const { row, exactNames } = context as unknown as UserContext
+    const { row, exactUsername, exactEmail } = context as unknown as UserContext
     if (row === null || value === 'deleted') return []
-    const key = exactNames ? (name: string) => `=${name}` : normalName
+    const key = (name: string, exact: boolean) => (exact ? `=${name}` : normalName(name))
     return [
-      { kind: 'user.username', key: key(row.username) },
-      { kind: 'user.email', key: key(row.email) },
+      { kind: 'user.username', key: key(row.username, exactUsername) },
+      { kind: 'user.email', key: key(row.email, exactEmail) },
     ]
   },
   effects: { releaseOwned },
+  stateVersion: 2,
   maxId: MAX_INT4,
 })
 

@@ -7,8 +7,9 @@ import type { UserRow } from './row.ts'
 export interface UserContext extends WithRow<UserRow> {
   readonly row: UserRow | null
   readonly roles: readonly (typeof ROLES)[number][]
-  /** The names are claimed as written: in 24.2 another user had them in other letters. */
-  readonly exactNames: boolean
+  /** Names that are claimed as written: in 24.2 another user had one of them in other letters. */
+  readonly exactUsername: boolean
+  readonly exactEmail: boolean
 }
 
 const base = setup({
@@ -29,7 +30,8 @@ const edit = base.createAction(
         updated_at: event.at,
       }),
       // A new name is held to the rule for new names.
-      exactNames: context.exactNames && event.username === undefined && event.email === undefined,
+      exactUsername: context.exactUsername && event.username === undefined,
+      exactEmail: context.exactEmail && event.email === undefined,
     }
   }),
 )
@@ -40,9 +42,17 @@ const setRoles = base.createAction(
   ),
 )
 
+const takeOver = base.createAction(
+  assign(({ context, event }) => {
+    if (event.type !== 'user.imported') return context
+    const exact = event.exactNames ?? false
+    return { row: event.row, roles: ['viewer'] as const, exactUsername: exact, exactEmail: exact }
+  }),
+)
+
 export const machine = base.createMachine({
   id: 'user',
-  context: { row: null, roles: [], exactNames: false },
+  context: { row: null, roles: [], exactUsername: false, exactEmail: false },
   initial: 'absent',
   states: {
     absent: {
@@ -69,19 +79,11 @@ export const machine = base.createMachine({
           {
             guard: ({ event }) => event.row.is_active === true,
             target: 'active',
-            actions: assign(({ event }) => ({
-              row: event.row,
-              roles: ['viewer'],
-              exactNames: event.exactNames ?? false,
-            })),
+            actions: takeOver,
           },
           {
             target: 'deactivated',
-            actions: assign(({ event }) => ({
-              row: event.row,
-              roles: ['viewer'],
-              exactNames: event.exactNames ?? false,
-            })),
+            actions: takeOver,
           },
         ],
       },
