@@ -146,6 +146,68 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'billing.closed': {},
 }
 
+type Step = string | readonly [type: string, schemaVersion: number, data: JsonObject]
+
+/** Lives of actors that together hold each event; old versions of events with the data they were written with. */
+export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> = {
+  user: [
+    [
+      'user.registered',
+      'user.verified',
+      'user.updated',
+      'user.password.changed',
+      'user.login.recorded',
+      'user.roles.changed',
+      'user.deactivated',
+      'user.reactivated',
+    ],
+    [['user.imported', 1, { row: userRow, exactNames: true }], 'user.deleted'],
+  ],
+  session: [
+    ['session.created', 'session.touched', 'session.refreshed', 'session.expired', 'session.revoked'],
+    ['session.imported', 'session.closed'],
+  ],
+  stream: [
+    [
+      'stream.created',
+      ['stream.started', 1, { bitrate: 5000, resolution: '1280x720' }],
+      'stream.stopped',
+      'stream.renamed',
+      'stream.described',
+      'stream.visibility.changed',
+      'stream.key.rotated',
+      'stream.started',
+      ['stream.broadcast.opened', 1, { broadcastId: 3, startedAt: '2026-01-01T12:00:07.000Z' }],
+      'viewer.joined',
+      'viewer.joined',
+      'viewer.left',
+      'stream.viewers.updated',
+      'stream.stats.updated',
+    ],
+    ['stream.imported', 'stream.started', 'stream.deleted'],
+  ],
+  broadcast: [
+    ['broadcast.started', 'broadcast.progressed', 'broadcast.ended', 'broadcast.recorded'],
+    ['broadcast.imported'],
+  ],
+  recording: [
+    [
+      'recording.created',
+      'recording.completed',
+      'recording.processed',
+      'recording.withdrawn',
+      'recording.restored',
+      'recording.expired',
+    ],
+    ['recording.imported', 'recording.retention.changed', 'recording.deleted'],
+  ],
+  usage: [['usage.recorded'], ['usage.imported']],
+  billing: [
+    ['billing.opened', 'billing.tier.changed', 'billing.limit.changed', 'billing.payment-method.changed'],
+    ['billing.imported', 'billing.closed'],
+  ],
+}
+
 /** Events that lead from `absent` into each state. */
 export const ways: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   user: {

@@ -1,0 +1,173 @@
+/** Effects: what they do, that doing it twice is doing it once, and who is in their way. */
+import { expect, test } from 'vitest'
+import { actorId, formatActorRef } from '../../src/core/ids.ts'
+import type { Json, JsonObject } from '../../src/core/json.ts'
+import type { EffectContext, OutgoingEvent } from '../../src/machines/define.ts'
+import { entities } from '../../src/machines/index.ts'
+
+interface Done {
+  readonly to: string
+  readonly event: OutgoingEvent
+}
+
+/** A runtime that takes each command id once, checks schemas as the real one does, and remembers. */
+class Runtime {
+  readonly done = new Map<string, Done>()
+  readonly #tables: Readonly<Record<string, readonly number[]>>
+  readonly #refuses: (type: string) => boolean
+
+  /** @param tables ids found, by `table.column=value` */
+  constructor(
+    tables: Readonly<Record<string, readonly number[]>> = {},
+    refuses: (type: string) => boolean = () => false,
+  ) {
+    this.#tables = tables
+    this.#refuses = refuses
+  }
+
+  get log(): readonly string[] {
+    return [...this.done.values()].map(({ to, event }) => `${to} ${event.type}`)
+  }
+
+  #take(commandId: string, type: string, to: () => string, event: OutgoingEvent): Done {
+    expect(commandId).toMatch(/^[\x21-\x7e]{1,200}$/)
+    const { type: eventType, ...data } = event
+    const schema = entities.find(entity => entity.type === type)?.events[eventType]?.schema
+    expect(schema?.parse(data), eventType).toEqual(data)
+    const before = this.done.get(commandId)
+    // The same command id for something else would be refused.
+    if (before !== undefined) expect(before.event).toEqual(event)
+    const taken = before ?? { to: to(), event }
+    this.done.set(commandId, taken)
+    return taken
+  }
+
+  async run(type: string, effect: string, key: string, input: JsonObject): Promise<OutgoingEvent | undefined> {
+    const context: EffectContext = {
+      actor: { type, id: actorId(7) },
+      key,
+      input,
+      create: async (created, event, commandId) => {
+        if (this.#refuses(created)) throw new Error(`${created} was not created`)
+        const { to } = this.#take(commandId, created, () => `${created}/${this.done.size + 100}`, event)
+        return { type: created, id: actorId(to.split('/')[1]) }
+      },
+      send: async (to, event, commandId) => {
+        if (this.#refuses(formatActorRef(to))) return { ok: false }
+        this.#take(commandId, to.type, () => formatActorRef(to), event)
+        return { ok: true }
+      },
+      findInReadTable: async (table: string, column: string, value: Json) =>
+        this.#tables[`${table}.${column}=${String(value)}`] ?? [],
+    }
+    const run = entities.find(entity => entity.type === type)?.effects[effect]
+    if (run === undefined) throw new Error(`no effect ${effect}`)
+    return run(context)
+  }
+}
+
+const STARTED = '2026-01-01T12:00:00.000Z'
+const STOPPED = '2026-01-01T12:01:30.500Z'
+const start = { startedAt: STARTED, userId: 1 }
+const stop = { ...start, endedAt: STOPPED, imported: false, totalViewers: 5, peakViewers: 3, bytesSent: 9 }
+
+const cases: Readonly<Record<string, readonly [type: string, input: JsonObject]>> = {
+  releaseOwned: ['user', {}],
+  openBroadcast: ['stream', start],
+  closeBroadcast: ['stream', stop],
+}
+
+test('each effect of the registry is tried here', () => {
+  expect(Object.keys(cases).sort()).toEqual(entities.flatMap(({ effects }) => Object.keys(effects)).sort())
+})
+
+test.each(Object.entries(cases))(
+  '%s done again changes nothing and answers the same',
+  async (effect, [type, input]) => {
+    const runtime = new Runtime({
+      'sessions.user_id=7': [1, 2],
+      'streams.user_id=7': [3],
+      'billing_accounts.user_id=7': [4],
+    })
+    const first = await runtime.run(type, effect, 'key', input)
+    const done = new Map(runtime.done)
+    expect(await runtime.run(type, effect, 'key', input)).toEqual(first)
+    expect(done.size).toBeGreaterThan(0)
+    expect(runtime.done).toEqual(done)
+  },
+)
+
+test('a deleted user leaves no session, stream or billing account behind', async () => {
+  const runtime = new Runtime(
+    { 'sessions.user_id=7': [1, 2], 'streams.user_id=7': [3], 'billing_accounts.user_id=7': [4] },
+    to => to === 'session/1',
+  )
+  expect(await runtime.run('user', 'releaseOwned', 'key', {})).toBeUndefined()
+  // What refuses, here a session that is revoked already, does not keep the rest.
+  expect(runtime.log).toEqual(['session/2 session.revoked', 'stream/3 stream.deleted', 'billing/4 billing.closed'])
+})
+
+test('start and stop mean the same broadcast, whichever comes first', async () => {
+  const startFirst = new Runtime()
+  const opened = await startFirst.run('stream', 'openBroadcast', 'a', start)
+  await startFirst.run('stream', 'closeBroadcast', 'b', stop)
+  expect(opened).toEqual({ type: 'stream.broadcast.opened', broadcastId: 100, startedAt: STARTED })
+  expect(startFirst.log).toEqual([
+    'broadcast/100 broadcast.started',
+    'usage/101 usage.recorded',
+    'broadcast/100 broadcast.ended',
+    'usage/103 usage.recorded',
+  ])
+
+  const stopFirst = new Runtime()
+  await stopFirst.run('stream', 'closeBroadcast', 'b', stop)
+  expect(await stopFirst.run('stream', 'openBroadcast', 'a', start)).toEqual(opened)
+  expect(stopFirst.log.filter(line => line.endsWith('broadcast.started'))).toHaveLength(1)
+})
+
+test('the end carries the totals, and the usage what they cost', async () => {
+  const runtime = new Runtime()
+  await runtime.run('stream', 'closeBroadcast', 'key', stop)
+  const events = [...runtime.done.values()].map(({ event }) => event)
+  expect(events).toEqual([
+    { type: 'broadcast.started', streamId: 7, startedAt: STARTED },
+    { type: 'broadcast.ended', endedAt: STOPPED, totalViewers: 5, peakViewers: 3, bytesSent: 9 },
+    {
+      type: 'usage.recorded',
+      userId: 1,
+      streamId: 7,
+      eventType: 'stream_end',
+      bytesTransferred: 9,
+      durationSeconds: 90,
+    },
+  ])
+})
+
+test('a stream that was live in 24.2 ends the broadcast 24.2 left open, or one of its own where there is none', async () => {
+  const left = new Runtime({ 'stream_sessions.stream_id=7': [40, 41] }, to => to === 'broadcast/40')
+  await left.run('stream', 'closeBroadcast', 'key', { ...stop, imported: true })
+  expect(left.log).toEqual(['broadcast/41 broadcast.ended', 'usage/101 usage.recorded'])
+
+  const none = new Runtime({ 'stream_sessions.stream_id=7': [40] }, to => to === 'broadcast/40')
+  await none.run('stream', 'closeBroadcast', 'key', {
+    ...stop,
+    imported: true,
+    startedAt: '2024-01-01T00:00:00.123456Z',
+  })
+  expect(none.log).toEqual([
+    'broadcast/100 broadcast.started',
+    'broadcast/100 broadcast.ended',
+    'usage/102 usage.recorded',
+  ])
+})
+
+test('usage of a user who is gone is no failure; any other failure is', async () => {
+  const refusesUsage = (type: string) => type === 'usage'
+  const gone = new Runtime({}, refusesUsage)
+  expect(await gone.run('stream', 'openBroadcast', 'key', start)).toMatchObject({ type: 'stream.broadcast.opened' })
+  expect(await gone.run('stream', 'closeBroadcast', 'key', stop)).toBeUndefined()
+  expect(gone.log).toContain('broadcast/100 broadcast.ended')
+
+  const there = new Runtime({ 'users.id=1': [1] }, refusesUsage)
+  await expect(there.run('stream', 'closeBroadcast', 'key', stop)).rejects.toThrow('usage was not created')
+})
