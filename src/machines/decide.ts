@@ -174,6 +174,7 @@ function plan(left: readonly string[], actions: readonly CapturedAction[], at: s
       sendId?: string
       src?: string
       input?: Json
+      actorRef?: { readonly id: string }
     }
     if (type === 'xstate.raise' && given.delay !== undefined) {
       if (given.id === undefined || given.event === undefined)
@@ -183,8 +184,9 @@ function plan(left: readonly string[], actions: readonly CapturedAction[], at: s
       set({ name: given.id, kind: 'event', dueAt: due(given.delay), payload })
     } else if (type === 'xstate.cancel' && given.sendId !== undefined) {
       cancel(given.sendId)
-    } else if (type === 'xstate.spawnChild' && given.id !== undefined && given.src !== undefined) {
-      const start = { name: given.id, src: given.src, input: (given.input ?? {}) as JsonObject }
+    } else if (type === 'xstate.spawnChild' && given.actorRef !== undefined && given.src !== undefined) {
+      // `id` may still be a function here; the actor XState made, which is never started, has it worked out.
+      const start = { name: given.actorRef.id, src: given.src, input: (given.input ?? {}) as JsonObject }
       effects.set(start.name, start)
       set({ name: effectTimer(start.name), kind: 'effect', dueAt: due(EFFECT_RETRY_MS), payload: { ...start } })
     }

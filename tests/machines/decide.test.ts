@@ -7,6 +7,7 @@ import type { LogEvent } from '../../src/core/event.ts'
 import type { ActorId } from '../../src/core/ids.ts'
 import { allowedEvents, decide, fold, initialState, stamp, upcast } from '../../src/machines/decide.ts'
 import { defineEntity, event } from '../../src/machines/define.ts'
+import { stream } from '../../src/machines/stream/index.ts'
 import { bookingEntity } from '../support/booking-entity.ts'
 
 const AT = '2026-01-01T00:00:00.000Z'
@@ -56,6 +57,22 @@ test('leaving the state takes the timer back; entering one that invokes starts a
   ])
   const cancelled = confirmed && decide(booking, confirmed.state, stamp('booking.cancelled', AT, {}))
   expect(cancelled?.cancels).toEqual(['effect:ticket'])
+})
+
+test('a name worked out from the state makes each time an effect of its own', () => {
+  const started = (at: string) => {
+    const idle = decide(
+      stream,
+      initialState(stream),
+      stamp('stream.created', AT, { userId: 1, name: 'a', streamKey: 'k' }),
+    )
+    const live = idle && decide(stream, idle.state, stamp('stream.started', at, {}))
+    return { effects: live?.effects.map(({ name }) => name), timers: live?.timers.map(({ name }) => name) }
+  }
+  expect(started('2026-01-02T00:00:00.000Z')).toEqual({
+    effects: ['openBroadcast:2026-01-02T00:00:00.000Z'],
+    timers: ['effect:openBroadcast:2026-01-02T00:00:00.000Z'],
+  })
 })
 
 test('the same state and event give the same decision, and the state is not touched', () => {
