@@ -1,161 +1,138 @@
-/** Moves a set of read tables and their checkpoint forward by one page of the log, inside the caller's transaction. */
-import { type ActorRef, formatActorRef } from '../core/ids.ts'
-import type { EventStore, Logger } from '../core/ports.ts'
-import { isConnectionLoss } from '../eventstore/pg-errors.ts'
-import type { PoolClient } from '../eventstore/pool.ts'
-import type { EntityDefinition } from '../machines/define.ts'
-import { type FoldedActor, type FoldFailure, foldPage, StateCache, tableChanges } from './fold-page.ts'
-import { type TableName, writeChange } from './tables.ts'
+/** Moves a set of read tables and their checkpoint forward by a page of the log: rows and checkpoint in one transaction. */
+import type { LogEvent } from '../core/event.ts'
+import { formatActorRef } from '../core/ids.ts'
+import { type PoolClient, withTransaction } from '../eventstore/pool.ts'
+import { lockCheckpoint, moveCheckpoint } from './checkpoints.ts'
+import { type FoldResult, foldOn, groupByActor, type Touched } from './fold.ts'
+import { loadStates, type Missing } from './load-states.ts'
+import { Outcome, type Writing } from './outcome.ts'
+import { parkedAmong } from './parked-actors.ts'
+import { StateCache } from './state-cache.ts'
+import { enterProjection, type Target } from './target.ts'
+import { isPoison } from './write-rows.ts'
 
+/** Events of a page. */
 export const PAGE = 5_000
-/** States kept between pages, about half a kilobyte each. */
-const CACHED_STATES = 100_000
 
-export interface PageProjectorOptions {
-  readonly store: EventStore
-  readonly entities: readonly EntityDefinition[]
-  readonly log: Logger
-  /** Name of its checkpoint and its failures. */
-  readonly projection: string
-  readonly table: TableName
-}
-
-export interface PageResult {
+export interface Advance {
+  /** Where the checkpoint is now. */
   readonly position: number
+  /** Events of the page; none at the end of the log. */
   readonly events: number
-  /** To be called when the transaction has committed. */
-  committed(): void
 }
 
 export class PageProjector {
-  readonly #options: PageProjectorOptions
-  readonly #entities: ReadonlyMap<string, EntityDefinition>
-  readonly #cache = new StateCache(CACHED_STATES)
+  readonly #target: Target
+  readonly #cache: StateCache
+  /** The page after the last one, read while that one is worked on. */
+  #ahead: { readonly after: number; readonly events: Promise<readonly LogEvent[]> } | undefined
 
-  constructor(options: PageProjectorOptions) {
-    this.#options = options
-    this.#entities = new Map(options.entities.map(entity => [entity.type, entity]))
+  /** @param cachedStates states kept between pages, about a kilobyte each */
+  constructor(target: Target, cachedStates: number) {
+    this.#target = target
+    this.#cache = new StateCache(cachedStates)
   }
 
-  /** The checkpoint, locked for this transaction; undefined while another runner has it. */
-  async lockCheckpoint(client: PoolClient, whenBusy: 'wait' | 'skip'): Promise<number | undefined> {
-    const { rows } = await client.query<{ position: number }>(
-      `select position from projection_checkpoints where name = $1 for update ${whenBusy === 'skip' ? 'skip locked' : ''}`,
-      [this.#options.projection],
-    )
-    return rows[0]?.position
-  }
-
-  /** Projects the page after `from`, up to `until` at the most. The caller holds the checkpoint and commits. */
-  async page(client: PoolClient, from: number, until: number = Number.MAX_SAFE_INTEGER): Promise<PageResult> {
-    const { store, projection } = this.#options
-    const read = await store.readAll(from, PAGE)
-    const events = read.filter(({ position }) => position <= until)
-    const position = events.at(-1)?.position ?? from
-    if (events.length === 0) return { position, events: 0, committed: () => {} }
-
-    const parked = await this.#parked(client)
-    const folded = await foldPage(events, this.#entities, this.#cache, store, parked)
-    const written = await this.#write(client, folded.actors)
-    for (const failure of [...folded.failures, ...written.failures]) await this.#park(client, failure, position)
-    await client.query({
-      name: 'move_checkpoint',
-      text: 'update projection_checkpoints set position = $2, updated_at = now() where name = $1',
-      values: [projection, position],
-    })
-    return { position, events: events.length, committed: () => this.#cache.keep(written.actors) }
-  }
-
-  /** Folds one actor from its beginning and writes its row, for a retry of what was parked. */
-  async retry(client: PoolClient, ref: ActorRef): Promise<boolean> {
-    const { store, projection } = this.#options
-    const checkpoint = (await this.lockCheckpoint(client, 'wait')) ?? 0
-    await client.query('delete from projection_failures where projection = $1 and actor_type = $2 and actor_id = $3', [
-      projection,
-      ref.type,
-      ref.id,
-    ])
-    const events = (await Array.fromAsync(store.readStream(ref)))
-      .flat()
-      .filter(({ position }) => position <= checkpoint)
-    const folded = await foldPage(events, this.#entities, new StateCache(1), store, new Set())
-    const written = await this.#write(client, folded.actors)
-    const failures = [...folded.failures, ...written.failures]
-    for (const failure of failures) await this.#park(client, failure, checkpoint)
-    return failures.length === 0
-  }
-
-  forget(): void {
-    this.#cache.clear()
-  }
-
-  async #write(
-    client: PoolClient,
-    actors: ReadonlyMap<string, FoldedActor>,
-  ): Promise<{ actors: ReadonlyMap<string, FoldedActor>; failures: readonly FoldFailure[] }> {
-    const { changes, failures } = tableChanges(actors.values())
-    if (failures.length === 0) {
-      await client.query('savepoint page')
-      try {
-        for (const change of changes) await writeChange(client, this.#options.table, change)
-        // Unique names are checked at the end, so that actors may exchange them within a page.
-        await client.query('set constraints all immediate')
-        await client.query('release savepoint page; set constraints all deferred')
-        return { actors, failures: [] }
-      } catch (error) {
-        if (isConnectionLoss(error)) throw error
-        await client.query('rollback to savepoint page; release savepoint page')
-      }
+  /**
+   * Projects the next page, up to `until` at the most. Undefined while another runner is at it. What is wrong with one
+   * actor parks that one; throws AppError `log_unavailable` and whatever else stands in the way of all.
+   */
+  async advance(until: number = Number.MAX_SAFE_INTEGER): Promise<Advance | undefined> {
+    try {
+      return await this.#advance(until, 'all')
+    } catch (error) {
+      if (!isPoison(error)) throw error
+      return await this.#advance(until, 'isolating')
     }
-    return this.#writeOneByOne(client, actors)
   }
 
-  /** Some row cannot be written: finds out which, with all rows of the page out of the way, so that none blocks another by its old name. */
-  async #writeOneByOne(
-    client: PoolClient,
-    actors: ReadonlyMap<string, FoldedActor>,
-  ): Promise<{ actors: ReadonlyMap<string, FoldedActor>; failures: readonly FoldFailure[] }> {
-    const good = new Map<string, FoldedActor>()
-    const failures: FoldFailure[] = []
-    for (const { entity, ref } of actors.values())
-      if (entity.view !== undefined)
-        await writeChange(client, this.#options.table, { view: entity.view, rows: [], gone: [ref.id] })
-    for (const [key, actor] of actors) {
-      await client.query('savepoint actor')
-      try {
-        const { changes, failures: broken } = tableChanges([actor])
-        if (broken[0] !== undefined) throw new Error(broken[0].error)
-        for (const change of changes) await writeChange(client, this.#options.table, change)
-        await client.query('set constraints all immediate')
-        await client.query('release savepoint actor; set constraints all deferred')
-        good.set(key, actor)
-      } catch (error) {
-        if (isConnectionLoss(error)) throw error
-        await client.query('rollback to savepoint actor; release savepoint actor')
-        failures.push({ ref: actor.ref, position: 0, error: String(error) })
-      }
+  /** Goes on to `until` inside the transaction of a caller who keeps everything else still; answers where it got. */
+  async advanceWithin(client: PoolClient, until: number): Promise<number> {
+    let position = (await lockCheckpoint(client, this.#target.projection, 'wait')) ?? 0
+    while (position < until) {
+      const page = await this.#page(client, position, until, 'isolating')
+      if (page.events === 0) break
+      position = page.position
     }
-    return { actors: good, failures }
+    return position
   }
 
-  async #parked(client: PoolClient): Promise<ReadonlySet<string>> {
-    const { rows } = await client.query<{ actor: string }>({
-      name: 'parked',
-      text: "select actor_type || '/' || actor_id as actor from projection_failures where projection = $1",
-      values: [this.#options.projection],
+  async #advance(until: number, writing: Writing): Promise<Advance | undefined> {
+    const { pool, projection } = this.#target
+    const page = await withTransaction(pool, async client => {
+      await enterProjection(client, this.#target)
+      const from = await lockCheckpoint(client, projection, 'skip')
+      return from === undefined ? undefined : this.#page(client, from, until, writing)
     })
-    return new Set(rows.map(({ actor }) => actor))
+    // Only now: nothing may go on from states of a transaction that was rolled back.
+    if (page?.outcome !== undefined) this.#remember(page.outcome)
+    return page
   }
 
-  async #park(client: PoolClient, { ref, position, error }: FoldFailure, page: number): Promise<void> {
-    this.#options.log.error(
-      { actor: formatActorRef(ref), projection: this.#options.projection, error },
-      'an actor could not be projected; it is parked and the others go on',
-    )
-    await client.query(
-      `insert into projection_failures (projection, actor_type, actor_id, position, error) values ($1, $2, $3, $4, $5)
-       on conflict (projection, actor_type, actor_id) do update set position = excluded.position, error = excluded.error, failed_at = now()`,
-      [this.#options.projection, ref.type, ref.id, position || page, error.slice(0, 2_000)],
-    )
+  async #page(
+    client: PoolClient,
+    from: number,
+    until: number,
+    writing: Writing,
+  ): Promise<Advance & { readonly outcome: Outcome | undefined }> {
+    const { projection, log } = this.#target
+    const events = await this.#read(from, until)
+    const last = events.at(-1)
+    if (last === undefined) return { position: from, events: 0, outcome: undefined }
+    const outcome = await this.#fold(client, events)
+    await outcome.write(client, projection, writing, log)
+    await moveCheckpoint(client, projection, last.position)
+    return { position: last.position, events: events.length, outcome }
+  }
+
+  async #read(after: number, until: number): Promise<readonly LogEvent[]> {
+    const { store } = this.#target
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const events = await (ahead?.after === after ? ahead.events : store.readAll(after, PAGE))
+    const last = events.at(-1)
+    if (last === undefined || last.position >= until) return events.filter(({ position }) => position <= until)
+    if (events.length === PAGE) {
+      this.#ahead = { after: last.position, events: store.readAll(last.position, PAGE) }
+      // Whoever takes that page hears of its failure; nobody else needs to.
+      this.#ahead.events.catch(() => {})
+    }
+    return events
+  }
+
+  async #fold(client: PoolClient, events: readonly LogEvent[]): Promise<Outcome> {
+    const { entities, tables, projection } = this.#target
+    const { touched, strangers } = groupByActor(events, entities)
+    const parked = await parkedAmong(client, projection, [...touched, ...strangers])
+    const open = parked.size === 0 ? touched : touched.filter(({ key }) => !parked.has(key))
+    const starts = await this.#starts(client, open)
+    const outcome = new Outcome(tables)
+    for (const { key, entity, ref, events: own } of open) {
+      const start = starts.get(key)
+      outcome.add(start?.failure === undefined ? foldOn(entity, ref, start?.actor, own) : start)
+    }
+    outcome.failures.push(...strangers.filter(({ ref }) => !parked.has(formatActorRef(ref))))
+    return outcome
+  }
+
+  /** Where each actor stands before the page, from the cache or else from the log; actors that begin in it are left out. */
+  async #starts(client: PoolClient, touched: readonly Touched[]): Promise<ReadonlyMap<string, FoldResult>> {
+    const cached = new Map<string, FoldResult>()
+    const missing: Missing[] = []
+    for (const { key, entity, ref, events } of touched) {
+      const before = (events[0]?.version ?? 1) - 1
+      const actor = before === 0 ? undefined : this.#cache.get(key)
+      if (actor?.version === before) cached.set(key, { actor, failure: undefined })
+      // Another node projected what lies between.
+      else if (before > 0)
+        missing.push({ key, entity, ref, from: actor && actor.version < before ? actor : undefined, to: before })
+    }
+    if (missing.length === 0) return cached
+    return new Map([...cached, ...(await loadStates(client, this.#target.store, missing))])
+  }
+
+  #remember({ rows, failures }: Outcome): void {
+    for (const { actor } of rows) this.#cache.set(formatActorRef(actor.ref), actor)
+    for (const { ref } of failures) this.#cache.delete(formatActorRef(ref))
   }
 }

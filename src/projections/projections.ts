@@ -3,21 +3,17 @@ import { AppError } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Clock, EventStore, Logger, Service } from '../core/ports.ts'
-import { type Pool, query, withTransaction } from '../eventstore/pool.ts'
+import type { Pool } from '../eventstore/pool.ts'
 import type { EntityDefinition } from '../machines/define.ts'
+import { makeCheckpoint, READ_TABLES, readCheckpoint } from './checkpoints.ts'
 import { PAGE, PageProjector } from './page-projector.ts'
-import { enterProjection, liveTable } from './tables.ts'
+import { countParked, listParked, type ProjectionFailure } from './parked-actors.ts'
+import { find } from './queries.ts'
+import { liveTable, readTables } from './read-table.ts'
+import { retryActor, retryAll } from './retry.ts'
+import type { Target } from './target.ts'
 
-export const READ_TABLES = 'read_tables'
-
-export interface ProjectionFailure {
-  readonly actorType: string
-  readonly actorId: number
-  /** Position of the event at which it was parked. */
-  readonly position: number
-  readonly error: string
-  readonly failedAt: string
-}
+export type { ProjectionFailure } from './parked-actors.ts'
 
 export interface ProjectionStatus {
   /** Everything up to here is in the read tables. */
@@ -32,14 +28,18 @@ export interface ProjectionStatus {
 export interface Projections extends Service {
   /** Something was committed. */
   wake(): void
-  /** Resolves when the read tables contain everything up to `position`, by default up to the end of the log now. */
+  /**
+   * Resolves when the read tables contain everything up to `position`, by default up to the end of the log now.
+   * Rejects with AppError `shutting_down` when the runner stops first.
+   */
   caughtUp(position?: number): Promise<void>
   status(): Promise<ProjectionStatus>
+  /** The first thousand, oldest first. */
   failures(): Promise<readonly ProjectionFailure[]>
-  /** Ids of rows whose column has the value, at most 10,000. Throws AppError `invalid_input` on a table or column of no view. */
+  /** Ids of rows whose column has the value. Throws AppError `invalid_input` on a table or column of no view. */
   find(table: string, column: string, value: Json): Promise<readonly number[]>
-  /** Folds a parked actor anew; true where it is projected again. */
-  retry(actor: ActorRef): Promise<boolean>
+  /** Folds a parked actor (or all of them) anew; true where none of those is parked any more. */
+  retry(actor?: ActorRef): Promise<boolean>
 }
 
 export interface ProjectionsOptions {
@@ -51,185 +51,160 @@ export interface ProjectionsOptions {
 }
 
 const POLL_MS = 3_000
-/** While somebody waits and another node does the work, or after a failure. */
+/** While somebody waits for what another node is doing. */
 const SOON_MS = 50
-const MAX_IDS = 10_000
+const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 5_000
+const CACHED_STATES = 50_000
+const LISTED_FAILURES = 1_000
 
 export function createProjections(options: ProjectionsOptions): Projections {
   return new Runner(options)
 }
 
 interface Waiter {
-  readonly position: number
+  /** Undefined until the end of the log is known. */
+  position: number | undefined
   resolve(): void
   reject(error: unknown): void
 }
 
 class Runner implements Projections {
   readonly #options: ProjectionsOptions
+  readonly #target: Target
   readonly #projector: PageProjector
   readonly #waiters = new Set<Waiter>()
+  /** What this node knows of the checkpoint. */
   #position = 0
   #running: Promise<void> | undefined
   #again = false
+  #failedPasses = 0
   #started = false
   #stopped = false
-  #cancel: () => void = () => {}
+  #cancelNext: () => void = () => {}
 
   constructor(options: ProjectionsOptions) {
+    const { entities, store, pool, log } = options
     this.#options = options
-    const { store, entities, log } = options
-    this.#projector = new PageProjector({ store, entities, log, projection: READ_TABLES, table: liveTable })
+    this.#target = {
+      store,
+      pool,
+      entities: new Map(entities.map(entity => [entity.type, entity])),
+      tables: readTables(entities, liveTable),
+      projection: READ_TABLES,
+      durable: true,
+      log,
+    }
+    this.#projector = new PageProjector(this.#target, CACHED_STATES)
   }
 
   async start(): Promise<void> {
-    await query(this.#options.pool, {
-      text: 'insert into projection_checkpoints (name) values ($1) on conflict do nothing',
-      values: [READ_TABLES],
-    })
+    await makeCheckpoint(this.#options.pool, READ_TABLES)
     this.#started = true
     this.wake()
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#cancel()
-    await this.#running
-    for (const waiter of this.#waiters)
-      waiter.reject(
-        new AppError('shutting_down', 'The node is stopping; the read tables catch up when one runs again.'),
-      )
+    this.#cancelNext()
+    for (const waiter of this.#waiters) waiter.reject(stopping())
     this.#waiters.clear()
+    await this.#running
   }
 
   wake(): void {
     if (!this.#started || this.#stopped) return
-    if (this.#running !== undefined) {
-      this.#again = true
-      return
-    }
-    this.#cancel()
+    this.#again = true
+    if (this.#running !== undefined) return
+    this.#cancelNext()
     this.#running = this.#run()
   }
 
   async caughtUp(position?: number): Promise<void> {
-    const target = position ?? (await this.#options.store.head())
-    if (this.#position >= target) return
-    if (this.#stopped)
-      throw new AppError('shutting_down', 'The node is stopping; the read tables catch up when one runs again.')
-    await new Promise<void>((resolve, reject) => {
-      this.#waiters.add({ position: target, resolve, reject })
-      this.wake()
-    })
+    if (position !== undefined && position <= this.#position) return
+    if (this.#stopped) throw stopping()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#waiters.add({ position, resolve, reject })
+    this.wake()
+    await promise
   }
 
   async status(): Promise<ProjectionStatus> {
     const { pool, store } = this.#options
-    const [row] = await query<{ position: number; failures: number }>(pool, {
-      name: 'projection_status',
-      text: `
-        select (select position from projection_checkpoints where name = $1) as position,
-          (select count(*) from projection_failures where projection = $1) as failures`,
-      values: [READ_TABLES],
-    })
-    const position = row?.position ?? 0
-    const head = await store.head()
-    return { position, head, lag: Math.max(0, head - position), failures: row?.failures ?? 0 }
+    const [position = 0, head, failures] = await Promise.all([
+      readCheckpoint(pool, READ_TABLES),
+      store.head(),
+      countParked(pool, READ_TABLES),
+    ])
+    return { position, head, lag: Math.max(0, head - position), failures }
   }
 
-  async failures(): Promise<readonly ProjectionFailure[]> {
-    const rows = await query<{
-      actor_type: string
-      actor_id: number
-      position: number
-      error: string
-      failed_at: string
-    }>(this.#options.pool, {
-      text: 'select actor_type, actor_id, position, error, failed_at from projection_failures where projection = $1 order by failed_at limit 1000',
-      values: [READ_TABLES],
-    })
-    return rows.map(row => ({
-      actorType: row.actor_type,
-      actorId: row.actor_id,
-      position: row.position,
-      error: row.error,
-      failedAt: row.failed_at,
-    }))
+  failures(): Promise<readonly ProjectionFailure[]> {
+    return listParked(this.#options.pool, READ_TABLES, LISTED_FAILURES)
   }
 
-  async find(table: string, column: string, value: Json): Promise<readonly number[]> {
-    const view = this.#options.entities.find(entity => entity.view?.table === table)?.view
-    const type = view !== undefined && Object.hasOwn(view.columns, column) ? view.columns[column] : undefined
-    if (type === undefined)
-      throw new AppError('invalid_input', `There is no column '${column}' in a read table '${table}'.`)
-    const rows = await query<{ id: number }>(this.#options.pool, {
-      text: `select id::bigint as id from ${table} where ${column} = $1::${type} order by id limit ${MAX_IDS}`,
-      values: [value],
-    })
-    return rows.map(({ id }) => id)
+  find(table: string, column: string, value: Json): Promise<readonly number[]> {
+    const { pool, entities } = this.#options
+    return find(pool, entities, table, column, value)
   }
 
-  async retry(actor: ActorRef): Promise<boolean> {
-    const projected = await withTransaction(this.#options.pool, async client => {
-      await enterProjection(client)
-      return this.#projector.retry(client, actor)
-    })
-    // What is cached of the actor may be older than what was just folded.
-    this.#projector.forget()
-    return projected
+  retry(actor?: ActorRef): Promise<boolean> {
+    return actor === undefined ? retryAll(this.#target) : retryActor(this.#target, actor)
   }
 
+  /** Passes over the log until nobody asks for more, and sees to it that there is a next time. */
   async #run(): Promise<void> {
     let wait = POLL_MS
-    do {
+    while (this.#again && !this.#stopped) {
       this.#again = false
       wait = await this.#pass()
-      this.#settleWaiters()
-    } while (this.#again && !this.#stopped)
+      // After a failure the next look comes in time, and finds whatever was committed meanwhile.
+      if (this.#failedPasses > 0) break
+    }
+    // In the same step as the last look at `#again`, so that no wake falls between.
     this.#running = undefined
-    if (this.#stopped) return
-    this.#cancel = this.#options.clock.after(this.#waiters.size > 0 ? SOON_MS : wait, () => this.wake())
+    if (!this.#stopped) this.#cancelNext = this.#options.clock.after(wait, () => this.wake())
   }
 
-  /** Projects until the end of the log; answers how long to wait before the next look. */
+  /** Projects to the end of the log; answers how long to wait before the next look. */
   async #pass(): Promise<number> {
     try {
+      await this.#setGoals()
       for (;;) {
-        const result = await this.#page()
-        if (result === undefined) {
-          this.#position = (await this.status()).position
-          return POLL_MS
-        }
-        this.#position = result.position
-        if (result.events < PAGE || this.#stopped) return POLL_MS
+        const page = await this.#projector.advance()
+        this.#position = page?.position ?? (await readCheckpoint(this.#options.pool, READ_TABLES)) ?? 0
+        this.#failedPasses = 0
         this.#settleWaiters()
+        if (page === undefined || page.events < PAGE || this.#stopped) return this.#waiters.size > 0 ? SOON_MS : POLL_MS
       }
     } catch (error) {
-      this.#projector.forget()
+      // What the database lost with a crash, it may have to be told again.
+      this.#position = 0
+      const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failedPasses++)
       this.#options.log.warn(
-        { error: String(error) },
+        { error: String(error), retryInMs: wait },
         'projecting was interrupted; nothing is lost, it goes on from its checkpoint',
       )
-      return SOON_MS
+      return wait
     }
   }
 
-  /** One page in one transaction; undefined while another node is at it. */
-  async #page(): Promise<{ position: number; events: number } | undefined> {
-    const result = await withTransaction(this.#options.pool, async client => {
-      await enterProjection(client)
-      const from = await this.#projector.lockCheckpoint(client, 'skip')
-      return from === undefined ? undefined : this.#projector.page(client, from)
-    })
-    result?.committed()
-    return result
+  async #setGoals(): Promise<void> {
+    const open = [...this.#waiters].filter(({ position }) => position === undefined)
+    if (open.length === 0) return
+    const head = await this.#options.store.head()
+    for (const waiter of open) waiter.position = head
   }
 
   #settleWaiters(): void {
     for (const waiter of this.#waiters)
-      if (waiter.position <= this.#position) {
+      if (waiter.position !== undefined && waiter.position <= this.#position) {
         this.#waiters.delete(waiter)
         waiter.resolve()
       }
   }
+}
+
+function stopping(): AppError {
+  return new AppError('shutting_down', 'The node is stopping; the read tables catch up when one runs again.')
 }
