@@ -130,8 +130,21 @@ export class Actor {
     this.#running = undefined
   }
 
+  /** Addresses of actors that commands refer to and that are not there. */
+  async #missingReferences(batch: readonly Waiting[]): Promise<ReadonlyMap<Command, string>> {
+    const missing = new Map<Command, string>()
+    for (const { command } of batch)
+      for (const { type, id } of command.references)
+        if (!(await this.#ports.exists(type, id))) {
+          missing.set(command, `${type}/${id}`)
+          break
+        }
+    return missing
+  }
+
   /** The commands at the head of the mailbox that can share an append: no command id twice. They stay in the mailbox until answered. */
   #takeBatch(): readonly Waiting[] {
+    if (this.#mailbox.length === 1) return this.#mailbox.slice()
     const ids = new Set<string>()
     const batch: Waiting[] = []
     for (const waiting of this.#mailbox) {
@@ -154,7 +167,12 @@ export class Actor {
     const { store } = this.#ports
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
-    const plan = await planBatch(this.#ports, this.#entity, this.ref, batch, this.#loaded)
+    const missing = batch.some(({ command }) => command.references.length > 0)
+      ? await this.#missingReferences(batch)
+      : undefined
+    const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#loaded, command =>
+      missing?.get(command),
+    )
     if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
     if (plan.taken.length === 0) {
@@ -168,7 +186,7 @@ export class Actor {
       return true
     }
 
-    const append = appendOf(this.#entity, this.ref, plan, lease)
+    const append = appendOf(this.ref, plan, lease)
     const answer = await store.append(append)
     switch (answer.outcome) {
       case 'appended': {

@@ -23,7 +23,11 @@ export interface CommandOptions {
 export interface Command extends CommandOptions {
   readonly type: string
   readonly data: JsonObject
+  /** The data as JSON, made once for the check of its size and for the log. */
+  readonly json: string
   readonly schemaVersion: number
+  /** Actors that must exist and not be gone. */
+  readonly references: ReturnType<EntityDefinition['references']>
   /** A creation may answer with another actor: the one its command id created before. */
   readonly creates: boolean
 }
@@ -52,17 +56,22 @@ export function parseCommand(
     throw invalid(type, reasons.join('; '))
   }
   const data = parsed.data as JsonObject
-  const why = poison(data, JSON.stringify(data))
+  const json = JSON.stringify(data)
+  const why = poison(data, json)
   if (why !== undefined) throw invalid(type, why)
   if (options.commandId !== undefined) commandId(options.commandId)
   if (options.correlation !== undefined && !/^[\x21-\x7e]{1,200}$/.test(options.correlation))
     throw new AppError('invalid_input', 'A correlation id is 1 to 200 printable ASCII characters without spaces.')
-  for (const key of ['userId', 'causation', 'expectedVersion'] as const) {
-    const value = options[key]
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < (key === 'expectedVersion' ? 0 : 1)))
-      throw new AppError('invalid_input', `${key} is not a whole number in its range.`)
-  }
-  return { ...options, type, data, schemaVersion: definition.version, creates: origin.creates }
+  refuseOutside('userId', options.userId, 1)
+  refuseOutside('causation', options.causation, 1)
+  refuseOutside('expectedVersion', options.expectedVersion, 0)
+  const references = entity.references({ ...data, type })
+  return { ...options, type, data, json, schemaVersion: definition.version, references, creates: origin.creates }
+}
+
+function refuseOutside(name: string, value: number | undefined, least: number): void {
+  if (value !== undefined && (!Number.isSafeInteger(value) || value < least))
+    throw new AppError('invalid_input', `${name} is not a whole number in its range.`)
 }
 
 /**

@@ -30,39 +30,45 @@ export interface Plan<Item> {
   readonly failed?: { readonly item: Item; readonly error: unknown }
   readonly from: Loaded
   readonly end: Loaded
+  /** Names held before and after. */
+  readonly claims: { readonly from: readonly Claim[]; readonly end: readonly Claim[] }
 }
 
-export interface PlanPorts {
-  readonly clock: Clock
-  /** Whether an actor has events and is not gone, as of now. */
-  exists(type: string, id: number): Promise<boolean>
-}
-
-/** Each command is decided on the state the one before leads to. A command that changes claims has an append of its own. */
-export async function planBatch<Item extends { readonly command: Command }>(
-  ports: PlanPorts,
+/**
+ * Each command is decided on the state the one before leads to. A command that changes claims has an append of its own.
+ * Pure but for the clock.
+ * @param missing address of an actor the command refers to and that is not there
+ */
+export function planBatch<Item extends { readonly command: Command }>(
+  clock: Clock,
   entity: EntityDefinition,
   ref: ActorRef,
   batch: readonly Item[],
   from: Loaded,
-): Promise<Plan<Item>> {
+  missing: (command: Command) => string | undefined,
+): Plan<Item> {
   const taken: Taken<Item>[] = []
   const refused: Refused<Item>[] = []
+  const held = entity.claims(from.state)
   let end = from
-  let claims = entity.claims(from.state)
+  let claims = held
   for (const item of batch) {
     const { command } = item
-    const unmet = await precondition(ports, entity, command, end)
-    if (unmet !== undefined) {
-      refused.push({ item, refusal: refusal(entity, ref, unmet.reason, end, unmet.detail) })
+    if (command.expectedVersion !== undefined && command.expectedVersion !== end.version) {
+      refused.push({ item, refusal: refusal(entity, ref, 'wrong_version', end) })
       continue
     }
-    const at = stampAfter(ports.clock, end.at)
+    const absent = missing(command)
+    if (absent !== undefined) {
+      refused.push({ item, refusal: refusal(entity, ref, 'unknown_reference', end, absent) })
+      continue
+    }
+    const at = stampAfter(clock.now(), end.at)
     let decision: Decision | undefined
     try {
       decision = decide(entity, end.state, stamp(command.type, at, command.data))
     } catch (error) {
-      return { taken, refused, failed: { item, error }, from, end }
+      return { taken, refused, failed: { item, error }, from, end, claims: { from: held, end: claims } }
     }
     if (decision === undefined) {
       refused.push({ item, refusal: refusal(entity, ref, 'not_allowed', end) })
@@ -76,18 +82,34 @@ export async function planBatch<Item extends { readonly command: Command }>(
     claims = next
     if (changesClaims) break
   }
-  return { taken, refused, from, end }
+  return { taken, refused, from, end, claims: { from: held, end: claims } }
 }
 
 /** What the plan writes: its events, and the net change of claims and timers. */
 export function appendOf(
-  entity: EntityDefinition,
   ref: ActorRef,
-  { taken, from, end }: Plan<unknown>,
+  { taken, from, claims }: Plan<{ readonly command: Command }>,
   lease: Append['lease'],
 ): Append {
-  const before = entity.claims(from.state)
-  const after = entity.claims(end.state)
+  const append: Append = {
+    actor: ref,
+    expectedVersion: from.version,
+    events: taken.map(({ event }) => event),
+    json: taken.map(({ item }) => item.command.json),
+  }
+  const changesTimers = taken.some(({ decision }) => decision.timers.length > 0 || decision.cancels.length > 0)
+  if (lease === undefined && !changesTimers && sameClaims(claims.from, claims.end)) return append
+  return {
+    ...append,
+    claims: withoutClaims(claims.end, claims.from),
+    releases: withoutClaims(claims.from, claims.end),
+    ...timerChanges(taken, from.version),
+    ...(lease === undefined ? {} : { lease }),
+  }
+}
+
+/** The net change: a timer that is set and taken back within the batch never was. */
+function timerChanges(taken: readonly Taken<unknown>[], version: number): Pick<Append, 'timers' | 'cancels'> {
   const timers = new Map<string, TimerSet>()
   const cancels = new Set<string>()
   taken.forEach(({ decision }, index) => {
@@ -98,20 +120,11 @@ export function appendOf(
     for (const timer of decision.timers) {
       cancels.delete(timer.name)
       // An effect's key is made from the version that started it: the same on every node and every run.
-      const payload = timer.kind === 'effect' ? { ...timer.payload, version: from.version + index + 1 } : timer.payload
+      const payload = timer.kind === 'effect' ? { ...timer.payload, version: version + index + 1 } : timer.payload
       timers.set(timer.name, { ...timer, payload })
     }
   })
-  return {
-    actor: ref,
-    expectedVersion: from.version,
-    events: taken.map(({ event }) => event),
-    ...optional('claims', withoutClaims(after, before)),
-    ...optional('releases', withoutClaims(before, after)),
-    ...optional('timers', [...timers.values()]),
-    ...optional('cancels', [...cancels]),
-    ...(lease === undefined ? {} : { lease }),
-  }
+  return { timers: [...timers.values()], cancels: [...cancels] }
 }
 
 export function refusal(
@@ -132,24 +145,14 @@ export function refusal(
   }
 }
 
-async function precondition(
-  ports: PlanPorts,
-  entity: EntityDefinition,
-  command: Command,
-  on: Loaded,
-): Promise<{ reason: RefusalReason; detail?: string } | undefined> {
-  if (command.expectedVersion !== undefined && command.expectedVersion !== on.version)
-    return { reason: 'wrong_version' }
-  for (const { type, id } of entity.references({ ...command.data, type: command.type }))
-    if (!(await ports.exists(type, id))) return { reason: 'unknown_reference', detail: `${type}/${id}` }
-  return undefined
+/** Time of the next event: the clock's, but never before the actor's last event. Many events share a millisecond. */
+function stampAfter(now: number, last: string | null): string {
+  if (now !== lastStamp.ms) lastStamp = { ms: now, at: new Date(now).toISOString() }
+  if (last === null || last <= lastStamp.at) return lastStamp.at
+  return new Date(Math.max(now, Date.parse(last))).toISOString()
 }
 
-/** Time of the next event: the clock's, but never before the actor's last event. */
-function stampAfter(clock: Clock, last: string | null): string {
-  const now = clock.now()
-  return new Date(last === null ? now : Math.max(now, Date.parse(last))).toISOString()
-}
+let lastStamp = { ms: 0, at: '1970-01-01T00:00:00.000Z' }
 
 function newEvent(command: Command, at: string, state: ActorState): NewEvent {
   return {
@@ -171,11 +174,4 @@ function sameClaims(a: readonly Claim[], b: readonly Claim[]): boolean {
 
 function withoutClaims(claims: readonly Claim[], others: readonly Claim[]): readonly Claim[] {
   return claims.filter(({ kind, key }) => !others.some(other => other.kind === kind && other.key === key))
-}
-
-function optional<Key extends string, Item>(
-  key: Key,
-  items: readonly Item[],
-): { readonly [K in Key]?: readonly Item[] } {
-  return items.length === 0 ? {} : ({ [key]: items } as { [K in Key]: readonly Item[] })
 }

@@ -2,10 +2,9 @@
 import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
-import type { DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
+import type { Clock, DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
 import type { Snapshot } from '../core/state.ts'
 import type { Ownership } from './ownership.ts'
-import type { PlanPorts } from './plan.ts'
 
 export interface ActorLimits {
   /** Commands that may wait for one actor. */
@@ -14,7 +13,10 @@ export interface ActorLimits {
   readonly effects: number
 }
 
-export interface ActorPorts extends PlanPorts {
+export interface ActorPorts {
+  readonly clock: Clock
+  /** Whether an actor has events and is not gone, as of now. */
+  exists(type: string, id: number): Promise<boolean>
   readonly store: EventStore
   readonly log: Logger
   readonly limits: ActorLimits

@@ -111,7 +111,7 @@ class HostedActors implements ActorSystem {
         log,
         readTables,
         entity: type => this.#entity(type),
-        send: (ref, event, sendOptions) => this.#send(ref, event, sendOptions, true),
+        send: (ref, event, sendOptions) => this.#send(this.#entity(ref.type), ref, event, sendOptions, true),
         create: (type, event, createOptions) => this.#create(type, event, createOptions, true),
       },
       bounds.effects,
@@ -120,7 +120,8 @@ class HostedActors implements ActorSystem {
       store,
       clock,
       log,
-      fire: async ({ actor }, event, commandId) => void (await this.#send(actor, event, { commandId }, true)),
+      fire: async ({ actor }, event, commandId) =>
+        void (await this.#send(this.#entity(actor.type), actor, event, { commandId }, true)),
       startEffect: timer => this.#effects.start(timer),
     })
     this.#ports = {
@@ -159,7 +160,7 @@ class HostedActors implements ActorSystem {
     if (ref.id > entity.maxId) throw new AppError('invalid_input', `An id of ${ref.type} is at most ${entity.maxId}.`)
     return {
       ref,
-      send: (event, options = {}) => this.#send(ref, event, options, false),
+      send: (event, options = {}) => this.#send(entity, ref, event, options, false),
       state: async () => view(entity, ref, await this.#find(entity, ref).current()),
       stateAt: async point => view(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
@@ -197,9 +198,14 @@ class HostedActors implements ActorSystem {
     return this.#effects.idle()
   }
 
-  async #send(ref: ActorRef, event: OutgoingEvent, options: CommandOptions, internal: boolean): Promise<CommandResult> {
+  async #send(
+    entity: EntityDefinition,
+    ref: ActorRef,
+    event: OutgoingEvent,
+    options: CommandOptions,
+    internal: boolean,
+  ): Promise<CommandResult> {
     this.#refuseWhenStopping(internal)
-    const entity = this.#entity(ref.type)
     const command = parseCommand(entity, event, options, { internal, creates: false })
     return this.#find(entity, ref).send(command)
   }

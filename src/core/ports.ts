@@ -45,6 +45,8 @@ export interface Append {
   /** Version the actor must have; 0 for a new actor. */
   readonly expectedVersion: number
   readonly events: readonly NewEvent[]
+  /** JSON of each event's data, where the caller has made it already. */
+  readonly json?: readonly string[]
   /** Keys this actor takes (or holds already) and keys it gives back. */
   readonly claims?: readonly Claim[]
   readonly releases?: readonly Claim[]

@@ -21,7 +21,7 @@ export interface QueueBounds {
 }
 
 export const QUEUE_BOUNDS: QueueBounds = {
-  batchEvents: 5_000,
+  batchEvents: 1_000,
   batchBytes: 4 * 1024 * 1024,
   appends: 50_000,
   bytes: 64 * 1024 * 1024,

@@ -1,5 +1,5 @@
 /** One batch as the parameters of `append_batch`, and its answer as the outcome of each append. */
-import type { LogEvent } from '../core/event.ts'
+import type { LogEvent, NewEvent } from '../core/event.ts'
 import type { AppendOutcome } from '../core/ports.ts'
 import type { WaitingAppend } from './append-queue.ts'
 
@@ -9,9 +9,9 @@ export interface Writer {
   readonly incarnation: number
 }
 
-/** What `append_batch` answers: append number, outcome, version, position, detail. */
+/** What `append_batch` answers: append number (null where the row is about the whole batch), outcome, version, position, detail. */
 export type AnswerRow = [
-  a: number,
+  a: number | null,
   outcome: string,
   version: number | null,
   position: number | null,
@@ -19,21 +19,33 @@ export type AnswerRow = [
 ]
 
 // By hand, because this is the hot path: the data is JSON already, and stringifying whole rows again costs twice the time.
-export function eventsJson({ node, incarnation }: Writer, batch: readonly WaitingAppend[]): string {
-  const writer = `"node":${JSON.stringify(node)},"incarnation":${incarnation}`
+export function eventsJson(batch: readonly WaitingAppend[]): string {
   let json = ''
-  for (const [a, { append, data, n }] of batch.entries()) {
-    const { actor, expectedVersion: expected, lease } = append
-    for (const [index, event] of append.events.entries()) {
+  for (let a = 0; a < batch.length; a++) {
+    const { append, data, n } = batch[a] as WaitingAppend
+    const { actor, expectedVersion: expected, lease, events } = append
+    const head = `"a":${a},"actor_type":${JSON.stringify(actor.type)},"actor_id":${actor.id},"expected":${expected}`
+    const token = lease === undefined ? '' : `,"token":${lease.token}`
+    for (let index = 0; index < events.length; index++) {
+      const event = events[index] as NewEvent
       json +=
-        `${json === '' ? '[' : ','}{"a":${a},"actor_type":${JSON.stringify(actor.type)},"actor_id":${actor.id},"expected":${expected}` +
-        `,"version":${expected + index + 1},"type":${JSON.stringify(event.type)},"schema_version":${event.schemaVersion}` +
-        `,"data":${data[index]},"state":${JSON.stringify(event.state)},"at":"${event.at}",${writer}` +
-        `,"n":${n + index},"token":${lease?.token ?? null},"user_id":${event.userId}` +
-        `,"command_id":${JSON.stringify(event.commandId)},"causation":${event.causation},"correlation":${JSON.stringify(event.correlation)}}`
+        `${json === '' ? '[{' : ',{'}${head},"version":${expected + index + 1},"n":${n + index}${token}` +
+        `,"type":${JSON.stringify(event.type)},"schema_version":${event.schemaVersion}` +
+        `,"data":${data[index]},"state":${JSON.stringify(event.state)},"at":"${event.at}"`
+      if (event.userId !== null) json += `,"user_id":${event.userId}`
+      if (event.commandId !== null) json += `,"command_id":${JSON.stringify(event.commandId)}`
+      if (event.causation !== null) json += `,"causation":${event.causation}`
+      if (event.correlation !== null) json += `,"correlation":${JSON.stringify(event.correlation)}`
+      json += '}'
     }
   }
   return `${json}]`
+}
+
+export function eventCount(batch: readonly WaitingAppend[]): number {
+  let count = 0
+  for (const { append } of batch) count += append.events.length
+  return count
 }
 
 /** Claims, timers and leases of the batch, or null: most batches have none. */
@@ -58,10 +70,23 @@ export function outcomes(
   batch: readonly WaitingAppend[],
   rows: readonly AnswerRow[],
 ): readonly AppendOutcome[] {
+  const [first] = rows
+  if (first !== undefined && first[0] === null) {
+    let position = first[3] ?? 0
+    return batch.map(waiting => ({
+      outcome: 'appended',
+      events: logEvents(
+        writer,
+        waiting,
+        waiting.append.events.map(() => position++),
+      ),
+    }))
+  }
   const positions = batch.map((): number[] => [])
   const refusals = new Map<number, AppendOutcome>()
   for (const row of rows) {
     const [a, outcome, version, position] = row
+    if (a === null) throw new Error('append_batch answered for the whole batch and for parts of it')
     if (outcome === 'appended' || outcome === 'repeated')
       (positions[a] as number[])[(version ?? 0) - (batch[a]?.append.expectedVersion ?? 0) - 1] = position ?? 0
     else refusals.set(a, refusal(row))

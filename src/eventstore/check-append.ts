@@ -14,8 +14,8 @@ const MAX_SMALLINT = 32_767
 export function checkAppend(append: Append): readonly string[] {
   if (append.events.length === 0) throw new Error('an append has at least one event')
   const data: string[] = []
-  for (const event of append.events) {
-    const text = JSON.stringify(event.data)
+  for (const [index, event] of append.events.entries()) {
+    const text = append.json?.[index] ?? JSON.stringify(event.data)
     const why = poison(event.data, text) ?? flaw(event)
     if (why !== undefined) throw refused(`'${event.type}'`, why)
     data.push(text)

@@ -2,7 +2,7 @@
 import { AppError } from '../core/errors.ts'
 import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
 import { AppendQueue, type WaitingAppend } from './append-queue.ts'
-import { type AnswerRow, eventsJson, extrasJson, outcomes, type Writer } from './append-statement.ts'
+import { type AnswerRow, eventCount, eventsJson, extrasJson, outcomes, type Writer } from './append-statement.ts'
 import { checkAppend } from './check-append.ts'
 import { isBadValue, isConnectionLoss, isRolledBack, sqlState, toAppError } from './pg-errors.ts'
 import type { Pool } from './pool.ts'
@@ -23,6 +23,14 @@ const ANSWER_TIMEOUT_MS = 10_000
 /** What an event adds to its data in a batch, roughly. */
 const ENVELOPE_BYTES = 300
 
+type Answer = { readonly rows: readonly AnswerRow[] } | { readonly error: unknown }
+
+interface Sent {
+  readonly batch: readonly WaitingAppend[]
+  /** Never rejects. */
+  readonly answer: Promise<Answer>
+}
+
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #queue = new AppendQueue()
@@ -37,17 +45,16 @@ export class GroupCommit {
   }
 
   /** Resolves when the append is durable or was refused. Throws AppError `invalid_event`, `overloaded`, `log_unavailable`. */
-  async append(append: Append): Promise<AppendOutcome> {
-    if (this.#closed) throw new AppError('shutting_down', 'The log is closed. The command was not taken.')
-    const data = checkAppend(append)
-    const bytes = data.reduce((sum, text) => sum + text.length + ENVELOPE_BYTES, 0)
-    this.#queue.refuseWhenFull(bytes)
-    const n = this.#n + 1
-    this.#n += append.events.length
+  append(append: Append): Promise<AppendOutcome> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) throw new AppError('shutting_down', 'The log is closed. The command was not taken.')
+      const data = checkAppend(append)
+      const bytes = data.reduce((sum, text) => sum + text.length + ENVELOPE_BYTES, 0)
+      this.#queue.refuseWhenFull(bytes)
+      const n = this.#n + 1
+      this.#n += append.events.length
       this.#queue.push({ append, data, n, bytes, resolve, reject })
-      // Everything that is sent in this turn of the event loop shares the first batch.
-      this.#running ??= new Promise<void>(started => setImmediate(started)).then(() => this.#drain())
+      this.#running ??= this.#drain()
     })
   }
 
@@ -57,46 +64,74 @@ export class GroupCommit {
     await this.#running
   }
 
+  /**
+   * One batch at a time. What waits when a batch is answered is sent before its answers are given out: Postgres works on
+   * the next while the callers make of this one what comes after.
+   */
   async #drain(): Promise<void> {
-    while (this.#queue.length > 0) await this.#commit(this.#queue.nextBatch())
+    for (let sent = await this.#sendSoon(); sent !== undefined; ) {
+      const answer = await sent.answer
+      const next = this.#sendNext()
+      await this.#settle(sent.batch, answer)
+      sent = next ?? (await this.#sendSoon())
+    }
     this.#awaySince = undefined
     this.#running = undefined
   }
 
-  async #commit(batch: readonly WaitingAppend[]): Promise<void> {
-    try {
-      const answers = outcomes(this.#options.writer, batch, await this.#send(batch))
-      for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as AppendOutcome)
-    } catch (error) {
-      if (!isBadValue(error)) {
-        const reason = toAppError(error)
-        for (const { reject } of batch) reject(reason)
-      } else if (batch.length === 1) {
-        batch[0]?.reject(
-          new AppError(
-            'invalid_event',
-            `Postgres cannot store this event (SQLSTATE ${sqlState(error)}). Nothing was changed.`,
-            { cause: error },
-          ),
-        )
-      } else {
-        // One append holds a value that no check foresaw: halve the batch until it stands alone.
-        const middle = Math.ceil(batch.length / 2)
-        await this.#commit(batch.slice(0, middle))
-        await this.#commit(batch.slice(middle))
-      }
+  /** Everything that is appended in this turn of the event loop shares the batch. */
+  async #sendSoon(): Promise<Sent | undefined> {
+    await new Promise<void>(turn => setImmediate(turn))
+    return this.#sendNext()
+  }
+
+  #sendNext(): Sent | undefined {
+    if (this.#queue.length === 0) return undefined
+    const batch = this.#queue.nextBatch()
+    return { batch, answer: this.#answerOf(batch) }
+  }
+
+  async #settle(batch: readonly WaitingAppend[], answer: Answer): Promise<void> {
+    if ('rows' in answer) {
+      const answers = outcomes(this.#options.writer, batch, answer.rows)
+      batch.forEach(({ resolve }, index) => {
+        resolve(answers[index] as AppendOutcome)
+      })
+    } else if (!isBadValue(answer.error)) {
+      const reason = toAppError(answer.error)
+      for (const { reject } of batch) reject(reason)
+    } else if (batch.length === 1) {
+      batch[0]?.reject(
+        new AppError(
+          'invalid_event',
+          `Postgres cannot store this event (SQLSTATE ${sqlState(answer.error)}). Nothing was changed.`,
+          { cause: answer.error },
+        ),
+      )
+    } else {
+      // One append holds a value that no check foresaw: halve the batch until it stands alone.
+      const middle = Math.ceil(batch.length / 2)
+      for (const half of [batch.slice(0, middle), batch.slice(middle)])
+        await this.#settle(half, await this.#answerOf(half))
     }
+  }
+
+  #answerOf(batch: readonly WaitingAppend[]): Promise<Answer> {
+    return this.#send(batch).then(
+      rows => ({ rows }),
+      (error: unknown) => ({ error }),
+    )
   }
 
   /** Sends the batch until it is answered. It may be sent twice: `append_batch` recognises its dots. */
   async #send(batch: readonly WaitingAppend[]): Promise<readonly AnswerRow[]> {
     const { pool, writer, clock, log, patienceMs = PATIENCE_MS } = this.#options
-    const values = [eventsJson(writer, batch), extrasJson(batch)]
+    const values = [writer.node, writer.incarnation, eventCount(batch), eventsJson(batch), extrasJson(batch)]
     for (let attempt = 0; ; attempt++) {
       try {
         const query = {
           name: 'append_batch',
-          text: 'select * from append_batch($1, $2)',
+          text: 'select * from append_batch($1, $2, $3, $4, $5)',
           values,
           rowMode: 'array' as const,
           query_timeout: ANSWER_TIMEOUT_MS,

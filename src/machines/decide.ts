@@ -6,6 +6,7 @@ import type { Json, JsonObject } from '../core/json.ts'
 import type { TimerSet } from '../core/ports.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
 import type { EntityDefinition, EventDefinition } from './define.ts'
+import { restingSnapshot } from './resting-snapshot.ts'
 
 /** An event as the machine sees it: data flat beside its type and time. */
 export type StampedEvent = { readonly type: string; readonly at: string } & JsonObject
@@ -47,14 +48,16 @@ export function decide(entity: EntityDefinition, state: ActorState, event: Stamp
   const { machine } = entity
   const { scope, actions } = inert(machine)
   actions.length = 0
-  const before = machine.resolveState({ value: state.value, context: state.context } as never)
+  const before = restingSnapshot(machine, state)
   const after = machine.transition(before, event, scope)
   if (after === before) return undefined
-  return {
-    state: { value: after.value, context: after.context },
-    ...plan(leftInvokes(before, after), actions.splice(0), event.at),
-  }
+  const left = leftInvokes(before, after)
+  const next = { value: after.value, context: after.context }
+  if (left.length === 0 && actions.length === 0) return { state: next, timers: NONE, cancels: NONE, effects: NONE }
+  return { state: next, ...plan(left, actions.splice(0), event.at) }
 }
+
+const NONE: readonly never[] = []
 
 /**
  * The state after an event of the log. Throws AppError `history_drift` where today's machine does not take it or ends
@@ -101,7 +104,7 @@ export function stamp(type: string, at: string, data: JsonObject): StampedEvent 
 
 /** Event types the state takes from outside; guards are not asked. */
 export function allowedEvents(entity: EntityDefinition, state: ActorState): readonly string[] {
-  const snapshot = entity.machine.resolveState({ value: state.value, context: state.context } as never)
+  const snapshot = restingSnapshot(entity.machine, state)
   const names = new Set(snapshot._nodes.flatMap((node: { ownEvents: readonly string[] }) => node.ownEvents))
   return Object.keys(entity.events).filter(type => names.has(type) && !entity.events[type]?.internal)
 }
@@ -148,6 +151,7 @@ function inert(machine: AnyStateMachine): Inert {
 
 /** Ids of the actors invoked by states that were left. XState's own stop action names none: a restored state has no children. */
 function leftInvokes(before: AnyMachineSnapshot, after: AnyMachineSnapshot): readonly string[] {
+  if (before.value === after.value) return NONE
   return before._nodes.filter(node => !after._nodes.includes(node)).flatMap(node => node.invoke.map(({ id }) => id))
 }
 

@@ -138,8 +138,11 @@ describe('resends', () => {
     const event = { type: 'thing.happened', schema_version: 1, data: {}, state: 'on', at: '2026-01-01T00:00:00Z' }
     return async (version: number, n: number, extras: readonly object[] = []) => {
       const of = { a: 0, actor_type: 'thing', actor_id: 1 }
-      const row = { ...of, ...event, expected: version - 1, version, node: 'lost', incarnation: 999, n }
-      const { rows } = await client.query('select outcome, event_version, event_position from append_batch($1, $2)', [
+      const row = { ...of, ...event, expected: version - 1, version, n }
+      const { rows } = await client.query('select outcome, event_position from append_batch($1, $2, $3, $4, $5)', [
+        'lost',
+        999,
+        1,
         JSON.stringify([row]),
         extras.length === 0 ? null : JSON.stringify(extras.map(extra => ({ ...of, ...extra }))),
       ])
@@ -153,7 +156,7 @@ describe('resends', () => {
     const send = await lostNode(url)
     const first = await send(1, 1)
     appended(await store.append(append(1, 1)))
-    expect(first).toMatchObject([{ outcome: 'appended', event_version: 1 }])
+    expect(first).toMatchObject([{ outcome: 'appended' }])
     expect(await send(1, 1)).toEqual([{ ...first[0], outcome: 'repeated' }])
     expect(await send(1, 2)).toMatchObject([{ outcome: 'conflict' }])
     expect(await readAllEvents(store)).toHaveLength(2)
@@ -216,7 +219,10 @@ describe('resends', () => {
     await writer.connect()
     cleanups.push(() => writer.end())
     await writer.query('begin')
-    await writer.query('select append_batch($1, $2)', [
+    await writer.query('select append_batch($1, $2, $3, $4, $5)', [
+      'old',
+      1,
+      0,
       '[]',
       JSON.stringify([{ a: 0, op: 'lease', name: 'job', token: lease?.token }]),
     ])

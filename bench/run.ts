@@ -1,0 +1,42 @@
+/** `npm run bench -- NAME [--quick] [--json]`: runs one benchmark on a server of its own and prints its figures. */
+import { readFileSync } from 'node:fs'
+import os from 'node:os'
+import { parseArgs } from 'node:util'
+import { append } from './append.ts'
+import type { Bench } from './bench.ts'
+import { startBenchServer } from './server.ts'
+
+const BENCHES: Readonly<Record<string, Bench>> = { append }
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
+})
+const [name = ''] = positionals
+const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined
+if (bench === undefined || positionals.length > 1) {
+  console.error(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')} [--quick] [--json]`)
+  process.exit(2)
+}
+
+const server = await startBenchServer()
+try {
+  const { ours, peers, ratio, ...more } = await bench({
+    server,
+    quick: values.quick,
+    progress: text => process.stderr.write(`${text}\n`),
+  })
+  const machine = {
+    cpu: os.cpus()[0]?.model,
+    cores: os.availableParallelism(),
+    memoryGb: Math.round(os.totalmem() / 2 ** 30),
+    load: readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 3).join(' '),
+    node: process.version,
+    postgres: server.version,
+  }
+  if (values.json) console.log(JSON.stringify({ bench: name, ours, peers, ratio, machine, ...more }))
+  else console.dir({ bench: name, ours, peers, ratio, machine, ...more }, { depth: null, breakLength: 140 })
+} finally {
+  await server.stop()
+}

@@ -1,0 +1,58 @@
+/** The server all sides of a benchmark share: a Postgres of its own in a private folder, as `npm start` runs it. */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import pg from 'pg'
+import { startPostgres } from '../src/embedded/postgres.ts'
+import { migrate } from '../src/eventstore/migrate.ts'
+import { SILENT } from './silent.ts'
+
+export interface BenchServer {
+  readonly version: string
+  /** Pid of the postmaster. */
+  readonly pid: number
+  /** A migrated database. */
+  database(): Promise<string>
+  /** An empty one, for a peer. */
+  emptyDatabase(): Promise<string>
+  stop(): Promise<void>
+}
+
+export async function startBenchServer(): Promise<BenchServer> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-bench-'))
+  const server = await startPostgres({ dataDir: path.join(folder, 'postgres') })
+  const create = async (): Promise<string> => {
+    const name = `bench_${randomBytes(6).toString('hex')}`
+    await once(server.url, `create database ${name}`)
+    const url = new URL(server.url)
+    url.pathname = `/${name}`
+    return url.href
+  }
+  const [row] = await once(server.url, "select current_setting('server_version') as version")
+  return {
+    version: String(row?.version),
+    pid: server.pid,
+    database: async () => {
+      const url = await create()
+      await migrate({ url, log: SILENT })
+      return url
+    },
+    emptyDatabase: create,
+    stop: async () => {
+      await server.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** One statement on a connection of its own. */
+export async function once(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query(text)).rows
+  } finally {
+    await client.end()
+  }
+}
