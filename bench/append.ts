@@ -81,7 +81,7 @@ export async function liveStreams(actors: ActorSystem, count: number): Promise<r
     email: 'bench@example.org',
     passwordHash: 'x'.repeat(60),
   })
-  return Promise.all(
+  const streams = await Promise.all(
     Array.from({ length: count }, async (_, n) => {
       const made = await actors.create('stream', {
         type: 'stream.created',
@@ -93,6 +93,8 @@ export async function liveStreams(actors: ActorSystem, count: number): Promise<r
       return made.actor.id
     }),
   )
+  await actors.effectsIdle()
+  return streams
 }
 
 async function sendSample(actors: ActorSystem, id: number, n: number): Promise<void> {

@@ -4,9 +4,12 @@ import os from 'node:os'
 import { parseArgs } from 'node:util'
 import { append } from './append.ts'
 import type { Bench } from './bench.ts'
+import { memory } from './memory.ts'
+import { rebuild } from './rebuild.ts'
+import { replay } from './replay.ts'
 import { startBenchServer } from './server.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { append }
+const BENCHES: Readonly<Record<string, Bench>> = { append, replay, rebuild, memory }
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),

@@ -1,6 +1,6 @@
 /** The server all sides of a benchmark share: a Postgres of its own in a private folder, as `npm start` runs it. */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
@@ -21,6 +21,8 @@ export interface BenchServer {
 
 export async function startBenchServer(): Promise<BenchServer> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-bench-'))
+  // A server that root starts runs as another user, who has to get through.
+  await chmod(folder, 0o711)
   const server = await startPostgres({ dataDir: path.join(folder, 'postgres') })
   const create = async (): Promise<string> => {
     const name = `bench_${randomBytes(6).toString('hex')}`
@@ -40,9 +42,22 @@ export async function startBenchServer(): Promise<BenchServer> {
     },
     emptyDatabase: create,
     stop: async () => {
+      await everyoneLeft(server.url)
       await server.stop()
       await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** Pools that were ended close their connections a moment later; one that is cut instead ends the process of its owner. */
+async function everyoneLeft(url: string): Promise<void> {
+  const deadline = Date.now() + 5_000
+  for (;;) {
+    const others = await once(
+      url,
+      "select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+    )
+    if (others.length === 0 || Date.now() > deadline) return
   }
 }
 
