@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
-import { permission, sqlState } from './pg-errors.ts'
+import { permission, sqlState, toAppError } from './pg-errors.ts'
 import { withConnection } from './pool.ts'
 
 export interface MigrateOptions {
@@ -75,6 +75,21 @@ export async function pendingMigrations(
   const known = await client.query("select to_regclass('schema_migrations') is not null as found")
   const done = known.rows[0]?.found ? await appliedVersions(client) : new Map<number, string>()
   return migrations.filter(({ version }) => !done.has(version)).map(fileName)
+}
+
+/**
+ * Answers the newest migration the database has. Writes nothing. Throws AppError `schema_mismatch` where it has one
+ * that this code does not have, or has otherwise.
+ */
+export async function refuseForeignSchema(
+  client: Pick<pg.ClientBase, 'query'>,
+  directory: string = DIRECTORY,
+): Promise<number> {
+  const done = await appliedVersions(client).catch(error => {
+    throw toAppError(error)
+  })
+  refuseForeign(await readMigrations(directory), done)
+  return Math.max(0, ...done.keys())
 }
 
 async function applyMissing(

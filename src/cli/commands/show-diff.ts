@@ -46,10 +46,7 @@ export async function showDiff(out: Output, actor: ActorHandle, given: readonly 
 function readVersions(given: readonly string[]): [from: number, to: number] {
   const [from, to, ...more] = given.map(text => (/^v?\d{1,9}$/.test(text) ? Number(text.replace('v', '')) : Number.NaN))
   if (from !== undefined && to !== undefined && more.length === 0 && from <= to) return [from, to]
-  throw new AppError(
-    'invalid_input',
-    '--diff takes two versions of the actor, the earlier one first: --diff 3 7.',
-  )
+  throw new AppError('invalid_input', '--diff takes two versions of the actor, the earlier one first: --diff 3 7.')
 }
 
 async function stateAt(actor: ActorHandle, version: number): Promise<ActorView> {
