@@ -28,6 +28,8 @@ interface Migration {
 }
 
 const DIRECTORY = path.resolve(import.meta.dirname, '../../migrations')
+/** The schema as a whole, for reading. */
+const GENERATED = 'schema.sql'
 // Any constant of our own: whoever migrates this database holds it.
 const LOCK = '7236112046018'
 const LOOK_AGAIN_MS = 100
@@ -199,7 +201,7 @@ async function ownershipStatements(client: pg.ClientBase, sql: string, role: str
 }
 
 async function readMigrations(directory: string): Promise<readonly Migration[]> {
-  const files = (await readdir(directory)).filter(name => name.endsWith('.sql')).sort()
+  const files = (await readdir(directory)).filter(name => name.endsWith('.sql') && name !== GENERATED).sort()
   for (const [index, name] of files.entries())
     if (!/^\d{3}_[a-z0-9_]+\.sql$/.test(name) || name.slice(0, 3) === files[index - 1]?.slice(0, 3))
       throw new Error(`migrations are named NNN_name.sql, each with a number of its own: ${name}`)
