@@ -7,6 +7,8 @@ import { AppError } from './core/errors.ts'
 export interface Config {
   /** `postgres://…`; undefined: the node brings a Postgres of its own. */
   readonly database: string | undefined
+  /** The log that `replay --from` reads, where the address is not in its arguments. */
+  readonly from: string | undefined
   /** `redis://…`; undefined: no other node is told anything. */
   readonly redis: string | undefined
   /** PEM file of the authorities to trust for `rediss://`, instead of the system's (NODE_EXTRA_CA_CERTS adds to those). */
@@ -32,12 +34,12 @@ const MAX_SOCKET_PATH = 107
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
 const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252})|[0-9a-f:.]{2,45})$/i
 
+const POSTGRES_FORM = 'postgres://[user[:password]@]host[:port]/database, special characters percent-encoded'
+
 /** Each variable with the form it must have, which the error quotes; the value itself may be a secret and is never shown. */
 const VARIABLES = {
-  DATABASE_URL: text(
-    isPostgresUrl,
-    'postgres://[user[:password]@]host[:port]/database, special characters percent-encoded',
-  ),
+  DATABASE_URL: text(isPostgresUrl, POSTGRES_FORM),
+  ROOTSTREAM_FROM_URL: text(isPostgresUrl, POSTGRES_FORM),
   REDIS_URL: text(
     isRedisUrl,
     'redis://[[user]:password@]host[:port][/database], or rediss:// for TLS, special characters percent-encoded',
@@ -83,6 +85,7 @@ export function loadConfig(env: Environment = process.env): Config {
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
   return {
     database: values.DATABASE_URL,
+    from: values.ROOTSTREAM_FROM_URL,
     redis: values.REDIS_URL,
     redisCa: values.ROOTSTREAM_REDIS_CA,
     home,

@@ -19,6 +19,7 @@ function refusalOf(env: Record<string, string>): AppError {
 test('an empty environment is a node of its own on loopback', () => {
   expect(loadConfig({})).toEqual({
     database: undefined,
+    from: undefined,
     redis: undefined,
     redisCa: undefined,
     home: path.resolve('.rootstream'),
@@ -36,6 +37,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
   expect(
     loadConfig({
       DATABASE_URL: ' postgres://me:s3cret@db:5433/rootstream?sslmode=require ',
+      ROOTSTREAM_FROM_URL: 'postgres://old/rootstream',
       REDIS_URL: 'rediss://:s3cret@cache:6380/2',
       ROOTSTREAM_REDIS_CA: '/etc/redis/ca.crt',
       ROOTSTREAM_HOME: home,
@@ -49,6 +51,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
     }),
   ).toEqual({
     database: 'postgres://me:s3cret@db:5433/rootstream?sslmode=require',
+    from: 'postgres://old/rootstream',
     redis: 'rediss://:s3cret@cache:6380/2',
     redisCa: '/etc/redis/ca.crt',
     home,

@@ -47,9 +47,14 @@ export function createOutput(json: boolean): Output {
   }
 }
 
-// What an outsider wrote into an event must not steer the terminal.
 function cell(value: unknown): string {
-  const text = value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value)
+  return printable(
+    value === null || value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value),
+  )
+}
+
+/** What an outsider wrote into an event must not steer the terminal. */
+export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
 }
 

@@ -9,6 +9,10 @@ export function mask(value: JsonObject): JsonObject {
   return maskValue(value) as JsonObject
 }
 
+export function isSecretKey(key: string): boolean {
+  return SECRET.has(key)
+}
+
 function maskValue(value: Json): Json {
   if (value === null || typeof value !== 'object') return value
   if (Array.isArray(value)) return value.map(maskValue)

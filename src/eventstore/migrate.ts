@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
-import { permission, sqlState } from './pg-errors.ts'
+import { permission, sqlState, toAppError } from './pg-errors.ts'
 import { withConnection } from './pool.ts'
 
 export interface MigrateOptions {
@@ -28,6 +28,8 @@ interface Migration {
 }
 
 const DIRECTORY = path.resolve(import.meta.dirname, '../../migrations')
+/** The schema as a whole, for reading. */
+const GENERATED = 'schema.sql'
 // Any constant of our own: whoever migrates this database holds it.
 const LOCK = '7236112046018'
 const LOOK_AGAIN_MS = 100
@@ -75,6 +77,21 @@ export async function pendingMigrations(
   const known = await client.query("select to_regclass('schema_migrations') is not null as found")
   const done = known.rows[0]?.found ? await appliedVersions(client) : new Map<number, string>()
   return migrations.filter(({ version }) => !done.has(version)).map(fileName)
+}
+
+/**
+ * Answers the newest migration the database has. Writes nothing. Throws AppError `schema_mismatch` where it has one
+ * that this code does not have, or has otherwise.
+ */
+export async function refuseForeignSchema(
+  client: Pick<pg.ClientBase, 'query'>,
+  directory: string = DIRECTORY,
+): Promise<number> {
+  const done = await appliedVersions(client).catch(error => {
+    throw toAppError(error)
+  })
+  refuseForeign(await readMigrations(directory), done)
+  return Math.max(0, ...done.keys())
 }
 
 async function applyMissing(
@@ -184,7 +201,7 @@ async function ownershipStatements(client: pg.ClientBase, sql: string, role: str
 }
 
 async function readMigrations(directory: string): Promise<readonly Migration[]> {
-  const files = (await readdir(directory)).filter(name => name.endsWith('.sql')).sort()
+  const files = (await readdir(directory)).filter(name => name.endsWith('.sql') && name !== GENERATED).sort()
   for (const [index, name] of files.entries())
     if (!/^\d{3}_[a-z0-9_]+\.sql$/.test(name) || name.slice(0, 3) === files[index - 1]?.slice(0, 3))
       throw new Error(`migrations are named NNN_name.sql, each with a number of its own: ${name}`)

@@ -12,6 +12,8 @@ export interface PoolOptions {
   /** Connections at the most, default 10. */
   readonly size?: number
   readonly log: Logger
+  /** The server refuses writes of these sessions. */
+  readonly readOnly?: boolean
 }
 
 const CONNECT_TIMEOUT_MS = 5_000
@@ -27,9 +29,9 @@ const BIGINT = 20
 const TIMESTAMPTZ = 1184
 
 /** Throws AppError `invalid_input` on an address that is none. Its password never shows in an error. */
-export function createPool({ url, size = 10, log }: PoolOptions): Pool {
+export function createPool({ url, size = 10, log, readOnly = false }: PoolOptions): Pool {
   const pool = new pg.Pool({
-    ...clientConfig(url),
+    ...clientConfig(url, readOnly ? ' -c default_transaction_read_only=on' : ''),
     max: size,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     // The client gives up a little later than the server, which then knows that nobody waits.
@@ -61,13 +63,13 @@ export async function withConnection<Result>(
   }
 }
 
-function clientConfig(address: string): pg.ClientConfig {
+function clientConfig(address: string, more = ''): pg.ClientConfig {
   const { url, options } = separateOptions(address)
   const config: pg.ClientConfig = {
     connectionString: url,
     application_name: 'rootstream',
     // Ours last: an address with options of its own does not put the session into another time zone.
-    options: `${options} -c TimeZone=UTC -c DateStyle=ISO,YMD`.trimStart(),
+    options: `${options} -c TimeZone=UTC -c DateStyle=ISO,YMD${more}`.trimStart(),
     keepAlive: true,
     types: { getTypeParser },
   }

@@ -12,6 +12,12 @@ const MAX_PAGE = 1_000
 const COLUMNS =
   'position, actor_type, actor_id, version, type, schema_version, data::text, state, at, node, incarnation, n, user_id, command_id, causation, correlation, token'
 
+/** What to select of a log at an older schema: a column that it lacks reads as null. */
+export function columnsOf(present: ReadonlySet<string>): string {
+  const named = COLUMNS.split(', ').map(column => (present.has(column.replace(/::.*/, '')) ? column : 'null'))
+  return named.join(', ')
+}
+
 type EventRow = [
   position: number,
   actorType: string,
@@ -36,13 +42,14 @@ export async function* readStream(
   pool: Pool,
   actor: ActorRef,
   range: StreamRange = {},
+  columns: string = COLUMNS,
 ): AsyncIterable<readonly LogEvent[]> {
   let from = range.from ?? 1
   const to = range.to ?? 2_147_483_647
   while (from <= to) {
     const rows = await queryArrays<EventRow>(pool, {
       name: 'read_stream',
-      text: `select ${COLUMNS} from events where actor_type = $1 and actor_id = $2 and version >= $3 and version <= $4 order by version limit ${CHUNK}`,
+      text: `select ${columns} from events where actor_type = $1 and actor_id = $2 and version >= $3 and version <= $4 order by version limit ${CHUNK}`,
       values: [actor.type, actor.id, from, to],
     })
     const events = rows.map(toEvent)
@@ -130,6 +137,21 @@ export async function listActors(
     values: [type, after, Math.min(limit, MAX_PAGE)],
   })
   return rows.map(([id, version, state, at]) => ({ id, version, state, at }))
+}
+
+/** Hops over the index from type to type. */
+export async function actorTypes(pool: Pool): Promise<readonly string[]> {
+  const rows = await queryArrays<[string]>(pool, {
+    text: `
+      with recursive types as (
+        (select actor_type from events order by actor_type limit 1)
+        union all
+        select (select e.actor_type from events e where e.actor_type > types.actor_type order by e.actor_type limit 1)
+        from types where types.actor_type is not null
+      )
+      select actor_type from types where actor_type is not null`,
+  })
+  return rows.map(([type]) => type)
 }
 
 async function one(pool: Pool, name: string, condition: string, value: unknown): Promise<LogEvent | undefined> {

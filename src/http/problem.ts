@@ -13,7 +13,7 @@ export interface Problem {
   readonly [extra: string]: unknown
 }
 
-const REFUSALS = {
+export const REFUSALS = {
   not_allowed: { status: 409, title: 'The state does not take this event.' },
   wrong_version: { status: 412, title: 'The actor has another version.' },
   claimed: { status: 409, title: 'Another actor holds that name.' },

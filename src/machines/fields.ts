@@ -2,9 +2,12 @@
 import { z } from 'zod'
 import { MAX_INT4 } from '../core/ids.ts'
 
-/** Text of at most `max` characters, counted as Postgres counts them. */
+/** Text of at most `max` characters, counted as Postgres counts them (and JSON Schema, which is told of it). */
 export function text(max: number): z.ZodString {
-  return z.string().refine(value => value.length <= max || [...value].length <= max, `longer than ${max} characters`)
+  return z
+    .string()
+    .refine(value => value.length <= max || [...value].length <= max, `longer than ${max} characters`)
+    .meta({ maxLength: max })
 }
 
 /** Text that is not empty. */

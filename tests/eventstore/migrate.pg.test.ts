@@ -11,6 +11,7 @@ import { migrate, pendingMigrations } from '../../src/eventstore/migrate.ts'
 import { createTestDatabase } from '../support/database.ts'
 
 const MIGRATIONS = path.resolve(import.meta.dirname, '../../migrations')
+const migrationFiles = async () => (await readdir(MIGRATIONS)).filter(name => /^\d/.test(name)).sort()
 
 let url: string
 let client: pg.Client
@@ -54,7 +55,7 @@ async function asAdministrator(sql: string): Promise<void> {
 
 describe('applying', () => {
   test('an empty database gets every migration of the package, in order, and a second run has nothing to do', async () => {
-    const all = (await readdir(MIGRATIONS)).sort()
+    const all = await migrationFiles()
     expect(await pendingMigrations(client)).toEqual(all)
     expect(await migrate({ url })).toEqual({ applied: all })
     expect(await pendingMigrations(client)).toEqual([])
@@ -63,20 +64,20 @@ describe('applying', () => {
   })
 
   test('an older version of ours gets what it lacks', async () => {
-    const all = (await readdir(MIGRATIONS)).sort()
+    const all = await migrationFiles()
     expect(await migrate({ url, to: 2 })).toEqual({ applied: all.slice(0, 2) })
     expect(await migrate({ url })).toEqual({ applied: all.slice(2) })
   })
 
   test('twenty at once apply each once', async () => {
-    const all = (await readdir(MIGRATIONS)).sort()
+    const all = await migrationFiles()
     const runs = await Promise.all(Array.from({ length: 20 }, () => migrate({ url })))
     expect(runs.flatMap(({ applied }) => applied).sort()).toEqual(all)
     expect(await recorded()).toHaveLength(all.length)
   })
 
   test('processes in other working directories apply each once', async () => {
-    const all = (await readdir(MIGRATIONS)).sort()
+    const all = await migrationFiles()
     const module = path.resolve(import.meta.dirname, '../../src/eventstore/migrate.ts')
     const program = `const { migrate } = await import(${JSON.stringify(module)})
       console.log(JSON.stringify((await migrate({ url: process.env.TEST_URL })).applied))`

@@ -1,6 +1,6 @@
 /** `rootstream actors list | show | send` */
 import { readFileSync } from 'node:fs'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ActorView } from '../../actors/system.ts'
 import { AppError } from '../../core/errors.ts'
 import { formatActorRef, parseActorRef } from '../../core/ids.ts'
@@ -9,6 +9,7 @@ import type { CommandResult } from '../../core/result.ts'
 import type { OutgoingEvent } from '../../machines/define.ts'
 import { runs, withNode } from '../command.ts'
 import type { Output } from '../output.ts'
+import { showDiff } from './show-diff.ts'
 
 export function actorsCommand(program: Command): void {
   const actors = program.command('actors').description('look at actors and send them events')
@@ -37,14 +38,16 @@ export function actorsCommand(program: Command): void {
     .description('the state of an actor, now or as it was')
     .option('--version <n>', 'as it was at this version', wholeNumber)
     .option('--at <time>', 'as it was at this time (ISO 8601)', isoTime)
+    .addOption(new Option('--diff <versions...>', 'what changed between two versions').conflicts(['version', 'at']))
     .addHelpText(
       'after',
-      '\nExamples:\n  rootstream actors show stream/123\n  rootstream actors show stream/123 --at 2026-11-20T10:00:00Z',
+      '\nExamples:\n  rootstream actors show stream/123\n  rootstream actors show stream/123 --at 2026-11-20T10:00:00Z\n  rootstream actors show stream/123 --diff 3 7',
     )
-  runs<{ version?: number; at?: string }, [string]>(show, (context, { version, at }, address) =>
+  runs<{ version?: number; at?: string; diff?: string[] }, [string]>(show, (context, { version, at, diff }, address) =>
     withNode(context, async node => {
       const ref = parseActorRef(address)
       const actor = node.actor(ref.type, ref.id)
+      if (diff !== undefined) return showDiff(context.out, actor, diff)
       const view =
         version !== undefined
           ? await actor.stateAt({ version })
