@@ -33,7 +33,7 @@ export async function catchUp(
 ): Promise<Loaded> {
   let loaded = from
   const range = { from: from.version + 1, ...(until.version === undefined ? {} : { to: until.version }) }
-  for await (const events of store.readStream(ref, range))
+  for await (const events of store.readRecorded(ref, range))
     for (const event of events) {
       if (until.at !== undefined && Date.parse(event.at) > Date.parse(until.at)) return loaded
       loaded = { version: event.version, state: fold(entity, loaded.state, event), at: event.at }
@@ -80,7 +80,7 @@ async function fromSnapshot(
     }
     // Throws where the machine no longer has the state.
     allowedEvents(entity, snapshot.state)
-    for await (const [event] of store.readStream(ref, { from: snapshot.version, to: snapshot.version }))
+    for await (const [event] of store.readRecorded(ref, { from: snapshot.version, to: snapshot.version }))
       if (event !== undefined) return { version: snapshot.version, state: snapshot.state, at: event.at }
     log.warn({ actor, version: snapshot.version }, 'snapshot of a version the log does not have: replaying')
   } catch (error) {

@@ -36,3 +36,9 @@ export interface LogEvent extends NewEvent {
   /** The fencing token of the lease it was written under. */
   readonly token: number | null
 }
+
+/** What folding reads of an event: not who caused it, nor why. */
+export type RecordedEvent = Pick<
+  LogEvent,
+  'actorType' | 'actorId' | 'version' | 'position' | 'type' | 'schemaVersion' | 'data' | 'state' | 'at'
+>

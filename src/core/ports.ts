@@ -1,5 +1,5 @@
 /** What the engines ask of the outside: adapters implement these, tests replace them. */
-import type { LogEvent, NewEvent } from './event.ts'
+import type { LogEvent, NewEvent, RecordedEvent } from './event.ts'
 import type { ActorRef } from './ids.ts'
 import type { JsonObject } from './json.ts'
 import type { Snapshot } from './state.ts'
@@ -118,6 +118,8 @@ export interface EventStore {
   append(append: Append): Promise<AppendOutcome>
   /** In chunks by version; never the whole stream in memory. */
   readStream(actor: ActorRef, range?: StreamRange): AsyncIterable<readonly LogEvent[]>
+  /** The same events with only what folding reads. */
+  readRecorded(actor: ActorRef, range?: StreamRange): AsyncIterable<readonly RecordedEvent[]>
   /** Events after a position, in order, at most `limit`; an empty page is the end of what is visible now. */
   readAll(after: number, limit: number): Promise<readonly LogEvent[]>
   /** Position of the last event, 0 for an empty log. */

@@ -73,6 +73,11 @@ export function createMemoryEventStore({
   })
   const stream = (actor: ActorRef) => log.streams.get(formatActorRef(actor)) ?? []
 
+  async function* inChunks(actor: ActorRef, range: StreamRange = {}): AsyncIterable<readonly LogEvent[]> {
+    const events = stream(actor).slice((range.from ?? 1) - 1, range.to)
+    for (let start = 0; start < events.length; start += CHUNK) yield events.slice(start, start + CHUNK)
+  }
+
   /** The rules of `append_batch`, in its order of precedence. */
   const refuse = (append: Append): Exclude<AppendOutcome, { outcome: 'appended' }> | undefined => {
     for (const { commandId } of append.events) {
@@ -135,10 +140,8 @@ export function createMemoryEventStore({
       const data = checkAppend(append)
       return refuse(append) ?? { outcome: 'appended', events: write(append, data) }
     },
-    async *readStream(actor, range: StreamRange = {}) {
-      const events = stream(actor).slice((range.from ?? 1) - 1, range.to)
-      for (let start = 0; start < events.length; start += CHUNK) yield events.slice(start, start + CHUNK)
-    },
+    readStream: inChunks,
+    readRecorded: inChunks,
     readAll: async (after, limit) => {
       // Positions are 1, 2, 3, … here.
       return log.events.slice(after, after + limit)

@@ -4,6 +4,7 @@ import { GroupCommit } from './group-commit.ts'
 import { IdBlocks } from './id-blocks.ts'
 import { createPool, type Pool, query } from './pool.ts'
 import * as reads from './reads.ts'
+import { readRecorded } from './recorded-events.ts'
 import * as records from './records.ts'
 
 export interface PgEventStoreOptions {
@@ -56,6 +57,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       pool,
       append: append => writer.append(append),
       readStream: (actor, range) => reads.readStream(pool, actor, range),
+      readRecorded: (actor, range) => readRecorded(pool, actor, range),
       readAll: (after, limit) => reads.readAll(pool, after, limit),
       head: () => reads.head(pool),
       eventAt: position => reads.eventAt(pool, position),

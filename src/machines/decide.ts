@@ -1,7 +1,7 @@
 /** The only caller of a machine's transition: pure decisions and folds over `{value, context}`. */
 import { type AnyMachineSnapshot, type AnyStateMachine, createActor } from 'xstate'
 import { AppError } from '../core/errors.ts'
-import type { LogEvent } from '../core/event.ts'
+import type { RecordedEvent } from '../core/event.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { TimerSet } from '../core/ports.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
@@ -63,7 +63,7 @@ const NONE: readonly never[] = []
  * The state after an event of the log. Throws AppError `history_drift` where today's machine does not take it or ends
  * elsewhere than was recorded.
  */
-export function fold(entity: EntityDefinition, state: ActorState, event: LogEvent): ActorState {
+export function fold(entity: EntityDefinition, state: ActorState, event: RecordedEvent): ActorState {
   const next = decide(entity, state, stamp(event.type, event.at, upcast(entity, event)))?.state
   const found = next === undefined ? undefined : formatStateValue(next.value)
   if (next !== undefined && found === event.state) return next
@@ -77,7 +77,10 @@ export function fold(entity: EntityDefinition, state: ActorState, event: LogEven
 }
 
 /** The data of a stored event in the shape of its newest schema version. */
-export function upcast(entity: EntityDefinition, event: LogEvent): JsonObject {
+export function upcast(
+  entity: EntityDefinition,
+  event: Pick<RecordedEvent, 'type' | 'schemaVersion' | 'data'>,
+): JsonObject {
   const definition = eventDefinition(entity, event.type)
   let data = event.data
   for (let version = event.schemaVersion; version < definition.version; version++) {

@@ -2,7 +2,7 @@
  * The hot path of projections: every event of the log passes through here once. It groups a page by actor and folds each
  * actor's events in a row; nothing in the loops allocates but the states themselves.
  */
-import type { LogEvent } from '../core/event.ts'
+import type { LogEvent, RecordedEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { ActorState } from '../core/state.ts'
 import { fold, initialState } from '../machines/decide.ts'
@@ -88,12 +88,12 @@ export function foldOn(
   entity: Viewed,
   ref: ActorRef,
   start: FoldedActor | undefined,
-  events: readonly LogEvent[],
+  events: readonly RecordedEvent[],
 ): FoldResult {
   let state = start?.state ?? initialState(entity)
   let version = start?.version ?? 0
   let position = start?.position ?? 0
-  let next: LogEvent | undefined
+  let next: RecordedEvent | undefined
   let failure: Failure | undefined
   try {
     for (const event of events) {

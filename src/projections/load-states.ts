@@ -49,7 +49,7 @@ function gapOf({ ref, from, to }: Missing): Gap {
 /** A stream too long for one answer, in chunks. */
 async function loadLong(store: EventStore, { entity, ref, from, to }: Missing): Promise<FoldResult> {
   let result: FoldResult = { actor: from, failure: undefined }
-  for await (const chunk of store.readStream(ref, { from: (from?.version ?? 0) + 1, to })) {
+  for await (const chunk of store.readRecorded(ref, { from: (from?.version ?? 0) + 1, to })) {
     result = foldOn(entity, ref, result.actor, chunk)
     if (result.failure !== undefined) break
   }

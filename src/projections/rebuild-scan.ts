@@ -1,5 +1,5 @@
 /** The first part of a rebuild: folds every actor from its first event to a position, one after the other, and writes each row once. */
-import type { LogEvent } from '../core/event.ts'
+import type { RecordedEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import { withTransaction } from '../eventstore/pool.ts'
 import { makeCheckpoint, moveCheckpoint, readCheckpoint } from './checkpoints.ts'
@@ -59,7 +59,7 @@ export class RebuildScan {
       for (let start = 0; start < events.length; ) {
         const end = endOfActor(events, start)
         const own = events.slice(start, end)
-        const id = (events[start] as LogEvent).actorId
+        const id = (events[start] as RecordedEvent).actorId
         if (open !== undefined && open.ref.id !== id) {
           done.push(open)
           open = undefined
@@ -112,7 +112,7 @@ export class RebuildScan {
   }
 }
 
-function endOfActor(events: readonly LogEvent[], start: number): number {
+function endOfActor(events: readonly RecordedEvent[], start: number): number {
   const id = events[start]?.actorId
   let end = start + 1
   while (events[end]?.actorId === id) end++
@@ -120,7 +120,12 @@ function endOfActor(events: readonly LogEvent[], start: number): number {
 }
 
 /** What follows a failure of an actor is passed over. */
-function foldInto(entity: Viewed, open: OpenActor | undefined, ref: ActorRef, events: readonly LogEvent[]): OpenActor {
+function foldInto(
+  entity: Viewed,
+  open: OpenActor | undefined,
+  ref: ActorRef,
+  events: readonly RecordedEvent[],
+): OpenActor {
   if (open === undefined) return { ref, result: foldOn(entity, ref, undefined, events) }
   return open.result.failure === undefined ? { ref, result: foldOn(entity, ref, open.result.actor, events) } : open
 }

@@ -1,31 +1,11 @@
 /** Reads of the log that only folding needs: whole actors one after the other, and the missing events of many actors at once. */
-import type { LogEvent } from '../core/event.ts'
+import type { RecordedEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, formatActorRef } from '../core/ids.ts'
-import type { JsonObject } from '../core/json.ts'
 import { type Pool, type PoolClient, queryArrays } from '../eventstore/pool.ts'
+import { RECORDED_COLUMNS, type RecordedRow, toRecorded } from '../eventstore/recorded-events.ts'
 
 /** Events in one answer. */
 export const CHUNK = 5_000
-
-// Only what `fold` reads: half the work of a whole event for this process, which is what a rebuild waits for.
-const COLUMNS = 'version, position, type, schema_version, data::text as data, state, at'
-
-type RecordedRow = [
-  which: number,
-  version: number,
-  position: number,
-  type: string,
-  schemaVersion: number,
-  data: string,
-  state: string,
-  at: string,
-]
-
-/** What folding reads of an event. */
-type RecordedEvent = Pick<
-  LogEvent,
-  'actorType' | 'actorId' | 'version' | 'position' | 'type' | 'schemaVersion' | 'data' | 'state' | 'at'
->
 
 /**
  * Events of all actors of a type up to a position, by id and version, in chunks. The next chunk is under way while the
@@ -35,17 +15,17 @@ export async function* readByActor(
   pool: Pool,
   actorType: string,
   range: { readonly afterId: number; readonly upTo: number },
-): AsyncIterable<readonly LogEvent[]> {
-  const read = async (afterId: number, afterVersion: number): Promise<readonly LogEvent[]> => {
+): AsyncIterable<readonly RecordedEvent[]> {
+  const read = async (afterId: number, afterVersion: number): Promise<readonly RecordedEvent[]> => {
     const rows = await queryArrays<RecordedRow>(pool, {
       name: 'read_by_actor',
       text: `
-        select actor_id, ${COLUMNS} from events
+        select ${RECORDED_COLUMNS}, actor_id from events
         where actor_type = $1 and (actor_id, version) > ($2, $3) and position <= $4
         order by actor_id, version limit ${CHUNK}`,
       values: [actorType, afterId, afterVersion, range.upTo],
     })
-    return rows.map(row => toEvent(actorType, row[0], row))
+    return rows.map(row => toRecorded(actorType, row[7] as ActorId, row))
   }
   // No actor has as many versions: the first to be read is the one after `afterId`.
   let next = read(range.afterId, 2_147_483_647)
@@ -71,14 +51,17 @@ export interface Gap {
 }
 
 /** The events of many gaps in one statement, in the order of the gaps. The caller bounds their number. */
-export async function readGaps(client: PoolClient, gaps: readonly Gap[]): Promise<readonly (readonly LogEvent[])[]> {
+export async function readGaps(
+  client: PoolClient,
+  gaps: readonly Gap[],
+): Promise<readonly (readonly RecordedEvent[])[]> {
   const rows = await queryArrays<RecordedRow>(client, {
     name: 'read_gaps',
     // A lateral that cannot be flattened: each gap is a range of the stream index, whatever the planner thinks of the rest.
     text: `
-      select g.which, e.* from json_to_recordset($1) as g (which integer, type text, id bigint, after integer, before integer)
+      select e.*, g.which from json_to_recordset($1) as g (which integer, type text, id bigint, after integer, before integer)
       cross join lateral (
-        select ${COLUMNS} from events
+        select ${RECORDED_COLUMNS} from events
         where actor_type = g.type and actor_id = g.id and version > g.after and version < g.before
         order by version offset 0
       ) e`,
@@ -86,28 +69,13 @@ export async function readGaps(client: PoolClient, gaps: readonly Gap[]): Promis
       JSON.stringify(gaps.map(({ ref: { type, id }, after, before }, which) => ({ which, type, id, after, before }))),
     ],
   })
-  const found: LogEvent[][] = gaps.map(() => [])
+  const found: RecordedEvent[][] = gaps.map(() => [])
   for (const row of rows) {
-    const ref = gaps[row[0]]?.ref
-    if (ref !== undefined) found[row[0]]?.push(toEvent(ref.type, ref.id, row))
+    const which = row[7] as number
+    const ref = gaps[which]?.ref
+    if (ref !== undefined) found[which]?.push(toRecorded(ref.type, ref.id, row))
   }
   return found
-}
-
-function toEvent(actorType: string, actorId: number, row: RecordedRow): LogEvent {
-  const event: RecordedEvent = {
-    actorType,
-    actorId: actorId as ActorId,
-    version: row[1],
-    position: row[2],
-    type: row[3],
-    schemaVersion: row[4],
-    data: JSON.parse(row[5]) as JsonObject,
-    state: row[6],
-    at: row[7],
-  }
-  // The rest of an event (who, where, why) is not read here; these events go to `fold` and nowhere else.
-  return event as LogEvent
 }
 
 /** The version each actor has at a position, as `formatActorRef` writes the actor; none where it has no events by then. */

@@ -233,22 +233,30 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
     })
 
     describe('reading', () => {
-      test('a stream by versions, in chunks', async () => {
+      test.each(['readStream', 'readRecorded'] as const)('a stream by versions, in chunks: %s', async read => {
         const many = Array.from({ length: 2_500 }, (_, n) => newEvent({ data: { n } }))
         await store.append(append(1, 0, { events: many }))
         await store.append(append(2, 0))
-        const chunks = await Array.fromAsync(store.readStream(actorRef('thing', 1)))
+        const chunks = await Array.fromAsync(store[read](actorRef('thing', 1)))
         expect(chunks.length).toBeGreaterThan(1)
         expect(chunks.flat().map(event => event.version)).toEqual(many.map((_, n) => n + 1))
         const range = async (from?: number, to?: number) =>
-          (await Array.fromAsync(store.readStream(actorRef('thing', 1), { ...(from && { from }), ...(to && { to }) })))
+          (await Array.fromAsync(store[read](actorRef('thing', 1), { ...(from && { from }), ...(to && { to }) })))
             .flat()
             .map(event => event.version)
         expect(await range(2_499)).toEqual([2_499, 2_500])
         expect(await range(undefined, 2)).toEqual([1, 2])
         expect(await range(7, 7)).toEqual([7])
         expect(await range(9, 3)).toEqual([])
-        expect(await Array.fromAsync(store.readStream(actorRef('thing', 3)))).toEqual([])
+        expect(await Array.fromAsync(store[read](actorRef('thing', 3)))).toEqual([])
+      })
+
+      test('what folding reads is part of the whole event', async () => {
+        await store.append(append(1, 0, { events: [newEvent({ data: { n: 1 } }), newEvent({ data: { n: 2 } })] }))
+        const whole = (await Array.fromAsync(store.readStream(actorRef('thing', 1)))).flat()
+        const recorded = (await Array.fromAsync(store.readRecorded(actorRef('thing', 1)))).flat()
+        expect(whole).toMatchObject(recorded)
+        expect(recorded).toHaveLength(2)
       })
 
       test('the whole log in order, from any position', async () => {

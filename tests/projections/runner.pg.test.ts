@@ -27,9 +27,9 @@ function listening(): { store: PgEventStore; pages: number[]; streams: string[] 
         pages.push(after)
         return store.readAll(after, limit)
       },
-      readStream: (actor, range) => {
+      readRecorded: (actor, range) => {
         streams.push(`${actor.type}/${actor.id}`)
-        return store.readStream(actor, range)
+        return store.readRecorded(actor, range)
       },
     },
   }
