@@ -43,6 +43,16 @@ export class RangeDigest {
     return hash('sha256', Buffer.from(this.#digests.join(''), 'latin1'), 'hex')
   }
 
+  /** The start of each digest by position, as marks hold it. */
+  tags(): ReadonlyMap<number, number> {
+    return new Map(
+      this.positions.map((position, index) => [
+        position,
+        Buffer.from((this.#digests[index] ?? '').slice(0, 4), 'latin1').readUInt32BE(),
+      ]),
+    )
+  }
+
   marks(): Buffer {
     const first = this.positions[0] ?? 0
     const marks = Buffer.alloc(this.events * MARK)

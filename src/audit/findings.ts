@@ -35,7 +35,7 @@ export interface Finding {
 /** By the marks of a seal that is itself intact. */
 export function locate(seal: Seal, range: RangeDigest): Finding {
   const expected = readMarks(seal.marks, seal.first)
-  const found = readMarks(range.marks(), range.positions[0] ?? 0)
+  const found = range.tags()
   const counts = { changed: 0, removed: 0, inserted: 0 }
   let first: { position: number; kind: FindingKind } | undefined
   for (const position of [...new Set([...expected.keys(), ...found.keys()])].sort((a, b) => a - b)) {

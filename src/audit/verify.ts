@@ -34,6 +34,8 @@ interface Pair {
   readonly outside?: SealSummary | undefined
 }
 
+/** The log begins at position 1; what somebody put before it would be read by nobody else. */
+const BEFORE_ALL = Number.MIN_SAFE_INTEGER
 const PAGE = 100
 const MAX_FINDINGS = 100
 
@@ -98,7 +100,7 @@ function isIntact(stored: Seal): boolean {
 
 /** The end of the seal before, where that can be believed; else the range begins where the seal says. */
 function startOf(seal: SealSummary, { number, stored, outside }: Pair): number {
-  if (number === 0) return 0
+  if (number === 0) return BEFORE_ALL
   if (outside?.hash === seal.previous) return outside.last
   return stored?.hash === seal.previous && isIntact(stored) ? stored.last : seal.first - 1
 }

@@ -8,7 +8,7 @@ export function createMemorySealedLog({ events }: MemoryLog): SealedLog {
   const seals: Seal[] = []
   return {
     // Positions are 1, 2, 3, … here.
-    stored: async (after, limit) => events.slice(after, after + limit).map(toStored),
+    stored: async (after, limit) => events.slice(Math.max(0, after), Math.max(0, after) + limit).map(toStored),
     countAfter: async position => Math.max(0, events.length - position),
     head: async () => events.length,
     lastSeal: async () => seals.at(-1),
