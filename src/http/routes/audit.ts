@@ -18,7 +18,8 @@ export function auditRoutes(app: FastifyInstance, node: RuntimeNode): void {
 
   app.get('/v1/audit/seals', async request => {
     const { after = 0, limit = 100 } = parse(sealsQuery, request.query)
-    const seals = await node.audit.seals(after, limit)
-    return seals.length < limit ? { seals } : { seals, next: seals.at(-1)?.number }
+    const seals = await node.audit.seals(after, limit + 1)
+    const page = seals.slice(0, limit)
+    return seals.length > limit ? { seals: page, next: page.at(-1)?.number } : { seals: page }
   })
 }
