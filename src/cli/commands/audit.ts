@@ -34,7 +34,7 @@ export function auditCommand(program: Command): void {
     .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, 100)
     .addHelpText(
       'after',
-      '\nExamples:\n  rootstream audit --user 7 --since 2026-11-01T00:00:00Z\n  rootstream audit --type session.revoked --json',
+      '\nExamples:\n  rootstream audit --user 7 --since 2026-11-01T00:00:00Z\n  rootstream audit --type session.revoked --json\n  rootstream audit verify --seals seals.jsonl',
     )
   runs<AuditOptions, []>(command, (context, { user, actor, json: _, ...rest }: AuditOptions & { json?: boolean }) =>
     withLog(context, async store => {
