@@ -29,6 +29,23 @@ create table actor_snapshots (
   constraint actor_snapshots_pkey PRIMARY KEY (actor_type, actor_id)
 );
 
+create table audit_seals (
+  number bigint not null,
+  first_position bigint not null,
+  last_position bigint not null,
+  events integer not null,
+  events_hash bytea not null,
+  marks bytea not null,
+  previous_hash bytea not null,
+  sealed_at timestamp with time zone not null,
+  hash bytea not null,
+  constraint audit_seals_pkey PRIMARY KEY (number),
+  constraint audit_seals_check CHECK ((last_position >= first_position)),
+  constraint audit_seals_events_check CHECK ((events > 0)),
+  constraint audit_seals_number_check CHECK ((number > 0))
+);
+CREATE TRIGGER refuse_rewrite BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
+
 create table billing_accounts (
   id integer default nextval('billing_accounts_id_seq'::regclass) not null,
   user_id integer not null,
@@ -91,6 +108,7 @@ CREATE UNIQUE INDEX events_command ON events USING btree (command_id) WHERE comm
 CREATE UNIQUE INDEX events_stream ON events USING btree (actor_type, actor_id, version);
 CREATE INDEX events_type ON events USING btree (type, "position");
 CREATE INDEX events_user ON events USING btree (user_id, "position") WHERE user_id IS NOT NULL;
+CREATE TRIGGER refuse_rewrite BEFORE DELETE OR UPDATE OR TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
 
 create table id_blocks (
   actor_type text not null,
@@ -294,7 +312,62 @@ create table users (
 );
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON users FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
-CREATE OR REPLACE FUNCTION public.append_batch(events json, extras json)
+CREATE OR REPLACE FUNCTION public.append_batch(writer_node text, writer_incarnation bigint, event_count bigint, events json, extras json)
+ RETURNS TABLE(a integer, outcome text, event_version integer, event_position bigint, detail text)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  first bigint;
+  last bigint;
+  written bigint;
+begin
+  -- Positions become visible in the order in which they are given out: readers need one number and see no gaps fill up.
+  -- The lock comes before the statements below, so that their snapshots contain every earlier batch.
+  perform pg_advisory_xact_lock(7236112046017);
+
+  if extras is null then
+    begin
+      with inserted as (
+        insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
+          user_id, command_id, causation, correlation, token)
+        select i.actor_type, i.actor_id, i.version, i.type, i.schema_version, i.data, i.state, i.at, writer_node,
+          writer_incarnation, i.n, i.user_id, i.command_id, i.causation, i.correlation, i.token
+        from json_to_recordset(append_batch.events) as i (
+          a integer, actor_type text, actor_id bigint, expected integer, version integer, type text,
+          schema_version smallint, data jsonb, state text, at timestamptz, n bigint, user_id bigint, command_id text,
+          causation bigint, correlation text, token bigint)
+        -- A version the log does not have is left out here, and found missing below.
+        where i.expected = 0 or i.version > i.expected + 1 or (
+          select b.version from events b
+          where b.actor_type = i.actor_type and b.actor_id = i.actor_id and b.version = i.expected
+        ) is not null
+        order by i.a, i.version
+        returning position
+      )
+      select min(i.position), max(i.position), count(*) from inserted i into first, last, written;
+      if written <> event_count or last - first <> written - 1 then
+        raise unique_violation;
+      end if;
+      return query select null::integer, 'appended', null::integer, first, null::text;
+      return;
+    exception when unique_violation then
+      -- Versions or command ids that are in the log already.
+    end;
+  else
+    -- A lease does not change hands while an append is written under it: whoever takes it next finds that append in the log.
+    perform from leases l
+      where l.name in (select x.name from json_to_recordset(extras) as x (op text, name text) where x.op = 'lease')
+      for share;
+  end if;
+  return query select * from append_checked(writer_node, writer_incarnation, append_batch.events, append_batch.extras);
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.append_checked(writer_node text, writer_incarnation bigint, events json, extras json)
  RETURNS TABLE(a integer, outcome text, event_version integer, event_position bigint, detail text)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -302,25 +375,15 @@ CREATE OR REPLACE FUNCTION public.append_batch(events json, extras json)
 AS $function$
 #variable_conflict use_column
 begin
-  -- Positions become visible in the order in which they are given out: readers need one number and see no gaps fill up.
-  -- The lock comes before the statement below, so that its snapshot contains every earlier batch.
-  perform pg_advisory_xact_lock(7236112046017);
-  -- A lease does not change hands while an append is written under it: whoever takes it next finds that append in the log.
-  if extras is not null then
-    perform from leases l
-      where l.name in (select x.name from json_to_recordset(extras) as x (op text, name text) where x.op = 'lease')
-      for share;
-  end if;
-
   return query
   with input as materialized (
-    select * from json_to_recordset(append_batch.events) as r (
+    select * from json_to_recordset(append_checked.events) as r (
       a integer, actor_type text, actor_id bigint, expected integer, version integer, type text, schema_version smallint,
-      data jsonb, state text, at timestamptz, node text, incarnation bigint, n bigint, user_id bigint, command_id text,
+      data jsonb, state text, at timestamptz, n bigint, user_id bigint, command_id text,
       causation bigint, correlation text, token bigint)
   ),
   extra as materialized (
-    select * from json_to_recordset(coalesce(append_batch.extras, '[]')) as r (
+    select * from json_to_recordset(coalesce(append_checked.extras, '[]')) as r (
       a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
       due_at timestamptz, payload jsonb)
   ),
@@ -330,7 +393,7 @@ begin
     select i.*,
       (select s.position from events s where s.command_id = i.command_id) as spent_position,
       there.position as there_position,
-      coalesce(there.incarnation = i.incarnation and there.n = i.n, false) as mine,
+      coalesce(there.incarnation = writer_incarnation and there.n = i.n, false) as mine,
       i.version = i.expected + 1 and i.expected > 0 and (
         select b.version from events b
         where b.actor_type = i.actor_type and b.actor_id = i.actor_id and b.version = i.expected
@@ -367,7 +430,7 @@ begin
   inserted as (
     insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
       user_id, command_id, causation, correlation, token)
-    select v.actor_type, v.actor_id, v.version, v.type, v.schema_version, v.data, v.state, v.at, v.node, v.incarnation, v.n,
+    select v.actor_type, v.actor_id, v.version, v.type, v.schema_version, v.data, v.state, v.at, writer_node, writer_incarnation, v.n,
       v.user_id, v.command_id, v.causation, v.correlation, v.token
     from verdict v
     where not v.mine and not exists (select from refused r where r.a = v.a)
@@ -421,6 +484,20 @@ begin
     raise exception '% is a read table: it is written from the event log alone', tg_table_name
       using errcode = 'RS001',
         hint = 'Nothing was changed. Send a command instead: rootstream actors send, or POST /v1/actors/{type}/{id}/commands.';
+  end if;
+  return null;
+end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.refuse_rewrite()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if current_setting('rootstream.rewrite_history', true) is distinct from 'on' then
+    raise exception '% is append-only: what is written stays as it is', tg_table_name
+      using errcode = 'RS003', hint = 'Nothing was changed. What must change is said by a new event.';
   end if;
   return null;
 end

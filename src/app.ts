@@ -4,15 +4,18 @@ import os from 'node:os'
 import path from 'node:path'
 import type { CommandOptions } from './actors/command.ts'
 import { type ActorHandle, type ActorSystem, createActorSystem } from './actors/system.ts'
+import { type Auditor, createAuditor } from './audit/auditor.ts'
 import { AppError } from './core/errors.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
-import type { Bus, Clock, EventStore, Logger, Service } from './core/ports.ts'
+import type { Bus, Clock, EventStore, Logger, SealedLog, Service } from './core/ports.ts'
 import type { CommandResult } from './core/result.ts'
 import { startPostgres } from './embedded/postgres.ts'
-import { createMemoryEventStore } from './eventstore/memory-event-store.ts'
+import { createMemoryEventStore, createMemoryLog } from './eventstore/memory-event-store.ts'
+import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
 import { migrate } from './eventstore/migrate.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
+import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { createLogger } from './logging.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
@@ -50,7 +53,7 @@ export interface HealthReport {
   /** `down` where commands cannot be taken; `degraded` where they can, but something lags or is away. */
   readonly status: 'ok' | 'degraded' | 'down'
   readonly node: string
-  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors', ComponentHealth>>
+  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors' | 'audit', ComponentHealth>>
 }
 
 export interface RuntimeNode {
@@ -59,6 +62,7 @@ export interface RuntimeNode {
   readonly log: EventStore
   readonly actors: ActorSystem
   readonly projections: Projections
+  readonly audit: Auditor
   /** Throws AppError `unknown_type`, `invalid_input`. */
   actor(type: string, id: number): ActorHandle
   /** Sends the first event of a new actor; its id is in the result. */
@@ -106,7 +110,7 @@ async function assemble(
     return part
   }
 
-  const { store, incarnation, installation, projections } = await openLog(
+  const { store, sealedLog, incarnation, installation, projections } = await openLog(
     { ...options, clock, entities, name, log },
     opened,
   )
@@ -142,6 +146,10 @@ async function assemble(
     }),
   )
 
+  const audit = await started(
+    createAuditor({ sealedLog, clock, log, withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work) }),
+  )
+
   const topics = createTopics<LogEvent>({ log })
   const announce = (events: readonly LogEvent[]) => {
     projections.wake()
@@ -163,16 +171,18 @@ async function assemble(
     log: store,
     actors,
     projections,
+    audit,
     actor: (type, id) => actors.actor(actorRef(type, id)),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
     subscribe: (pattern, listener) => topics.subscribe(pattern, listener),
-    health: () => health({ name, store, projections, bus, actors }),
+    health: () => health({ name, store, projections, bus, actors, audit }),
     close: closeAll,
   }
 }
 
 interface OpenLog {
   readonly store: EventStore
+  readonly sealedLog: SealedLog
   readonly incarnation: number
   readonly projections: Projections
   /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
@@ -184,9 +194,11 @@ type OpenOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'entities'
 async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[]): Promise<OpenLog> {
   const { clock, entities, name, log } = options
   if (options.memory) {
-    const store = createMemoryEventStore({ node: name, clock })
+    const memory = createMemoryLog()
+    const store = createMemoryEventStore({ node: name, clock, log: memory })
     return {
       store,
+      sealedLog: createMemorySealedLog(memory),
       incarnation: store.incarnation,
       projections: createMemoryProjections({ store, entities }),
       installation: store.installation,
@@ -204,7 +216,8 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
   const store = await createPgEventStore({ url, node: name, clock, log })
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log })
-  return { store, incarnation: store.incarnation, projections, installation: store.installation }
+  const { incarnation, installation } = store
+  return { store, sealedLog: createPgSealedLog(store.pool), incarnation, projections, installation }
 }
 
 async function health(parts: {
@@ -213,8 +226,9 @@ async function health(parts: {
   projections: Projections
   bus: Bus
   actors: ActorSystem
+  audit: Auditor
 }): Promise<HealthReport> {
-  const { name, store, projections, bus, actors } = parts
+  const { name, store, projections, bus, actors, audit } = parts
   const component = async (check: () => Promise<ComponentHealth>): Promise<ComponentHealth> => {
     try {
       return await check()
@@ -231,6 +245,10 @@ async function health(parts: {
     }),
     bus: await component(async () => ({ status: bus.healthy ? 'ok' : 'degraded', detail: { ...bus.stats() } })),
     actors: await component(async () => ({ status: 'ok', detail: { ...actors.stats() } })),
+    audit: await component(async () => {
+      const status = await audit.status()
+      return { status: status.failing === null ? 'ok' : 'degraded', detail: { ...status } }
+    }),
   }
   const worst = Object.values(components).some(({ status }) => status !== 'ok') ? 'degraded' : 'ok'
   return { status: components.log.status === 'down' ? 'down' : worst, node: name, components }

@@ -2,12 +2,16 @@
 export type { CommandOptions } from './actors/command.ts'
 export type { ActorHandle, ActorSystem, ActorView } from './actors/system.ts'
 export { type ComponentHealth, createNode, type HealthReport, type NodeOptions, type RuntimeNode } from './app.ts'
+export type { Auditor, SealingStatus } from './audit/auditor.ts'
+export type { Finding, FindingKind } from './audit/findings.ts'
+export type { AuditReport } from './audit/verify.ts'
 export { AppError, ERRORS, type ErrorCode } from './core/errors.ts'
 export type { LogEvent, NewEvent } from './core/event.ts'
 export { type ActorId, type ActorRef, actorRef, formatActorRef, parseActorRef } from './core/ids.ts'
 export type { Json, JsonObject } from './core/json.ts'
 export type { AuditPage, AuditQuery, Clock, EventStore, Lease, Logger, StreamRange } from './core/ports.ts'
 export type { Accepted, CommandResult, Refusal, RefusalReason } from './core/result.ts'
+export type { SealSummary } from './core/seal.ts'
 export type { ActorState, StateValue } from './core/state.ts'
 export {
   defineEntity,

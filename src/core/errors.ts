@@ -106,6 +106,12 @@ export const ERRORS = {
     retryable: false,
     meaning: 'A server or directory the node needs could not be prepared.',
   },
+  audit_broken: {
+    status: 500,
+    exitCode: 14,
+    retryable: false,
+    meaning: 'The log or its seals are not what was sealed.',
+  },
 } as const satisfies Record<string, ErrorClass>
 
 export type ErrorCode = keyof typeof ERRORS

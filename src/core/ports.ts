@@ -2,6 +2,7 @@
 import type { LogEvent, NewEvent, RecordedEvent } from './event.ts'
 import type { ActorRef } from './ids.ts'
 import type { JsonObject } from './json.ts'
+import type { Seal, SealTip, StoredEvent } from './seal.ts'
 import type { Snapshot } from './state.ts'
 
 /** The only source of time. Milliseconds since the epoch, UTC. */
@@ -151,6 +152,21 @@ export interface EventStore {
   releaseLease(name: string, holder: string): Promise<void>
 
   close(): Promise<void>
+}
+
+/** The log as the auditor reads it, and its seals. Every method may throw AppError `log_unavailable`. */
+export interface SealedLog {
+  /** Events after a position, in order, at most `limit`. */
+  stored(after: number, limit: number): Promise<readonly StoredEvent[]>
+  /** How many events lie after a position. */
+  countAfter(position: number): Promise<number>
+  /** Position of the last event, 0 for an empty log. */
+  head(): Promise<number>
+  lastSeal(): Promise<SealTip | undefined>
+  /** Seals with larger numbers than `after`, in order, at most `limit`. */
+  seals(after: number, limit: number): Promise<readonly Seal[]>
+  /** False where its number is taken: another sealer was faster, and nothing was written. */
+  addSeal(seal: Seal): Promise<boolean>
 }
 
 export interface ActorHead {

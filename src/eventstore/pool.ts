@@ -100,6 +100,8 @@ interface Statement {
   readonly values?: readonly unknown[]
 }
 
+const AS_TEXT = { getTypeParser: () => (text: string) => text }
+
 /**
  * Runs a statement; failures come out as AppErrors. On the pool it is sent again when its connection turns out to be
  * broken, so it must be one that may run twice.
@@ -112,13 +114,14 @@ export async function query<Row extends pg.QueryResultRow>(
   return (await sendAgainWhenCut(pool, () => pool.query<Row>({ ...rest, values: [...values] }))).rows
 }
 
-/** Like `query`, with each row as an array: a third less work for the client. */
+/** Like `query`, with each row as an array: a third less work for the client. `raw` leaves each value the text it came as. */
 export async function queryArrays<Row extends unknown[]>(
   pool: Pick<pg.ClientBase, 'query'>,
-  statement: Statement,
+  statement: Statement & { readonly raw?: boolean },
 ): Promise<readonly Row[]> {
-  const { values = [], ...rest } = statement
-  const send = () => pool.query<Row>({ ...rest, values: [...values], rowMode: 'array' })
+  const { values = [], raw = false, ...rest } = statement
+  const send = () =>
+    pool.query<Row>({ ...rest, values: [...values], rowMode: 'array', ...(raw ? { types: AS_TEXT } : {}) })
   return (await sendAgainWhenCut(pool, send)).rows
 }
 

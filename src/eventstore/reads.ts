@@ -9,7 +9,7 @@ const CHUNK = 1_000
 const MAX_PAGE = 1_000
 
 // jsonb as text: the client parses only the data, and Postgres builds no rows of text and types.
-const COLUMNS =
+export const COLUMNS =
   'position, actor_type, actor_id, version, type, schema_version, data::text, state, at, node, incarnation, n, user_id, command_id, causation, correlation, token'
 
 /** What to select of a log at an older schema: a column that it lacks reads as null. */

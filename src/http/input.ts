@@ -26,6 +26,7 @@ export const auditQuery = z.strictObject({
   after: whole.optional(),
   limit,
 })
+export const sealsQuery = z.strictObject({ after: whole.optional(), limit })
 export const commandHeaders = z.object({
   'idempotency-key': z.string().max(200).optional(),
   'x-user-id': whole.optional(),

@@ -183,6 +183,7 @@ describe('history that drifted and tables that were tampered with', () => {
         env,
       )
       await cli(['actors', 'send', 'user/1', 'user.deactivated'], env)
+      await client.query("set rootstream.rewrite_history = 'on'")
       await client.query("update events set state = 'active' where version = 2")
       const drifted = await cli(['replay', '--all', '--check', '--json'], env)
       expect(drifted.code).toBe(10)

@@ -5,6 +5,7 @@ import { mask } from '../../core/mask.ts'
 import type { AuditQuery } from '../../core/ports.ts'
 import { runs, withLog } from '../command.ts'
 import { isoTime, wholeNumber } from './actors.ts'
+import { sealCommands } from './audit-seals.ts'
 
 interface AuditOptions {
   user?: number
@@ -20,7 +21,9 @@ interface AuditOptions {
 export function auditCommand(program: Command): void {
   const command = program
     .command('audit')
-    .description('who did what, when')
+    .description('who did what, when; and the proof that nothing of it was changed')
+    // Options after `verify` are its own.
+    .enablePositionalOptions()
     .option('--user <id>', 'events this user caused', wholeNumber)
     .option('--actor <actor>', 'events of this actor (stream/123)')
     .option('--actor-type <type>', 'events of actors of this type')
@@ -31,7 +34,7 @@ export function auditCommand(program: Command): void {
     .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, 100)
     .addHelpText(
       'after',
-      '\nExamples:\n  rootstream audit --user 7 --since 2026-11-01T00:00:00Z\n  rootstream audit --type session.revoked --json',
+      '\nExamples:\n  rootstream audit --user 7 --since 2026-11-01T00:00:00Z\n  rootstream audit --type session.revoked --json\n  rootstream audit verify --seals seals.jsonl',
     )
   runs<AuditOptions, []>(command, (context, { user, actor, json: _, ...rest }: AuditOptions & { json?: boolean }) =>
     withLog(context, async store => {
@@ -51,4 +54,5 @@ export function auditCommand(program: Command): void {
       })
     }),
   )
+  sealCommands(command)
 }

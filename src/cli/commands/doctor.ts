@@ -115,15 +115,23 @@ async function inspectLog(pool: Pool): Promise<readonly Finding[]> {
     retried: number
     leases: number
     unknown_users: number
+    sealed: number
+    unsealed_since: string | null
+    seals_late: boolean | null
   }>(pool, {
-    text: `select
+    text: `with tip as (select coalesce((select last_position from audit_seals order by number desc limit 1), 0) as sealed),
+      waiting as (select at from events, tip where position > sealed order by position limit 1)
+    select
       coalesce((select max(position) from events), 0)::bigint as head,
       coalesce((select position from projection_checkpoints where name = 'read_tables'), 0)::bigint as projected,
       (select count(*) from projection_failures) as parked,
       (select count(*) from timers where due_at < now() - interval '1 minute' and (taken_until is null or taken_until < now())) as overdue,
       (select count(*) from timers where kind = 'effect' and attempts > 1) as retried,
       (select count(*) from leases where expires_at > clock_timestamp()) as leases,
-      (select count(*) from users u where not exists (select from events e where e.actor_type = 'user' and e.actor_id = u.id and e.version = 1)) as unknown_users`,
+      (select count(*) from users u where not exists (select from events e where e.actor_type = 'user' and e.actor_id = u.id and e.version = 1)) as unknown_users,
+      (select sealed from tip) as sealed,
+      (select at from waiting) as unsealed_since,
+      (select at < now() - interval '10 minutes' from waiting) as seals_late`,
   })
   if (log === undefined) throw new Error('the database answered nothing')
   const lag = log.head - log.projected
@@ -141,6 +149,18 @@ async function inspectLog(pool: Pool): Promise<readonly Finding[]> {
       verdict: lag > LAGGING ? 'warn' : 'ok',
       finding: `${lag} positions behind the log`,
       advice: 'A running node catches up by itself; is one running?',
+    },
+    {
+      check: 'seals',
+      verdict: log.sealed > log.head ? 'fail' : log.seals_late ? 'warn' : 'ok',
+      finding:
+        log.sealed > log.head
+          ? `the log ends before its last seal, at position ${log.sealed}`
+          : `sealed up to position ${log.sealed}${log.unsealed_since === null ? '' : `, not since ${log.unsealed_since}`}`,
+      advice:
+        log.sealed > log.head
+          ? 'Run: rootstream audit verify'
+          : 'A running node seals by itself; is one running? Or run: rootstream audit seal',
     },
     {
       check: 'parked',
