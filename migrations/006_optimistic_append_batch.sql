@@ -1,6 +1,6 @@
 -- append_batch again, in half the time: a batch in which nothing is refused, which is nearly every batch, is written by one
 -- plain insert. Where that fails, nothing of it stays, and append_checked judges the appends one by one.
-drop function append_batch(json, json);
+-- The append_batch of two parameters stays: nodes of an older version may still run beside those that brought this one.
 
 -- events: [{a, actor_type, actor_id, expected, version, type, schema_version, data, state, at, n, user_id, command_id,
 --           causation, correlation, token}], keys without a value left out

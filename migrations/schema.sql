@@ -312,6 +312,124 @@ create table users (
 );
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON users FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
+CREATE OR REPLACE FUNCTION public.append_batch(events json, extras json)
+ RETURNS TABLE(a integer, outcome text, event_version integer, event_position bigint, detail text)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+  -- Positions become visible in the order in which they are given out: readers need one number and see no gaps fill up.
+  -- The lock comes before the statement below, so that its snapshot contains every earlier batch.
+  perform pg_advisory_xact_lock(7236112046017);
+  -- A lease does not change hands while an append is written under it: whoever takes it next finds that append in the log.
+  if extras is not null then
+    perform from leases l
+      where l.name in (select x.name from json_to_recordset(extras) as x (op text, name text) where x.op = 'lease')
+      for share;
+  end if;
+
+  return query
+  with input as materialized (
+    select * from json_to_recordset(append_batch.events) as r (
+      a integer, actor_type text, actor_id bigint, expected integer, version integer, type text, schema_version smallint,
+      data jsonb, state text, at timestamptz, node text, incarnation bigint, n bigint, user_id bigint, command_id text,
+      causation bigint, correlation text, token bigint)
+  ),
+  extra as materialized (
+    select * from json_to_recordset(coalesce(append_batch.extras, '[]')) as r (
+      a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
+      due_at timestamptz, payload jsonb)
+  ),
+  -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
+  -- joins and for exists (select …), by the size the table had when the connection first wrote.
+  verdict as materialized (
+    select i.*,
+      (select s.position from events s where s.command_id = i.command_id) as spent_position,
+      there.position as there_position,
+      coalesce(there.incarnation = i.incarnation and there.n = i.n, false) as mine,
+      i.version = i.expected + 1 and i.expected > 0 and (
+        select b.version from events b
+        where b.actor_type = i.actor_type and b.actor_id = i.actor_id and b.version = i.expected
+      ) is null as gap
+    from input i
+    left join lateral (
+      select t.position, t.incarnation, t.n from events t
+      where t.actor_type = i.actor_type and t.actor_id = i.actor_id and t.version = i.version
+      offset 0
+    ) there on true
+  ),
+  mine as materialized (
+    select distinct v.a from verdict v where v.mine
+  ),
+  -- What is in the log already is never refused: leases and claims may have changed hands since.
+  refused as materialized (
+    select distinct on (a) a, outcome, position, detail from (
+      select v.a, 1 as rank, 'duplicate' as outcome, v.spent_position as position, null as detail
+        from verdict v where v.spent_position is not null and not v.mine
+      union all
+      select v.a, 2, 'conflict', null, null
+        from verdict v where (v.there_position is not null and not v.mine) or v.gap
+      union all
+      select x.a, 3, 'fenced', null, x.name
+        from extra x left join leases l on l.name = x.name
+        where x.op = 'lease' and l.token is distinct from x.token and not exists (select from mine m where m.a = x.a)
+      union all
+      select x.a, 4, 'claimed', null, x.kind
+        from extra x join claims c on (c.kind, c.key) = (x.kind, x.key)
+        where x.op = 'claim' and (c.actor_type, c.actor_id) <> (x.actor_type, x.actor_id)
+          and not exists (select from mine m where m.a = x.a)
+    ) reasons order by a, rank
+  ),
+  inserted as (
+    insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
+      user_id, command_id, causation, correlation, token)
+    select v.actor_type, v.actor_id, v.version, v.type, v.schema_version, v.data, v.state, v.at, v.node, v.incarnation, v.n,
+      v.user_id, v.command_id, v.causation, v.correlation, v.token
+    from verdict v
+    where not v.mine and not exists (select from refused r where r.a = v.a)
+    order by v.a, v.version
+    returning actor_type, actor_id, version, position
+  ),
+  -- Extras of appends that were written just now. By exclusion: what is excluded is nearly nothing, so that a batch of
+  -- thousands of claims is not joined row by row.
+  fresh as materialized (
+    select x.* from extra x
+    where not exists (select from refused r where r.a = x.a) and not exists (select from mine m where m.a = x.a)
+  ),
+  claimed as (
+    insert into claims (kind, key, actor_type, actor_id)
+    select x.kind, x.key, x.actor_type, x.actor_id from fresh x where x.op = 'claim'
+    on conflict do nothing
+  ),
+  released as (
+    delete from claims c using fresh x
+    where x.op = 'release'
+      and (c.kind, c.key, c.actor_type, c.actor_id) = (x.kind, x.key, x.actor_type, x.actor_id)
+  ),
+  set_timers as (
+    insert into timers (actor_type, actor_id, name, kind, due_at, payload)
+    select x.actor_type, x.actor_id, x.name, x.kind, x.due_at, x.payload from fresh x where x.op = 'timer'
+    on conflict (actor_type, actor_id, name)
+      do update set kind = excluded.kind, due_at = excluded.due_at, payload = excluded.payload, attempts = 0, taken_until = null
+  ),
+  cancelled as (
+    delete from timers t using fresh x
+    where x.op = 'cancel'
+      and (t.actor_type, t.actor_id, t.name) = (x.actor_type, x.actor_id, x.name)
+  )
+  select i.a, 'appended', s.version, s.position, null::text
+    from inserted s join input i using (actor_type, actor_id, version)
+  union all
+  select v.a, 'repeated', v.version, v.there_position, null
+    from verdict v where v.mine
+  union all
+  select r.a, r.outcome, null, r.position, r.detail from refused r;
+end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.append_batch(writer_node text, writer_incarnation bigint, event_count bigint, events json, extras json)
  RETURNS TABLE(a integer, outcome text, event_version integer, event_position bigint, detail text)
  LANGUAGE plpgsql

@@ -14,7 +14,7 @@ import { entities } from '../../src/machines/index.ts'
 import { createProjections } from '../../src/projections/projections.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
 import { systemClock } from '../../src/system-clock.ts'
-import { append, newEvent } from '../eventstore/event-store.conformance.ts'
+import { append } from '../eventstore/event-store.conformance.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { LEGACY_TABLES, populateLegacyDatabase, rowHashes } from '../support/legacy-database.ts'
 
@@ -71,6 +71,35 @@ async function project(store: PgEventStore): Promise<void> {
   await projections.stop()
 }
 
+/** As the version of the second migration wrote. */
+async function appendAsOlderCode(id: number, commandId: string): Promise<void> {
+  const { rows } = await client.query('select outcome from append_batch($1, null)', [
+    JSON.stringify([
+      {
+        ...{
+          a: 0,
+          actor_type: 'thing',
+          actor_id: id,
+          expected: 0,
+          version: 1,
+          type: 'thing.happened',
+          schema_version: 1,
+        },
+        ...{
+          data: {},
+          state: 'on',
+          at: '2026-01-01T00:00:00Z',
+          node: 'old',
+          incarnation: 1,
+          n: id,
+          command_id: commandId,
+        },
+      },
+    ]),
+  ])
+  expect(rows).toEqual([{ outcome: 'appended' }])
+}
+
 describe('migrations', () => {
   test('an empty and an adopted database end in the same schema; a second run does nothing', async () => {
     await populateLegacyDatabase(database.url, { users: 10 })
@@ -90,11 +119,14 @@ describe('migrations', () => {
   test('our own older version goes on from where it is, with its data', async () => {
     const files = (await migrationFiles()).length
     await migrate({ url: database.url, to: 2 })
+    await appendAsOlderCode(1, 'old')
+    expect((await migrate({ url: database.url })).applied).toHaveLength(files - 2)
     await withStore(async store => {
-      await store.append(append(1, 0, { events: [newEvent({ commandId: 'old' })] }))
-      expect((await migrate({ url: database.url })).applied).toHaveLength(files - 2)
       expect((await store.findCommand('old'))?.actorId).toBe(1)
       expect((await store.append(append(1, 1))).outcome).toBe('appended')
+      // A node that was not replaced yet runs on.
+      await appendAsOlderCode(2, 'older node')
+      expect((await store.findCommand('older node'))?.actorId).toBe(2)
     })
   })
 
