@@ -101,9 +101,9 @@ describe('parks the actor', () => {
   })
 
   test('that has lost events', async () => {
-    const projections = await log.start()
     await log.write('item', 1, { type: 'item.made', name: 'a' }, { type: 'item.sized', size: 3 })
     await log.client.query("set rootstream.rewrite_history = 'on'; delete from events where version = 1")
+    const projections = await log.start()
     await projections.caughtUp()
     expect((await projections.failures())[0]?.error).toContain('lost events')
     expect(await log.rows()).toEqual([])
