@@ -4,6 +4,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Append, Claim, Clock, TimerSet } from '../core/ports.ts'
 import type { Refusal, RefusalReason } from '../core/result.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
+import type { AppendSpans } from '../core/tracing.ts'
 import { allowedEvents, type Decision, decide, stamp } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import type { Command } from './command.ts'
@@ -85,6 +86,7 @@ export function appendOf(
   ref: ActorRef,
   { taken, from, end }: Plan<unknown>,
   lease: Append['lease'],
+  spans: AppendSpans | undefined,
 ): Append {
   const before = entity.claims(from.state)
   const after = entity.claims(end.state)
@@ -111,6 +113,7 @@ export function appendOf(
     ...optional('timers', [...timers.values()]),
     ...optional('cancels', [...cancels]),
     ...(lease === undefined ? {} : { lease }),
+    ...(spans === undefined ? {} : { spans }),
   }
 }
 

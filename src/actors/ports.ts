@@ -19,6 +19,8 @@ export interface ActorPorts extends PlanPorts {
   readonly log: Logger
   readonly limits: ActorLimits
   readonly ownership: Ownership
+  /** Whether commands have spans. */
+  readonly traced: boolean
   committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void
   snapshot(actor: ActorRef, snapshot: Snapshot): void
   startEffect(timer: DueTimer): void

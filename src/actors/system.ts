@@ -6,6 +6,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { Clock, EventStore, Lease, Logger, Service, StreamRange, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
 import { formatStateValue, type Snapshot } from '../core/state.ts'
+import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import { allowedEvents, isGone } from '../machines/decide.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import { Actor } from './actor.ts'
@@ -15,6 +16,7 @@ import { type Loaded, loadAt } from './load.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts, ReadTables } from './ports.ts'
 import { TimerService } from './timers.ts'
+import { traceCommand } from './traced-command.ts'
 
 /** An actor's state as it is shown. */
 export type { CommandOptions } from './command.ts'
@@ -73,6 +75,8 @@ export interface ActorSystemOptions {
   readonly holder: string
   readonly readTables?: ReadTables
   readonly limits?: Partial<ActorLimits>
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer
 }
 
 const DEFAULT_LIMITS: ActorLimits = { mailbox: 1_000, effects: 32 }
@@ -94,10 +98,12 @@ class HostedActors implements ActorSystem {
   readonly #effects: EffectRunner
   readonly #timers: TimerService
   readonly #ports: ActorPorts
+  readonly #tracer: Tracer | undefined
   #cancelSweep: (() => void) | undefined
   #stopping = false
 
-  constructor({ store, entities, clock, log, holder, readTables, limits }: ActorSystemOptions) {
+  constructor({ store, entities, clock, log, holder, readTables, limits, tracer }: ActorSystemOptions) {
+    this.#tracer = tracer
     this.#store = store
     this.#clock = clock
     this.#log = log
@@ -129,6 +135,7 @@ class HostedActors implements ActorSystem {
       log,
       limits: bounds,
       ownership: this.#ownership,
+      traced: tracer !== undefined,
       exists: (type, id) => this.#exists(type, id),
       committed: (events, timers) => this.#committed(events, timers),
       snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
@@ -197,22 +204,41 @@ class HostedActors implements ActorSystem {
     return this.#effects.idle()
   }
 
-  async #send(ref: ActorRef, event: OutgoingEvent, options: CommandOptions, internal: boolean): Promise<CommandResult> {
+  #send(ref: ActorRef, event: OutgoingEvent, options: CommandOptions, internal: boolean): Promise<CommandResult> {
+    if (this.#tracer === undefined) return this.#deliver(ref, event, options, internal, undefined)
+    const traced = { entity: this.entities.get(ref.type), id: ref.id, event, options, internal }
+    return traceCommand(this.#tracer, traced, span => this.#deliver(ref, event, options, internal, span))
+  }
+
+  async #deliver(
+    ref: ActorRef,
+    event: OutgoingEvent,
+    options: CommandOptions,
+    internal: boolean,
+    span: CommandSpan | undefined,
+  ): Promise<CommandResult> {
     this.#refuseWhenStopping(internal)
     const entity = this.#entity(ref.type)
-    const command = parseCommand(entity, event, options, { internal, creates: false })
+    const command = parseCommand(entity, event, options, { internal, creates: false, span })
     return this.#find(entity, ref).send(command)
   }
 
-  async #create(
+  #create(type: string, event: OutgoingEvent, options: CommandOptions, internal: boolean): Promise<CommandResult> {
+    if (this.#tracer === undefined) return this.#createUnder(type, event, options, internal, undefined)
+    const traced = { entity: this.entities.get(type), id: undefined, event, options, internal }
+    return traceCommand(this.#tracer, traced, span => this.#createUnder(type, event, options, internal, span))
+  }
+
+  async #createUnder(
     type: string,
     event: OutgoingEvent,
     options: CommandOptions,
     internal: boolean,
+    span: CommandSpan | undefined,
   ): Promise<CommandResult> {
     this.#refuseWhenStopping(internal)
     const entity = this.#entity(type)
-    const command = parseCommand(entity, event, options, { internal, creates: true })
+    const command = parseCommand(entity, event, options, { internal, creates: true, span })
     for (;;) {
       const ref = { type, id: (await this.#store.nextId(type)) as ActorId }
       const result = await this.#find(entity, ref).send(command)

@@ -1,6 +1,7 @@
 /** The writer: appends that wait while a batch is in flight become the next batch, one statement and one commit for all. */
 import { AppError } from '../core/errors.ts'
 import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
+import type { AppendSpan, Tracer } from '../core/tracing.ts'
 import { AppendQueue, type WaitingAppend } from './append-queue.ts'
 import { type AnswerRow, eventsJson, extrasJson, outcomes, type Writer } from './append-statement.ts'
 import { checkAppend } from './check-append.ts'
@@ -15,6 +16,10 @@ export interface GroupCommitOptions {
   readonly log: Logger
   /** How long batches are sent again after the connection was lost. */
   readonly patienceMs?: number
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer
+  /** Name of the database, for spans. */
+  readonly database?: string
 }
 
 const PATIENCE_MS = 10_000
@@ -64,12 +69,20 @@ export class GroupCommit {
   }
 
   async #commit(batch: readonly WaitingAppend[]): Promise<void> {
+    const { tracer, writer, database } = this.#options
+    const span = tracer?.append({
+      id: `${writer.incarnation}.${batch[0]?.n}`,
+      database,
+      appends: batch.map(({ append }) => append),
+    })
     try {
-      const answers = outcomes(this.#options.writer, batch, await this.#send(batch))
+      const answers = outcomes(writer, batch, await this.#send(batch, span))
+      span?.answered(answers)
       for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as AppendOutcome)
     } catch (error) {
+      const reason = toAppError(error)
+      span?.failed(reason, sqlState(error))
       if (!isBadValue(error)) {
-        const reason = toAppError(error)
         for (const { reject } of batch) reject(reason)
       } else if (batch.length === 1) {
         batch[0]?.reject(
@@ -89,7 +102,7 @@ export class GroupCommit {
   }
 
   /** Sends the batch until it is answered. It may be sent twice: `append_batch` recognises its dots. */
-  async #send(batch: readonly WaitingAppend[]): Promise<readonly AnswerRow[]> {
+  async #send(batch: readonly WaitingAppend[], span: AppendSpan | undefined): Promise<readonly AnswerRow[]> {
     const { pool, writer, clock, log, patienceMs = PATIENCE_MS } = this.#options
     const values = [eventsJson(writer, batch), extrasJson(batch)]
     for (let attempt = 0; ; attempt++) {
@@ -108,6 +121,7 @@ export class GroupCommit {
         if (!isConnectionLoss(error) && !isRolledBack(error)) throw error
         this.#awaySince ??= clock.now()
         if (clock.now() - this.#awaySince >= patienceMs) throw error
+        span?.resent()
         log.warn(
           { appends: batch.length, attempt, error: (error as Error).message },
           'a batch of appends was not answered; it is sent again',

@@ -21,6 +21,9 @@ export interface PageProjectorOptions {
 }
 
 export interface PageResult {
+  /** The page holds what came after this position … */
+  readonly from: number
+  /** … up to this one. */
   readonly position: number
   readonly events: number
   /** To be called when the transaction has committed. */
@@ -52,7 +55,7 @@ export class PageProjector {
     const read = await store.readAll(from, PAGE)
     const events = read.filter(({ position }) => position <= until)
     const position = events.at(-1)?.position ?? from
-    if (events.length === 0) return { position, events: 0, committed: () => {} }
+    if (events.length === 0) return { from, position, events: 0, committed: () => {} }
 
     const parked = await this.#parked(client)
     const folded = await foldPage(events, this.#entities, this.#cache, store, parked)
@@ -63,7 +66,7 @@ export class PageProjector {
       text: 'update projection_checkpoints set position = $2, updated_at = now() where name = $1',
       values: [projection, position],
     })
-    return { position, events: events.length, committed: () => this.#cache.keep(written.actors) }
+    return { from, position, events: events.length, committed: () => this.#cache.keep(written.actors) }
   }
 
   /** Folds one actor from its beginning and writes its row, for a retry of what was parked. */

@@ -3,9 +3,10 @@ import { AppError } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Clock, EventStore, Logger, Service } from '../core/ports.ts'
+import type { Tracer } from '../core/tracing.ts'
 import { type Pool, query, withTransaction } from '../eventstore/pool.ts'
 import type { EntityDefinition } from '../machines/define.ts'
-import { PAGE, PageProjector } from './page-projector.ts'
+import { PAGE, PageProjector, type PageResult } from './page-projector.ts'
 import { enterProjection, liveTable } from './tables.ts'
 
 export const READ_TABLES = 'read_tables'
@@ -48,6 +49,8 @@ export interface ProjectionsOptions {
   readonly entities: readonly EntityDefinition[]
   readonly clock: Clock
   readonly log: Logger
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer | undefined
 }
 
 const POLL_MS = 3_000
@@ -215,7 +218,24 @@ class Runner implements Projections {
   }
 
   /** One page in one transaction; undefined while another node is at it. */
-  async #page(): Promise<{ position: number; events: number } | undefined> {
+  #page(): Promise<PageResult | undefined> {
+    const { tracer } = this.#options
+    return tracer === undefined ? this.#project() : this.#tracedPage(tracer)
+  }
+
+  async #tracedPage(tracer: Tracer): Promise<PageResult | undefined> {
+    const span = tracer.projection()
+    try {
+      const result = await this.#project()
+      if (result !== undefined) span?.folded({ from: result.from, to: result.position, events: result.events })
+      return result
+    } catch (error) {
+      span?.failed(error)
+      throw error
+    }
+  }
+
+  async #project(): Promise<PageResult | undefined> {
     const result = await withTransaction(this.#options.pool, async client => {
       await enterProjection(client)
       const from = await this.#projector.lockCheckpoint(client, 'skip')

@@ -35,6 +35,7 @@ export function startCommand(program: Command): void {
       ...(config.database === undefined ? {} : { database: config.database }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
+      ...(config.tracing === undefined ? {} : { tracing: config.tracing }),
     })
     try {
       const server = await startHttpServer({ node, ...config.http, socket: config.socket, token, log })
