@@ -12,19 +12,17 @@ export interface TracingConfig {
 
 const text = z.string().max(4_096)
 const endpoint = text.refine(value => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))
-const pairs = text.transform((value, context): Record<string, string> => {
-  const entries = value.split(',').filter(pair => pair.trim() !== '')
-  const read = entries.map(pair => /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(pair)?.slice(1) ?? [])
-  try {
-    return Object.fromEntries(
-      read.map(([key = '', value = '']) => [decodeURIComponent(key), decodeURIComponent(value)]),
-    )
-  } catch {
-    context.addIssue('not percent-encoded')
-    return {}
-  }
-})
-const anyFile = text
+const pairs = text
+  .transform(value => value.split(',').filter(pair => pair.trim() !== ''))
+  .refine(list => list.every(pair => /^[^=]+=/.test(pair) && decodes(pair)))
+  .transform(list =>
+    Object.fromEntries(
+      list.map((pair): [string, string] => {
+        const [name = '', ...value] = pair.split('=')
+        return [decodeURIComponent(name.trim()), decodeURIComponent(value.join('=').trim())]
+      }),
+    ),
+  )
 const whole = z
   .string()
   .regex(/^[1-9]\d{0,8}$/)
@@ -36,12 +34,12 @@ const VARIABLES = {
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: [endpoint, 'http(s)://host[:port]/path'],
   OTEL_EXPORTER_OTLP_TIMEOUT: [whole, 'milliseconds'],
   OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: [whole, 'milliseconds'],
-  OTEL_EXPORTER_OTLP_CERTIFICATE: [anyFile, 'the path of a PEM file'],
-  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: [anyFile, 'the path of a PEM file'],
-  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: [anyFile, 'the path of a PEM file'],
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: [anyFile, 'the path of a PEM file'],
-  OTEL_EXPORTER_OTLP_CLIENT_KEY: [anyFile, 'the path of a PEM file'],
-  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: [anyFile, 'the path of a PEM file'],
+  OTEL_EXPORTER_OTLP_CERTIFICATE: [text, 'the path of a PEM file'],
+  OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE: [text, 'the path of a PEM file'],
+  OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: [text, 'the path of a PEM file'],
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE: [text, 'the path of a PEM file'],
+  OTEL_EXPORTER_OTLP_CLIENT_KEY: [text, 'the path of a PEM file'],
+  OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY: [text, 'the path of a PEM file'],
   OTEL_RESOURCE_ATTRIBUTES: [pairs, 'key=value,key=value, percent-encoded'],
   OTEL_SERVICE_NAME: [z.string().max(200), 'a name of at most 200 characters'],
   OTEL_TRACES_SAMPLER: [z.enum(SAMPLERS), SAMPLERS.join(', ')],
@@ -97,5 +95,14 @@ export function readTracing(env: Environment): TracingConfig {
       },
     },
     warnings,
+  }
+}
+
+function decodes(value: string): boolean {
+  try {
+    decodeURIComponent(value)
+    return true
+  } catch {
+    return false
   }
 }
