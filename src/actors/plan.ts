@@ -113,7 +113,7 @@ export function appendOf(
     ...optional('timers', [...timers.values()]),
     ...optional('cancels', [...cancels]),
     ...(lease === undefined ? {} : { lease }),
-    ...(spans === undefined ? {} : { spans }),
+    ...(spans === undefined ? undefined : { spans }),
   }
 }
 

@@ -117,8 +117,8 @@ class HostedActors implements ActorSystem {
         log,
         readTables,
         entity: type => this.#entity(type),
-        send: (ref, event, sendOptions) => this.#send(ref, event, sendOptions, true),
-        create: (type, event, createOptions) => this.#create(type, event, createOptions, true),
+        send: (ref, event, sendOptions) => this.#send(ref.type, ref, event, sendOptions, true),
+        create: (type, event, createOptions) => this.#send(type, undefined, event, createOptions, true),
       },
       bounds.effects,
     )
@@ -126,7 +126,8 @@ class HostedActors implements ActorSystem {
       store,
       clock,
       log,
-      fire: async ({ actor }, event, commandId) => void (await this.#send(actor, event, { commandId }, true)),
+      fire: async ({ actor }, event, commandId) =>
+        void (await this.#send(actor.type, actor, event, { commandId }, true)),
       startEffect: timer => this.#effects.start(timer),
     })
     this.#ports = {
@@ -166,7 +167,7 @@ class HostedActors implements ActorSystem {
     if (ref.id > entity.maxId) throw new AppError('invalid_input', `An id of ${ref.type} is at most ${entity.maxId}.`)
     return {
       ref,
-      send: (event, options = {}) => this.#send(ref, event, options, false),
+      send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
       state: async () => view(entity, ref, await this.#find(entity, ref).current()),
       stateAt: async point => view(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
@@ -174,7 +175,7 @@ class HostedActors implements ActorSystem {
   }
 
   create(type: string, event: OutgoingEvent, options: CommandOptions = {}): Promise<CommandResult> {
-    return this.#create(type, event, options, false)
+    return this.#send(type, undefined, event, options, false)
   }
 
   hear(events: readonly LogEvent[]): void {
@@ -204,10 +205,35 @@ class HostedActors implements ActorSystem {
     return this.#effects.idle()
   }
 
-  #send(ref: ActorRef, event: OutgoingEvent, options: CommandOptions, internal: boolean): Promise<CommandResult> {
-    if (this.#tracer === undefined) return this.#deliver(ref, event, options, internal, undefined)
-    const traced = { entity: this.entities.get(ref.type), id: ref.id, event, options, internal }
-    return traceCommand(this.#tracer, traced, span => this.#deliver(ref, event, options, internal, span))
+  /** @param ref undefined for a new actor, which is given an id */
+  #send(
+    type: string,
+    ref: ActorRef | undefined,
+    event: OutgoingEvent,
+    options: CommandOptions,
+    internal: boolean,
+  ): Promise<CommandResult> {
+    if (this.#tracer !== undefined) return this.#traced(this.#tracer, type, ref, event, options, internal)
+    return ref === undefined
+      ? this.#deliverNew(type, event, options, internal, undefined)
+      : this.#deliver(ref, event, options, internal, undefined)
+  }
+
+  /** Apart from `#send`, which would otherwise allocate for the closure where tracing is off. */
+  #traced(
+    tracer: Tracer,
+    type: string,
+    ref: ActorRef | undefined,
+    event: OutgoingEvent,
+    options: CommandOptions,
+    internal: boolean,
+  ): Promise<CommandResult> {
+    const traced = { entity: this.entities.get(type), id: ref?.id, event, options, internal }
+    return traceCommand(tracer, traced, span =>
+      ref === undefined
+        ? this.#deliverNew(type, event, options, internal, span)
+        : this.#deliver(ref, event, options, internal, span),
+    )
   }
 
   async #deliver(
@@ -223,13 +249,7 @@ class HostedActors implements ActorSystem {
     return this.#find(entity, ref).send(command)
   }
 
-  #create(type: string, event: OutgoingEvent, options: CommandOptions, internal: boolean): Promise<CommandResult> {
-    if (this.#tracer === undefined) return this.#createUnder(type, event, options, internal, undefined)
-    const traced = { entity: this.entities.get(type), id: undefined, event, options, internal }
-    return traceCommand(this.#tracer, traced, span => this.#createUnder(type, event, options, internal, span))
-  }
-
-  async #createUnder(
+  async #deliverNew(
     type: string,
     event: OutgoingEvent,
     options: CommandOptions,

@@ -8,6 +8,7 @@ import { AppError } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/ports.ts'
 import { silentLogger } from '../../src/logging.ts'
 import type { Effect } from '../../src/machines/define.ts'
+import { createOtelTracer } from '../../src/tracing/otel-tracer.ts'
 import { bookingEntity } from '../support/booking-entity.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { failed, finishedSpans, placeOf } from './finished-spans.ts'
@@ -183,4 +184,16 @@ test('an SDK that throws at every turn is logged once, and no command hears of i
     await expect(node.actor('booking', made.actor.id).send({ type: 'booking.exploded' })).rejects.toThrow(AppError)
     expect(log.lines.filter(({ message }) => message.includes('span'))).toHaveLength(1)
   }
+})
+
+test('a projection that fails again and again is told of once, until a page was folded', () => {
+  const spans = finishedSpans()
+  const tracer = createOtelTracer({ provider: spans.provider, log: silentLogger })
+  const away = new AppError('log_unavailable', 'Postgres is away.')
+  for (let time = 0; time < 3; time++) tracer.projection()?.failed(away)
+  expect(spans.one('projection').attributes).toEqual({ 'error.type': 'log_unavailable' })
+  // An empty page is no news but good news.
+  tracer.projection()?.folded({ from: 4, to: 4, events: 0 })
+  tracer.projection()?.failed(away)
+  expect(spans.all().map(failed)).toEqual([true, true])
 })
