@@ -10,6 +10,7 @@ import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
 import type { Bus, Clock, EventStore, Logger, SealedLog, Service } from './core/ports.ts'
 import type { CommandResult } from './core/result.ts'
+import type { Tracer } from './core/tracing.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { createMemoryEventStore, createMemoryLog } from './eventstore/memory-event-store.ts'
 import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
@@ -25,6 +26,7 @@ import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
+import type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'
 
 export interface NodeOptions {
   /** `postgres://…`. Without it the node brings a Postgres of its own, with its data under `home`. */
@@ -42,6 +44,10 @@ export interface NodeOptions {
   readonly entities?: readonly EntityDefinition[]
   readonly log?: Logger
   readonly clock?: Clock
+  /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */
+  readonly tracing?: TracingOptions
+  /** Spans go to the SDK of the embedding program, which flushes and stops it itself. */
+  readonly tracerProvider?: TracerProvider
 }
 
 export interface ComponentHealth {
@@ -110,8 +116,9 @@ async function assemble(
     return part
   }
 
+  const tracer = await openTracer({ ...options, clock, name, log }, opened)
   const { store, sealedLog, incarnation, installation, projections } = await openLog(
-    { ...options, clock, entities, name, log },
+    { ...options, clock, entities, name, log, tracer },
     opened,
   )
   await started(projections)
@@ -137,6 +144,7 @@ async function assemble(
       clock,
       log,
       holder: `${name}#${incarnation}#${randomUUID()}`,
+      ...(tracer === undefined ? {} : { tracer }),
       readTables: {
         find: async (table, column, value, position) => {
           await projections.caughtUp(position)
@@ -156,12 +164,20 @@ async function assemble(
     for (const event of events) topics.emit(event.type, event)
   }
   actors.onCommitted(events => {
-    bus.publish({ node: name, incarnation, events })
+    const span = tracer?.publish(events)
+    bus.publish(
+      span === undefined
+        ? { node: name, incarnation, events }
+        : { node: name, incarnation, events, traceparent: span.traceparent },
+    )
     announce(events)
+    span?.ended()
   })
-  bus.onFrame(({ events }) => {
+  bus.onFrame(({ events, traceparent }) => {
+    const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)
     actors.hear(events)
     announce(events)
+    span?.ended()
   })
   bus.onGap(() => projections.wake())
 
@@ -180,6 +196,24 @@ async function assemble(
   }
 }
 
+/** Its modules and packages are loaded only here, where tracing is on. Stops last, when the last span has ended. */
+async function openTracer(
+  options: NodeOptions & Required<Pick<NodeOptions, 'clock' | 'name' | 'log'>>,
+  opened: { close(): Promise<void> }[],
+): Promise<Tracer | undefined> {
+  const { tracing, clock, name, log } = options
+  let provider = options.tracerProvider
+  if (provider === undefined && tracing !== undefined) {
+    const { createOtlp } = await import('./tracing/otlp.ts')
+    const otlp = createOtlp({ ...tracing, node: name, clock, log })
+    opened.push({ close: () => otlp.stop() })
+    provider = otlp.provider
+  }
+  if (provider === undefined) return undefined
+  const { createOtelTracer } = await import('./tracing/otel-tracer.ts')
+  return createOtelTracer({ provider, log, messaging: options.redis === undefined ? undefined : 'redis' })
+}
+
 interface OpenLog {
   readonly store: EventStore
   readonly sealedLog: SealedLog
@@ -189,10 +223,11 @@ interface OpenLog {
   readonly installation: string
 }
 
-type OpenOptions = NodeOptions & Required<Pick<NodeOptions, 'clock' | 'entities' | 'name' | 'log'>>
+type OpenOptions = NodeOptions &
+  Required<Pick<NodeOptions, 'clock' | 'entities' | 'name' | 'log'>> & { readonly tracer: Tracer | undefined }
 
 async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[]): Promise<OpenLog> {
-  const { clock, entities, name, log } = options
+  const { clock, entities, name, log, tracer } = options
   if (options.memory) {
     const memory = createMemoryLog()
     const store = createMemoryEventStore({ node: name, clock, log: memory })
@@ -213,9 +248,9 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
   }
   const { applied } = await migrate({ url, log })
   if (applied.length > 0) log.info({ applied }, 'migrations applied')
-  const store = await createPgEventStore({ url, node: name, clock, log })
+  const store = await createPgEventStore({ url, node: name, clock, log, tracer })
   opened.push({ close: () => store.close() })
-  const projections = createProjections({ store, pool: store.pool, entities, clock, log })
+  const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
   const { incarnation, installation } = store
   return { store, sealedLog: createPgSealedLog(store.pool), incarnation, projections, installation }
 }

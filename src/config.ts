@@ -3,6 +3,8 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import { AppError } from './core/errors.ts'
+import { readTracing } from './tracing/environment.ts'
+import type { TracingOptions } from './tracing/tracing-options.ts'
 
 export interface Config {
   /** `postgres://…`; undefined: the node brings a Postgres of its own. */
@@ -23,6 +25,8 @@ export interface Config {
   readonly token: string | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** Where spans go; undefined: tracing is off. */
+  readonly tracing: TracingOptions | undefined
   /** What is odd but no reason not to start, for the log. */
   readonly warnings: readonly string[]
 }
@@ -82,6 +86,7 @@ export function loadConfig(env: Environment = process.env): Config {
     throw refusal([['ROOTSTREAM_HTTP_HOST', VARIABLES.ROOTSTREAM_HTTP_HOST.description ?? '']])
   const home = path.resolve(values.ROOTSTREAM_HOME ?? '.rootstream')
   const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
+  const { tracing, warnings } = readTracing(env)
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
   return {
     database: values.DATABASE_URL,
@@ -94,7 +99,8 @@ export function loadConfig(env: Environment = process.env): Config {
     token: values.ROOTSTREAM_TOKEN,
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
-    warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env)],
+    tracing,
+    warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
   }
 }
 

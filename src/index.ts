@@ -24,3 +24,4 @@ export {
   type View,
 } from './machines/define.ts'
 export { entities } from './machines/index.ts'
+export type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'

@@ -12,6 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   audit: ['core'],
   sync: ['core'],
   embedded: ['core'],
+  tracing: ['core'],
   actors: ['core', 'machines'],
   projections: ['core', 'machines', 'eventstore'],
   legacy: ['core', 'machines', 'eventstore'],
@@ -42,11 +43,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'eventstore',
     'sync',
     'embedded',
+    'tracing',
     'logging.ts',
     'system-clock.ts',
   ],
-  'index.ts': ['core', 'machines', 'actors', 'audit', 'projections', 'sync', 'app.ts'],
-  'config.ts': ['core'],
+  'index.ts': ['core', 'machines', 'actors', 'audit', 'projections', 'sync', 'tracing', 'app.ts'],
+  'config.ts': ['core', 'tracing'],
   'logging.ts': ['core', 'redaction.ts'],
   'redaction.ts': [],
   'system-clock.ts': ['core'],
@@ -60,6 +62,10 @@ const ONLY_IN: Record<string, readonly string[]> = {
   fastify: ['http'],
   commander: ['cli'],
   pino: ['logging.ts'],
+  '@opentelemetry/api': ['tracing'],
+  '@opentelemetry/sdk-trace': ['tracing'],
+  '@opentelemetry/resources': ['tracing'],
+  '@opentelemetry/exporter-trace-otlp-http': ['tracing'],
 }
 
 interface Import {

@@ -28,6 +28,7 @@ test('an empty environment is a node of its own on loopback', () => {
     token: undefined,
     node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
     logLevel: 'info',
+    tracing: undefined,
     warnings: [],
   })
 })
@@ -60,6 +61,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
     token: 'a-token-of-a-length',
     node: 'edge-1.example',
     logLevel: 'debug',
+    tracing: undefined,
     warnings: [],
   })
 })

@@ -2,7 +2,7 @@
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
-import type { TimerSet } from '../core/ports.ts'
+import type { Append, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
 import { type EffectStart, fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
@@ -186,14 +186,15 @@ export class Actor {
       return true
     }
 
-    const append = appendOf(this.ref, plan, lease)
+    const spans = this.#ports.traced ? plan.taken.map(({ item }) => item.command.span) : undefined
+    const append = appendOf(this.ref, plan, lease, spans)
     const answer = await store.append(append)
     switch (answer.outcome) {
       case 'appended': {
         this.#loaded = plan.end
         this.#backoff.reset()
         this.#mailbox.splice(0, handled)
-        this.#afterCommit(plan, answer.events, append.timers ?? [])
+        this.#afterCommit(plan, answer.events, append)
         await this.#refuse(plan.refused)
         return true
       }
@@ -230,7 +231,8 @@ export class Actor {
   }
 
   /** Everything that waits for the commit: answers, listeners, snapshots, effects. */
-  #afterCommit(plan: Plan<Waiting>, events: readonly LogEvent[], timers: readonly TimerSet[]): void {
+  #afterCommit(plan: Plan<Waiting>, events: readonly LogEvent[], { timers = [], spans }: Append): void {
+    if (spans !== undefined) for (const [index, event] of events.entries()) spans[index]?.committed(event)
     this.#ports.committed(events, timers)
     plan.taken.forEach(({ item, decision }, index) => {
       const event = events[index]

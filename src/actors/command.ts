@@ -5,6 +5,7 @@ import { type ActorRef, commandId, formatActorRef } from '../core/ids.ts'
 import { isTooDeep, type JsonObject, MAX_DEPTH, poison } from '../core/json.ts'
 import type { CommandResult } from '../core/result.ts'
 import { canonicalJson } from '../core/state.ts'
+import type { CommandSpan } from '../core/tracing.ts'
 import { eventDefinition } from '../machines/decide.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 
@@ -18,6 +19,8 @@ export interface CommandOptions {
   readonly correlation?: string
   /** Position of the event that led to this command. */
   readonly causation?: number
+  /** W3C trace context of the caller, for its trace to hold the command; anything malformed is passed over. */
+  readonly traceparent?: string
 }
 
 export interface Command extends CommandOptions {
@@ -30,6 +33,8 @@ export interface Command extends CommandOptions {
   readonly references: ReturnType<EntityDefinition['references']>
   /** A creation may answer with another actor: the one its command id created before. */
   readonly creates: boolean
+  /** Undefined where tracing is off. */
+  readonly span: CommandSpan | undefined
 }
 
 /**
@@ -40,7 +45,7 @@ export function parseCommand(
   entity: EntityDefinition,
   event: OutgoingEvent,
   options: CommandOptions,
-  origin: { internal: boolean; creates: boolean },
+  origin: { internal: boolean; creates: boolean; span: CommandSpan | undefined },
 ): Command {
   const { type, ...given } = event
   const definition = eventDefinition(entity, String(type))
@@ -66,7 +71,7 @@ export function parseCommand(
   refuseOutside('causation', options.causation, 1)
   refuseOutside('expectedVersion', options.expectedVersion, 0)
   const references = entity.references({ ...data, type })
-  return { ...options, type, data, json, schemaVersion: definition.version, references, creates: origin.creates }
+  return { ...options, type, data, json, schemaVersion: definition.version, references, ...origin }
 }
 
 function refuseOutside(name: string, value: number | undefined, least: number): void {

@@ -4,6 +4,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Append, Claim, Clock, TimerSet } from '../core/ports.ts'
 import type { Refusal, RefusalReason } from '../core/result.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
+import type { AppendSpans } from '../core/tracing.ts'
 import { allowedEvents, type Decision, decide, stamp } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import type { Command } from './command.ts'
@@ -90,12 +91,14 @@ export function appendOf(
   ref: ActorRef,
   { taken, from, claims }: Plan<{ readonly command: Command }>,
   lease: Append['lease'],
+  spans: AppendSpans | undefined,
 ): Append {
   const append: Append = {
     actor: ref,
     expectedVersion: from.version,
     events: taken.map(({ event }) => event),
     json: taken.map(({ item }) => item.command.json),
+    ...(spans === undefined ? undefined : { spans }),
   }
   const changesTimers = taken.some(({ decision }) => decision.timers.length > 0 || decision.cancels.length > 0)
   if (lease === undefined && !changesTimers && sameClaims(claims.from, claims.end)) return append

@@ -21,6 +21,8 @@ export interface ActorPorts {
   readonly log: Logger
   readonly limits: ActorLimits
   readonly ownership: Ownership
+  /** Whether commands have spans. */
+  readonly traced: boolean
   committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void
   snapshot(actor: ActorRef, snapshot: Snapshot): void
   startEffect(timer: DueTimer): void

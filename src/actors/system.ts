@@ -6,6 +6,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { Clock, EventStore, Lease, Logger, Service, StreamRange, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
 import { formatStateValue, type Snapshot } from '../core/state.ts'
+import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import { allowedEvents, isGone } from '../machines/decide.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import { Actor } from './actor.ts'
@@ -15,6 +16,7 @@ import { type Loaded, loadAt } from './load.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts, ReadTables } from './ports.ts'
 import { TimerService } from './timers.ts'
+import { traceCommand } from './traced-command.ts'
 
 /** An actor's state as it is shown. */
 export type { CommandOptions } from './command.ts'
@@ -73,6 +75,8 @@ export interface ActorSystemOptions {
   readonly holder: string
   readonly readTables?: ReadTables
   readonly limits?: Partial<ActorLimits>
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer
 }
 
 const DEFAULT_LIMITS: ActorLimits = { mailbox: 1_000, effects: 32 }
@@ -94,10 +98,12 @@ class HostedActors implements ActorSystem {
   readonly #effects: EffectRunner
   readonly #timers: TimerService
   readonly #ports: ActorPorts
+  readonly #tracer: Tracer | undefined
   #cancelSweep: (() => void) | undefined
   #stopping = false
 
-  constructor({ store, entities, clock, log, holder, readTables, limits }: ActorSystemOptions) {
+  constructor({ store, entities, clock, log, holder, readTables, limits, tracer }: ActorSystemOptions) {
+    this.#tracer = tracer
     this.#store = store
     this.#clock = clock
     this.#log = log
@@ -111,8 +117,8 @@ class HostedActors implements ActorSystem {
         log,
         readTables,
         entity: type => this.#entity(type),
-        send: (ref, event, sendOptions) => this.#send(this.#entity(ref.type), ref, event, sendOptions, true),
-        create: (type, event, createOptions) => this.#create(type, event, createOptions, true),
+        send: (ref, event, sendOptions) => this.#send(ref.type, ref, event, sendOptions, true),
+        create: (type, event, createOptions) => this.#send(type, undefined, event, createOptions, true),
       },
       bounds.effects,
     )
@@ -121,7 +127,7 @@ class HostedActors implements ActorSystem {
       clock,
       log,
       fire: async ({ actor }, event, commandId) =>
-        void (await this.#send(this.#entity(actor.type), actor, event, { commandId }, true)),
+        void (await this.#send(actor.type, actor, event, { commandId }, true)),
       startEffect: timer => this.#effects.start(timer),
     })
     this.#ports = {
@@ -130,6 +136,7 @@ class HostedActors implements ActorSystem {
       log,
       limits: bounds,
       ownership: this.#ownership,
+      traced: tracer !== undefined,
       exists: (type, id) => this.#exists(type, id),
       committed: (events, timers) => this.#committed(events, timers),
       snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
@@ -160,7 +167,7 @@ class HostedActors implements ActorSystem {
     if (ref.id > entity.maxId) throw new AppError('invalid_input', `An id of ${ref.type} is at most ${entity.maxId}.`)
     return {
       ref,
-      send: (event, options = {}) => this.#send(entity, ref, event, options, false),
+      send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
       state: async () => view(entity, ref, await this.#find(entity, ref).current()),
       stateAt: async point => view(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
@@ -168,7 +175,7 @@ class HostedActors implements ActorSystem {
   }
 
   create(type: string, event: OutgoingEvent, options: CommandOptions = {}): Promise<CommandResult> {
-    return this.#create(type, event, options, false)
+    return this.#send(type, undefined, event, options, false)
   }
 
   hear(events: readonly LogEvent[]): void {
@@ -198,27 +205,60 @@ class HostedActors implements ActorSystem {
     return this.#effects.idle()
   }
 
-  async #send(
-    entity: EntityDefinition,
+  /** @param ref undefined for a new actor, which is given an id */
+  #send(
+    type: string,
+    ref: ActorRef | undefined,
+    event: OutgoingEvent,
+    options: CommandOptions,
+    internal: boolean,
+  ): Promise<CommandResult> {
+    if (this.#tracer !== undefined) return this.#traced(this.#tracer, type, ref, event, options, internal)
+    return ref === undefined
+      ? this.#deliverNew(type, event, options, internal, undefined)
+      : this.#deliver(ref, event, options, internal, undefined)
+  }
+
+  /** Apart from `#send`, which would otherwise allocate for the closure where tracing is off. */
+  #traced(
+    tracer: Tracer,
+    type: string,
+    ref: ActorRef | undefined,
+    event: OutgoingEvent,
+    options: CommandOptions,
+    internal: boolean,
+  ): Promise<CommandResult> {
+    const traced = { entity: this.entities.get(type), id: ref?.id, event, options, internal }
+    return traceCommand(tracer, traced, span =>
+      ref === undefined
+        ? this.#deliverNew(type, event, options, internal, span)
+        : this.#deliver(ref, event, options, internal, span),
+    )
+  }
+
+  async #deliver(
     ref: ActorRef,
     event: OutgoingEvent,
     options: CommandOptions,
     internal: boolean,
+    span: CommandSpan | undefined,
   ): Promise<CommandResult> {
     this.#refuseWhenStopping(internal)
-    const command = parseCommand(entity, event, options, { internal, creates: false })
+    const entity = this.#entity(ref.type)
+    const command = parseCommand(entity, event, options, { internal, creates: false, span })
     return this.#find(entity, ref).send(command)
   }
 
-  async #create(
+  async #deliverNew(
     type: string,
     event: OutgoingEvent,
     options: CommandOptions,
     internal: boolean,
+    span: CommandSpan | undefined,
   ): Promise<CommandResult> {
     this.#refuseWhenStopping(internal)
     const entity = this.#entity(type)
-    const command = parseCommand(entity, event, options, { internal, creates: true })
+    const command = parseCommand(entity, event, options, { internal, creates: true, span })
     for (;;) {
       const ref = { type, id: (await this.#store.nextId(type)) as ActorId }
       const result = await this.#find(entity, ref).send(command)

@@ -4,6 +4,7 @@ import type { ActorRef } from './ids.ts'
 import type { JsonObject } from './json.ts'
 import type { Seal, SealTip, StoredEvent } from './seal.ts'
 import type { Snapshot } from './state.ts'
+import type { AppendSpans } from './tracing.ts'
 
 /** The only source of time. Milliseconds since the epoch, UTC. */
 export interface Clock {
@@ -56,6 +57,8 @@ export interface Append {
   readonly cancels?: readonly string[]
   /** The append is refused unless the lease still carries this token. */
   readonly lease?: { readonly name: string; readonly token: number }
+  /** Where tracing is on: of the command of each event. */
+  readonly spans?: AppendSpans
 }
 
 export type AppendOutcome =
@@ -181,6 +184,8 @@ export interface Frame {
   readonly node: string
   readonly incarnation: number
   readonly events: readonly LogEvent[]
+  /** W3C trace context of the span that published it, where tracing is on. */
+  readonly traceparent?: string
 }
 
 export interface Bus extends Service {

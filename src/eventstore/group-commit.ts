@@ -1,6 +1,7 @@
 /** The writer: appends that wait while a batch is in flight become the next batch, one statement and one commit for all. */
 import { AppError } from '../core/errors.ts'
 import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
+import type { AppendSpan, Tracer } from '../core/tracing.ts'
 import { AppendQueue, type WaitingAppend } from './append-queue.ts'
 import { type AnswerRow, eventCount, eventsJson, extrasJson, outcomes, type Writer } from './append-statement.ts'
 import { checkAppend } from './check-append.ts'
@@ -15,6 +16,10 @@ export interface GroupCommitOptions {
   readonly log: Logger
   /** How long batches are sent again after the connection was lost. */
   readonly patienceMs?: number
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer
+  /** Name of the database, for spans. */
+  readonly database?: string
 }
 
 const PATIENCE_MS = 10_000
@@ -29,6 +34,7 @@ interface Sent {
   readonly batch: readonly WaitingAppend[]
   /** Never rejects. */
   readonly answer: Promise<Answer>
+  readonly span: AppendSpan | undefined
 }
 
 export class GroupCommit {
@@ -72,7 +78,7 @@ export class GroupCommit {
     for (let sent = await this.#sendSoon(); sent !== undefined; ) {
       const answer = await sent.answer
       const next = this.#sendNext()
-      await this.#settle(sent.batch, answer)
+      await this.#settle(sent, answer)
       sent = next ?? (await this.#sendSoon())
     }
     this.#awaySince = undefined
@@ -86,45 +92,55 @@ export class GroupCommit {
   }
 
   #sendNext(): Sent | undefined {
-    if (this.#queue.length === 0) return undefined
-    const batch = this.#queue.nextBatch()
-    return { batch, answer: this.#answerOf(batch) }
+    return this.#queue.length === 0 ? undefined : this.#start(this.#queue.nextBatch())
   }
 
-  async #settle(batch: readonly WaitingAppend[], answer: Answer): Promise<void> {
-    if ('rows' in answer) {
-      const answers = outcomes(this.#options.writer, batch, answer.rows)
-      batch.forEach(({ resolve }, index) => {
-        resolve(answers[index] as AppendOutcome)
-      })
-    } else if (!isBadValue(answer.error)) {
-      const reason = toAppError(answer.error)
-      for (const { reject } of batch) reject(reason)
-    } else if (batch.length === 1) {
-      batch[0]?.reject(
-        new AppError(
-          'invalid_event',
-          `Postgres cannot store this event (SQLSTATE ${sqlState(answer.error)}). Nothing was changed.`,
-          { cause: answer.error },
-        ),
-      )
-    } else {
-      // One append holds a value that no check foresaw: halve the batch until it stands alone.
-      const middle = Math.ceil(batch.length / 2)
-      for (const half of [batch.slice(0, middle), batch.slice(middle)])
-        await this.#settle(half, await this.#answerOf(half))
-    }
-  }
-
-  #answerOf(batch: readonly WaitingAppend[]): Promise<Answer> {
-    return this.#send(batch).then(
+  #start(batch: readonly WaitingAppend[]): Sent {
+    const { tracer, writer, database } = this.#options
+    const span = tracer?.append({
+      id: `${writer.incarnation}.${batch[0]?.n}`,
+      database,
+      appends: batch.map(({ append }) => append),
+    })
+    const answer = this.#send(batch, span).then(
       rows => ({ rows }),
       (error: unknown) => ({ error }),
     )
+    return { batch, answer, span }
+  }
+
+  async #settle({ batch, span }: Sent, answer: Answer): Promise<void> {
+    try {
+      if ('error' in answer) throw answer.error
+      const answers = outcomes(this.#options.writer, batch, answer.rows)
+      span?.answered(answers)
+      for (let index = 0; index < batch.length; index++) batch[index]?.resolve(answers[index] as AppendOutcome)
+    } catch (error) {
+      const reason = toAppError(error)
+      span?.failed(reason, sqlState(error))
+      if (!isBadValue(error)) {
+        for (const { reject } of batch) reject(reason)
+      } else if (batch.length === 1) {
+        batch[0]?.reject(
+          new AppError(
+            'invalid_event',
+            `Postgres cannot store this event (SQLSTATE ${sqlState(error)}). Nothing was changed.`,
+            { cause: error },
+          ),
+        )
+      } else {
+        // One append holds a value that no check foresaw: halve the batch until it stands alone.
+        const middle = Math.ceil(batch.length / 2)
+        for (const half of [batch.slice(0, middle), batch.slice(middle)]) {
+          const sent = this.#start(half)
+          await this.#settle(sent, await sent.answer)
+        }
+      }
+    }
   }
 
   /** Sends the batch until it is answered. It may be sent twice: `append_batch` recognises its dots. */
-  async #send(batch: readonly WaitingAppend[]): Promise<readonly AnswerRow[]> {
+  async #send(batch: readonly WaitingAppend[], span: AppendSpan | undefined): Promise<readonly AnswerRow[]> {
     const { pool, writer, clock, log, patienceMs = PATIENCE_MS } = this.#options
     const values = [writer.node, writer.incarnation, eventCount(batch), eventsJson(batch), extrasJson(batch)]
     for (let attempt = 0; ; attempt++) {
@@ -143,6 +159,7 @@ export class GroupCommit {
         if (!isConnectionLoss(error) && !isRolledBack(error)) throw error
         this.#awaySince ??= clock.now()
         if (clock.now() - this.#awaySince >= patienceMs) throw error
+        span?.resent()
         log.warn(
           { appends: batch.length, attempt, error: (error as Error).message },
           'a batch of appends was not answered; it is sent again',

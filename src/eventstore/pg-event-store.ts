@@ -1,5 +1,6 @@
 /** The event log in Postgres. */
 import type { Clock, EventStore, Logger } from '../core/ports.ts'
+import type { Tracer } from '../core/tracing.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IdBlocks } from './id-blocks.ts'
 import { createPool, type Pool, query } from './pool.ts'
@@ -17,6 +18,8 @@ export interface PgEventStoreOptions {
   readonly poolSize?: number
   /** How long an append is tried again while Postgres is away, default 10 s. */
   readonly patienceMs?: number
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer | undefined
 }
 
 export interface PgEventStore extends EventStore {
@@ -29,7 +32,7 @@ export interface PgEventStore extends EventStore {
 
 /** Opens the log of a migrated database. Throws AppError `log_unavailable`, `schema_mismatch`, `setup_failed`. */
 export async function createPgEventStore(options: PgEventStoreOptions): Promise<PgEventStore> {
-  const { url, node, clock, log, poolSize, patienceMs } = options
+  const { url, node, clock, log, poolSize, patienceMs, tracer } = options
   const pool = createPool({ url, log, ...(poolSize === undefined ? {} : { size: poolSize }) })
   // However busy the readers are, a command never waits for a connection.
   const writerPool = createPool({ url, log, size: 1 })
@@ -48,6 +51,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       clock,
       log,
       ...(patienceMs === undefined ? {} : { patienceMs }),
+      ...(tracer === undefined ? {} : { tracer, database: new URL(url).pathname.slice(1) }),
     })
     const ids = new IdBlocks((type, size) => records.reserveBlock(pool, type, size))
     let closing: Promise<void> | undefined

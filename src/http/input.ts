@@ -31,6 +31,8 @@ export const commandHeaders = z.object({
   'idempotency-key': z.string().max(200).optional(),
   'x-user-id': whole.optional(),
   'x-correlation-id': z.string().max(200).optional(),
+  // The standard says to go on without a malformed one.
+  traceparent: z.string().max(500).optional().catch(undefined),
   'if-match': z
     .string()
     .regex(/^"[0-9]{1,10}"$/, 'not a version in quotes, as the ETag gives it')

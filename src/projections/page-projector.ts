@@ -15,6 +15,8 @@ import { isPoison } from './write-rows.ts'
 export const PAGE = 5_000
 
 export interface Advance {
+  /** The page holds what came after this position. */
+  readonly from: number
   /** Where the checkpoint is now. */
   readonly position: number
   /** Events of the page; none at the end of the log. */
@@ -78,11 +80,11 @@ export class PageProjector {
     const { projection, log } = this.#target
     const events = await this.#read(from, until)
     const last = events.at(-1)
-    if (last === undefined) return { position: from, events: 0, outcome: undefined }
+    if (last === undefined) return { from, position: from, events: 0, outcome: undefined }
     const outcome = await this.#fold(client, events)
     await outcome.write(client, projection, writing, log)
     await moveCheckpoint(client, projection, last.position)
-    return { position: last.position, events: events.length, outcome }
+    return { from, position: last.position, events: events.length, outcome }
   }
 
   async #read(after: number, until: number): Promise<readonly LogEvent[]> {

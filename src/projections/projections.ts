@@ -3,10 +3,11 @@ import { AppError } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Clock, EventStore, Logger, Service } from '../core/ports.ts'
+import type { Tracer } from '../core/tracing.ts'
 import type { Pool } from '../eventstore/pool.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { makeCheckpoint, READ_TABLES, readCheckpoint } from './checkpoints.ts'
-import { PAGE, PageProjector } from './page-projector.ts'
+import { type Advance, PAGE, PageProjector } from './page-projector.ts'
 import { countParked, listParked, type ProjectionFailure } from './parked-actors.ts'
 import { find } from './queries.ts'
 import { liveTable, readTables } from './read-table.ts'
@@ -48,6 +49,8 @@ export interface ProjectionsOptions {
   readonly entities: readonly EntityDefinition[]
   readonly clock: Clock
   readonly log: Logger
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer | undefined
 }
 
 const POLL_MS = 3_000
@@ -171,7 +174,7 @@ class Runner implements Projections {
     try {
       await this.#setGoals()
       for (;;) {
-        const page = await this.#projector.advance()
+        const page = await this.#advance()
         this.#position = page?.position ?? (await readCheckpoint(this.#options.pool, READ_TABLES)) ?? 0
         this.#failedPasses = 0
         this.#settleWaiters()
@@ -186,6 +189,18 @@ class Runner implements Projections {
         'projecting was interrupted; nothing is lost, it goes on from its checkpoint',
       )
       return wait
+    }
+  }
+
+  async #advance(): Promise<Advance | undefined> {
+    const span = this.#options.tracer?.projection()
+    try {
+      const page = await this.#projector.advance()
+      if (page !== undefined) span?.folded({ from: page.from, to: page.position, events: page.events })
+      return page
+    } catch (error) {
+      span?.failed(error)
+      throw error
     }
   }
 

@@ -17,10 +17,16 @@ export interface Sender {
   readonly incarnation: number
 }
 
+/** Of any version of the trace context format; what is longer is not one. */
+const MAX_TRACEPARENT = 200
+
 export type WireFrame = Sender & {
   /** Events frames of a sender are numbered 1, 2, 3, …; the others carry the number of the last events frame. */
   readonly seq: number
-} & ({ readonly kind: 'events'; readonly events: readonly LogEvent[] } | { readonly kind: 'heartbeat' | 'farewell' })
+} & (
+    | { readonly kind: 'events'; readonly events: readonly LogEvent[]; readonly traceparent?: string | undefined }
+    | { readonly kind: 'heartbeat' | 'farewell' }
+  )
 
 const nullable = { user: z.int().nullable(), text: z.string().max(1_000).nullable() }
 
@@ -56,7 +62,13 @@ const sender = {
 }
 
 const wireFrame = z.discriminatedUnion('kind', [
-  z.object({ ...sender, kind: z.literal('events'), seq: z.int().positive(), events: z.array(logEvent).min(1) }),
+  z.object({
+    ...sender,
+    kind: z.literal('events'),
+    seq: z.int().positive(),
+    events: z.array(logEvent).min(1),
+    traceparent: z.string().max(MAX_TRACEPARENT).optional().catch(undefined),
+  }),
   z.object({ ...sender, kind: z.enum(['heartbeat', 'farewell']), seq: z.int().nonnegative() }),
 ])
 
@@ -65,14 +77,22 @@ const anyFormat = z.object({ v: z.int() })
 /**
  * Writes a batch as as few frames as the size allows.
  * @param seq number of the sender's last frame before these
+ * @param traceparent goes into each
  * @returns one entry for each number used; undefined where an event is too large to send: receivers notice the gap
  */
-export function encodeEvents(from: Sender, seq: number, events: readonly LogEvent[]): readonly (string | undefined)[] {
+export function encodeEvents(
+  from: Sender,
+  seq: number,
+  events: readonly LogEvent[],
+  traceparent?: string,
+): readonly (string | undefined)[] {
   const frames: (string | undefined)[] = []
   let texts: string[] = []
   let bytes = 0
+  const trace = traceparent === undefined ? '' : `,"traceparent":${JSON.stringify(traceparent)}`
   const close = () => {
-    if (texts.length > 0) frames.push(`${head(from, 'events', seq + frames.length + 1)},"events":[${texts.join(',')}]}`)
+    if (texts.length > 0)
+      frames.push(`${head(from, 'events', seq + frames.length + 1)}${trace},"events":[${texts.join(',')}]}`)
     texts = []
     bytes = 0
   }

@@ -126,7 +126,13 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     if (frame.kind !== 'events') return
     if (heard === 'old') return drop('repeated')
     counts.framesReceived++
-    frames.emit({ node: frame.node, incarnation: frame.incarnation, events: frame.events })
+    const { traceparent } = frame
+    frames.emit({
+      node: frame.node,
+      incarnation: frame.incarnation,
+      events: frame.events,
+      ...(traceparent === undefined ? {} : { traceparent }),
+    })
   }
 
   const tick = () => {
@@ -218,10 +224,10 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
       stopped ??= close()
       return stopped
     },
-    publish({ events }) {
+    publish({ events, traceparent }) {
       if (stopped !== undefined) return
       try {
-        for (const payload of encodeEvents(self, seq, events)) {
+        for (const payload of encodeEvents(self, seq, events, traceparent)) {
           seq++
           if (payload === undefined) drop('oversize')
           else if (!outbox.push(payload)) drop('unsent')

@@ -79,6 +79,7 @@ function commandOptions(request: FastifyRequest): CommandOptions {
     ...(headers['idempotency-key'] === undefined ? {} : { commandId: headers['idempotency-key'] }),
     ...(headers['x-user-id'] === undefined ? {} : { userId: headers['x-user-id'] }),
     ...(headers['x-correlation-id'] === undefined ? {} : { correlation: headers['x-correlation-id'] }),
+    ...(headers.traceparent === undefined ? {} : { traceparent: headers.traceparent }),
     ...(headers['if-match'] === undefined ? {} : { expectedVersion: headers['if-match'] }),
   }
 }
