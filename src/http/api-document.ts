@@ -1,10 +1,14 @@
 /** The OpenAPI document, made from the schemas that the routes are registered with. */
+import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { NAMED, problem, refusal } from './answers.ts'
 import type { HttpApp } from './http-app.ts'
 import { wholeText } from './input.ts'
+
+const JSON_TYPE = 'application/json'
+const PROBLEM_TYPE = 'application/problem+json'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -13,19 +17,32 @@ declare module 'fastify' {
   }
 }
 
-type Answers = Readonly<Record<number, z.ZodType | { content: Record<string, { schema: z.ZodType }> }>>
+/** A schema of a JSON body, the schema of another content type, or null for no body. */
+type Answer = z.ZodType | { readonly contentType: string; readonly schema: z.ZodType } | null
 
 /** The `response` of a route: its answers by status, and problem+json for all others. */
-export function answers(given: Answers, options: { refusals?: boolean } = {}): { response: unknown } {
-  const asProblem = (schema: z.ZodType) => ({ content: { 'application/problem+json': { schema } } })
-  const refused = asProblem(z.union([refusal, problem]))
+export function answers(
+  given: Readonly<Record<number, Answer>>,
+  options: { refusals?: boolean } = {},
+): { response: unknown } {
+  const refused = { contentType: PROBLEM_TYPE, schema: z.union([refusal, problem]) }
+  const all = { ...given, ...(options.refusals === true ? { 409: refused, 412: refused, 422: refused } : {}) }
+  const response = Object.entries(all).map(([status, answer]) => [
+    status,
+    documented(STATUS_CODES[status] ?? status, answer),
+  ])
   return {
     response: {
-      ...given,
-      ...(options.refusals === true ? { 409: refused, 412: refused, 422: refused } : {}),
-      default: asProblem(problem),
+      ...Object.fromEntries(response),
+      default: documented('A problem', { contentType: PROBLEM_TYPE, schema: problem }),
     },
   }
+}
+
+function documented(description: string, answer: Answer): object {
+  if (answer === null) return z.null().describe(description)
+  const { contentType, schema } = answer instanceof z.ZodType ? { contentType: JSON_TYPE, schema: answer } : answer
+  return { description, content: { [contentType]: { schema } } }
 }
 
 /** To be called before any route is registered. `named` schemas become components of the document. */

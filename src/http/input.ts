@@ -70,7 +70,6 @@ export const batchHeaders = z.object({
     .describe('Items without a `commandId` get this, a slash and their place in the batch: `key/0`, `key/1`, …'),
   'x-user-id': userHeader,
   'x-correlation-id': correlationHeader,
-  'if-match': z.undefined('belongs to one command: give expectedVersion in the item').optional(),
 })
 
 /** @param event what an event may be: the envelope for the check at the edge, all events for the API document */

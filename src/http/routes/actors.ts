@@ -60,7 +60,7 @@ export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSch
         params: actorPath,
         querystring: stateQuery,
         headers: stateHeaders,
-        ...answers({ 200: actorView }),
+        ...answers({ 200: actorView, 304: null }),
       },
     },
     async (request, reply) => {

@@ -3,6 +3,7 @@
 import type { z } from 'zod'
 import type { CommandOptions } from '../../actors/system.ts'
 import type { RuntimeNode } from '../../app.ts'
+import { AppError } from '../../core/errors.ts'
 import { parseActorRef } from '../../core/ids.ts'
 import { MAX_DEPTH } from '../../core/json.ts'
 import { batchResults } from '../answers.ts'
@@ -43,6 +44,12 @@ export function batchRoutes(app: HttpApp, { node, limits, log }: HttpShared, sch
     },
     async request => {
       const { 'idempotency-key': key, 'x-user-id': userId, 'x-correlation-id': correlation } = request.headers
+      // Read past the schema: it belongs to one command, and left unseen it would guard nothing.
+      if (request.raw.headers['if-match'] !== undefined)
+        throw new AppError(
+          'invalid_input',
+          'if-match: give expectedVersion in each command instead. Nothing was changed.',
+        )
       // All are sent before the first is waited for, so they share commits.
       const results = await Promise.all(
         request.body.commands.map(async (item, index): Promise<CommandAnswer> => {

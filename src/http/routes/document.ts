@@ -1,4 +1,6 @@
 /** The API document. It shows what can be asked and nothing of what the node holds, so it is open to all. */
+import { z } from 'zod'
+import { answers } from '../api-document.ts'
 import type { HttpApp } from '../http-app.ts'
 
 export function documentRoutes(app: HttpApp): void {
@@ -7,7 +9,12 @@ export function documentRoutes(app: HttpApp): void {
     '/openapi.json',
     {
       config: { open: true },
-      schema: { summary: 'This document', operationId: 'getDocument', tags: ['node'] },
+      schema: {
+        summary: 'This document',
+        operationId: 'getDocument',
+        tags: ['node'],
+        ...answers({ 200: z.record(z.string(), z.unknown()) }),
+      },
     },
     async (_request, reply) => {
       text ??= JSON.stringify(app.swagger())

@@ -77,7 +77,7 @@ export function statusRoutes(app: HttpApp, { node, metrics }: HttpShared): void 
         summary: 'Figures for Prometheus',
         operationId: 'getMetrics',
         tags: ['node'],
-        ...answers({ 200: { content: { 'text/plain': { schema: z.string() } } } }),
+        ...answers({ 200: { contentType: 'text/plain', schema: z.string() } }),
       },
     },
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()),

@@ -19,7 +19,7 @@ export function streamRoutes(app: HttpApp, { streams }: HttpShared): void {
         tags: ['events'],
         querystring: streamQuery,
         headers: streamHeaders,
-        ...answers({ 200: { content: { 'text/event-stream': { schema: z.string() } } } }),
+        ...answers({ 200: { contentType: 'text/event-stream', schema: z.string() } }),
       },
     },
     async (request, reply) => {

@@ -12,6 +12,7 @@ import { EventTail } from './event-tail.ts'
 const HEARTBEAT_MS = 15_000
 /** Pages of the log that are read at a time for streams that are behind. */
 const READS = 4
+const STOP_PATIENCE_MS = 2_000
 
 export interface EventStreams {
   readonly open: number
@@ -55,6 +56,10 @@ export function createEventStreams({ node, clock, log, limit }: EventStreamsOpti
     })
   }
   const begin = async (out: ServerResponse, topic: string, after: number) => {
+    if (stopped) {
+      out.destroy()
+      return leave()
+    }
     const stream = new EventStream({ out, topic, after, tail, readLog, frame, clock, log })
     if (streams.size === 0) planHeartbeat()
     streams.add(stream)
@@ -108,7 +113,13 @@ export function createEventStreams({ node, clock, log, limit }: EventStreamsOpti
     async stop() {
       stopped = true
       for (const stream of streams) stream.end()
-      await tail.stopped()
+      // A database that does not answer does not keep the node from stopping.
+      let cancel = () => {}
+      const patience = new Promise<void>(resolve => {
+        cancel = clock.after(STOP_PATIENCE_MS, resolve)
+      })
+      await Promise.race([tail.stopped(), patience])
+      cancel()
     },
   }
 }
