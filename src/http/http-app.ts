@@ -10,6 +10,7 @@ import { MAX_DEPTH } from '../core/json.ts'
 import type { Logger } from '../core/ports.ts'
 import { registerApiDocument } from './api-document.ts'
 import { commandSchemas } from './command-schemas.ts'
+import type { Connections } from './connections.ts'
 import { discardBody } from './discard-body.ts'
 import { parse } from './input.ts'
 import { parseJsonBody } from './json-body.ts'
@@ -43,6 +44,7 @@ export interface HttpShared {
   readonly token: string
   readonly log: Logger
   readonly limits: HttpLimits
+  readonly connections: Connections
   readonly gate: Gate
   readonly streams: EventStreams
   readonly metrics: HttpMetrics
@@ -52,13 +54,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   const { node, limits, metrics } = shared
   const app = Fastify({
     bodyLimit: limits.body,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    http: {
-      maxHeaderSize: limits.headers,
-      headersTimeout: Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs),
-      connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
-    },
+    serverFactory: handler => shared.connections.createServer(handler),
     forceCloseConnections: 'idle',
     // The gate answers while the server stops, as a problem.
     return503OnClosing: false,

@@ -3,6 +3,7 @@ import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import { systemClock } from '../system-clock.ts'
+import { createConnections } from './connections.ts'
 import { createHttpApp, type HttpApp } from './http-app.ts'
 import { createGate, HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { createHttpMetrics } from './metrics.ts'
@@ -38,16 +39,16 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const gate = createGate(limits)
   const streams = createEventStreams({ node, clock, log, limit: limits.eventStreams })
   const metrics = createHttpMetrics({ node, inFlight: () => gate.inFlight, streams: () => streams.open })
-  const shared = { node, token, log, limits, gate, streams, metrics }
+  const connections = createConnections(limits)
+  const shared = { node, token, log, limits, connections, gate, streams, metrics }
 
   const apps: HttpApp[] = []
   const close = async () => {
     gate.close()
     await streams.stop()
     // Whoever does not read its answer does not keep the node from stopping.
-    const cancel = clock.after(limits.closeMs, () => {
-      for (const app of apps) app.server.closeAllConnections()
-    })
+    const cancel = clock.after(limits.closeMs, () => connections.closeAll())
+    connections.closeUnused()
     await Promise.all(apps.map(app => app.close()))
     cancel()
   }
