@@ -1,18 +1,22 @@
 /** The servers under the API and the connections to them: bounded in time, and none keeps a stopping node. */
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { HttpLimits } from './limits.ts'
 
 export interface Connections {
   createServer(handler: RequestListener): Server
-  /** Ends connections on which nothing was asked yet (Node takes them for busy), and takes no new ones. */
-  closeUnused(): void
+  /**
+   * Takes no new connections, ends those on which nothing was asked yet (Node takes them for busy), and the others
+   * after the answer under way.
+   */
+  drain(): void
   closeAll(): void
 }
 
 export function createConnections(limits: HttpLimits): Connections {
   const all = new Set<Socket>()
   const unused = new Set<Socket>()
+  const answers = new Set<ServerResponse>()
   let closing = false
   const connected = (socket: Socket) => {
     if (closing) {
@@ -39,11 +43,19 @@ export function createConnections(limits: HttpLimits): Connections {
         handler,
       )
       server.on('connection', connected)
-      server.on('request', request => unused.delete(request.socket))
+      server.on('request', ({ socket }, answer) => {
+        unused.delete(socket)
+        answers.add(answer)
+        answer.once('close', () => {
+          answers.delete(answer)
+          if (closing) socket.end()
+        })
+      })
       return server
     },
-    closeUnused() {
+    drain() {
       closing = true
+      for (const answer of answers) if (!answer.headersSent) answer.setHeader('connection', 'close')
       for (const socket of unused) socket.destroy()
     },
     closeAll() {

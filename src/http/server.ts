@@ -48,7 +48,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     await streams.stop()
     // Whoever does not read its answer does not keep the node from stopping.
     const cancel = clock.after(limits.closeMs, () => connections.closeAll())
-    connections.closeUnused()
+    connections.drain()
     await Promise.all(apps.map(app => app.close()))
     cancel()
   }
