@@ -31,8 +31,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answers without a token, and also while the node is full or stopping. */
     open?: boolean
-    /** What the request counts as; an event stream has a limit of its own. */
-    countsAs?: 'batch' | 'stream'
+    /** What the request counts as; `apart`: it is taken however many there are. */
+    countsAs?: 'batch' | 'apart'
+    /** Its answer lasts as long as its client wants. */
+    endless?: boolean
     /** Levels the body may nest. */
     maxDepth?: number
   }
@@ -90,7 +92,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   )
   app.addHook('onResponse', (request, reply, done) => {
     const { url, config } = request.routeOptions
-    if (config.countsAs !== 'stream') metrics.answered(request.method, url, reply.statusCode, reply.elapsedTime / 1_000)
+    if (config.endless !== true) metrics.answered(request.method, url, reply.statusCode, reply.elapsedTime / 1_000)
     done()
   })
 
@@ -120,7 +122,7 @@ function guard(app: HttpApp, { token, gate }: HttpShared, needsToken: boolean): 
     if (open === true) return done()
     if (needsToken && !carries(request.headers.authorization, expected))
       return done(new AppError('unauthorized', 'Send the token of this node: Authorization: Bearer …'))
-    if (countsAs === 'stream') return done()
+    if (countsAs === 'apart') return done()
     try {
       gate.enter(reply.raw, countsAs ?? 'request')
     } catch (error) {

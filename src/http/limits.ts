@@ -9,7 +9,7 @@ export interface HttpLimits {
   readonly batchBody: number
   /** Bytes of the request line and all headers. */
   readonly headers: number
-  /** Requests that are answered at the same time; event streams, health and readiness do not count. */
+  /** Requests that are answered at the same time; event streams, health, readiness and metrics do not count. */
   readonly inFlight: number
   /** Batches that are answered at the same time, for each may hold `batchBody` bytes. */
   readonly batchesInFlight: number

@@ -43,7 +43,7 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     registers,
   })
   const incarnation = gauge('node_incarnation', 'Which start of this node it is.')
-  const requestsInFlight = gauge('http_requests_in_flight', 'Requests being answered, this one included.')
+  const requestsInFlight = gauge('http_requests_in_flight', 'Requests being answered, as the limit counts them.')
   const eventStreams = gauge('http_event_streams', 'Event streams that are open.')
   /** By part of the health report: its figures and the gauges that show them. */
   const gauges = {

@@ -71,7 +71,7 @@ const problem = (status: number, code: string) => ({
 })
 
 describe('too many', () => {
-  test('requests at a time are refused with Retry-After; health and readiness go on, and places come free', async () => {
+  test('requests at a time are refused with Retry-After; health, readiness and metrics go on, and places come free', async () => {
     const server = await serve({ inFlight: 2 })
     const [[first, body], [second]] = await Promise.all([begin(server), begin(server)])
     await untilFull(server)
@@ -82,6 +82,8 @@ describe('too many', () => {
     })
     expect(await get(server, '/health')).toMatchObject({ status: 200 })
     expect(await get(server, '/ready')).toMatchObject({ status: 200 })
+    const metrics = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } })
+    expect(await metrics.text()).toContain('rootstream_http_requests_in_flight 2\n')
     // One whose client has gone gives its place back, and one that was answered.
     second.socket.destroy()
     while ((await get(server, '/v1/audit?limit=1')).status === 503);

@@ -69,7 +69,7 @@ test('shows the log, the read tables, actors, the bus and event streams', async 
   expect(sample(text, 'rootstream_commands_queued')).toBe(0)
   expect(sample(text, 'rootstream_effects_pending')).toBe(0)
   expect(sample(text, 'rootstream_http_event_streams')).toBe(1)
-  expect(sample(text, 'rootstream_http_requests_in_flight')).toBe(1)
+  expect(sample(text, 'rootstream_http_requests_in_flight')).toBe(0)
   expect(sample(text, 'rootstream_node_incarnation')).toBe(runtime.node.incarnation)
   for (const component of ['log', 'projections', 'bus', 'actors'])
     expect(sample(text, `rootstream_component_ok{component="${component}"}`)).toBe(1)

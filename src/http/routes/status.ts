@@ -73,6 +73,8 @@ export function statusRoutes(app: HttpApp, { node, metrics }: HttpShared): void 
   app.get(
     '/metrics',
     {
+      // To be seen above all when the node is full.
+      config: { countsAs: 'apart' },
       schema: {
         summary: 'Figures for Prometheus',
         operationId: 'getMetrics',

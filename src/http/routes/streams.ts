@@ -9,7 +9,8 @@ export function streamRoutes(app: HttpApp, { streams }: HttpShared): void {
   app.get(
     '/v1/events/stream',
     {
-      config: { countsAs: 'stream' },
+      // The streams have a limit of their own.
+      config: { countsAs: 'apart', endless: true },
       schema: {
         summary: 'Events as they are committed',
         description:

@@ -34,6 +34,8 @@ export class EventStream {
   readonly #out: ServerResponse
   #position: number
   #open = true
+  /** Bytes that had left the node at the last heartbeat, and heartbeats since which none did while some wait. */
+  #passedOn = 0
   #stalled = 0
   #interrupt: () => void = () => {}
 
@@ -65,10 +67,12 @@ export class EventStream {
 
   heartbeat(): void {
     if (!this.#open) return
-    if (this.#out.writableLength === 0) {
-      this.#stalled = 0
-      this.#out.write(': heartbeat\n\n')
-    } else if (++this.#stalled >= MAX_STALLED) this.#out.destroy()
+    const { writableLength: waiting, socket } = this.#out
+    if (waiting === 0) this.#out.write(': heartbeat\n\n')
+    const passedOn = (socket?.bytesWritten ?? 0) - (socket?.writableLength ?? 0)
+    this.#stalled = waiting > 0 && passedOn === this.#passedOn ? this.#stalled + 1 : 0
+    this.#passedOn = passedOn
+    if (this.#stalled >= MAX_STALLED) this.#out.destroy()
   }
 
   /** Ends the answer; one that the client does not take is cut off. */
@@ -136,7 +140,6 @@ export class EventStream {
       this.#out.once('drain', wake)
       return () => this.#out.off('drain', wake)
     })
-    this.#stalled = 0
   }
 
   #isFull(): boolean {

@@ -34,11 +34,13 @@ export class EventTail {
   /** Makes it follow until `leave`. Throws AppError `log_unavailable`. */
   async join(): Promise<void> {
     this.#users++
+    this.#started ??= this.#start()
+    const started = this.#started
     try {
-      this.#started ??= this.#start()
-      await this.#started
+      await started
     } catch (error) {
-      this.#started = undefined
+      // Whoever came after the failure may have made another start.
+      if (this.#started === started) this.#started = undefined
       this.#users--
       throw error
     }
