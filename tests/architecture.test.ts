@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   actors: ['core', 'machines'],
   projections: ['core', 'machines', 'eventstore'],
   legacy: ['core', 'machines', 'eventstore'],
-  http: ['core', 'machines', 'actors', 'projections', 'app.ts', 'redaction.ts'],
+  http: ['core', 'machines', 'actors', 'projections', 'sync', 'app.ts', 'redaction.ts', 'system-clock.ts'],
   cli: [
     'core',
     'machines',
@@ -60,6 +60,9 @@ const ONLY_IN: Record<string, readonly string[]> = {
   ioredis: ['sync'],
   xstate: ['machines'],
   fastify: ['http'],
+  '@fastify/swagger': ['http'],
+  'fastify-type-provider-zod': ['http'],
+  'prom-client': ['http'],
   commander: ['cli'],
   pino: ['logging.ts'],
   '@opentelemetry/api': ['tracing'],

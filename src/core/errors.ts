@@ -30,6 +30,13 @@ export const ERRORS = {
     meaning: 'The command id was spent on another command. Nothing was changed.',
   },
   payload_too_large: { status: 413, exitCode: 2, retryable: false, meaning: 'The request is larger than the limit.' },
+  headers_too_large: { status: 431, exitCode: 2, retryable: false, meaning: 'The headers are larger than the limit.' },
+  request_timeout: {
+    status: 408,
+    exitCode: 6,
+    retryable: true,
+    meaning: 'The request did not arrive in time. Nothing was changed.',
+  },
   conflict: {
     status: 409,
     exitCode: 5,

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { createNode, type NodeOptions, type RuntimeNode } from '../../src/app.ts'
-import { type HttpServer, startHttpServer } from '../../src/http/server.ts'
+import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/http/server.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { HttpClient } from './http-client.ts'
@@ -19,12 +19,22 @@ export interface TestRuntime {
   stop(): Promise<void>
 }
 
-export async function startRuntime(options: NodeOptions = {}): Promise<TestRuntime> {
+export async function startRuntime(
+  options: NodeOptions & Partial<Omit<HttpServerOptions, 'node'>> = {},
+): Promise<TestRuntime> {
   const database = await createTestDatabase()
   const node = await createNode({ database: database.url, name: 'test', log: silentLogger, ...options })
   const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-http-'))
   const socket = path.join(folder, 'api.sock')
-  const server = await startHttpServer({ node, host: '127.0.0.1', port: 0, token: TOKEN, socket, log: silentLogger })
+  const server = await startHttpServer({
+    node,
+    host: '127.0.0.1',
+    port: 0,
+    token: TOKEN,
+    socket,
+    log: silentLogger,
+    ...options,
+  })
   const client = new HttpClient(server.url, TOKEN, 16)
   return {
     node,

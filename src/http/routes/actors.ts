@@ -1,80 +1,154 @@
 /** Commands to actors, their state now and then, and their events. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ActorView, CommandOptions } from '../../actors/system.ts'
+import type { z } from 'zod'
+import type { ActorHandle, ActorView, CommandOptions } from '../../actors/system.ts'
 import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
 import { actorId, formatActorRef } from '../../core/ids.ts'
 import { mask } from '../../core/mask.ts'
-import type { CommandResult } from '../../core/result.ts'
+import { accepted, actorPage, actorView, eventPage } from '../answers.ts'
+import { answers } from '../api-document.ts'
+import { commandAnswer } from '../command-answer.ts'
+import type { CommandSchemas } from '../command-schemas.ts'
 import { eventBody } from '../event-body.ts'
-import { actorPath, commandHeaders, eventsQuery, listQuery, parse, parseEvent, stateQuery, typePath } from '../input.ts'
-import { refusalProblem, sendProblem } from '../problem.ts'
+import type { HttpApp } from '../http-app.ts'
+import {
+  actorPath,
+  asEvent,
+  commandHeaders,
+  eventEnvelope,
+  eventsQuery,
+  listQuery,
+  stateHeaders,
+  stateQuery,
+  typePath,
+} from '../input.ts'
+import { sendProblem } from '../problem.ts'
 
 const DEFAULT_PAGE = 100
+const LAST_VERSION = 2_147_483_647
 
-export function actorRoutes(app: FastifyInstance, node: RuntimeNode): void {
-  app.post('/v1/actors/:type', async (request, reply) => {
-    const { type } = parse(typePath, request.params)
-    return answer(reply, 201, await node.create(type, parseEvent(request.body), commandOptions(request)))
-  })
+export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas): void {
+  commandRoutes(app, node, schemas)
 
-  app.post('/v1/actors/:type/:id/commands', async (request, reply) => {
-    const actor = actorIn(node, request)
-    return answer(reply, 200, await actor.send(parseEvent(request.body), commandOptions(request)))
-  })
+  app.get(
+    '/v1/actors',
+    {
+      schema: {
+        summary: 'Actors of a type, by id',
+        operationId: 'listActors',
+        tags: ['actors'],
+        querystring: listQuery,
+        ...answers({ 200: actorPage }),
+      },
+    },
+    async request => {
+      const { type, after = 0, limit = DEFAULT_PAGE } = request.query
+      if (!node.actors.entities.has(type)) throw new AppError('unknown_type', `There is no entity '${type}'.`)
+      const actors = await node.log.listActors(type, after, limit)
+      const last = actors.at(-1)?.id
+      return { actors, ...(actors.length < limit || last === undefined ? {} : { next: last }) }
+    },
+  )
 
-  app.get('/v1/actors', async request => {
-    const { type, after = 0, limit = DEFAULT_PAGE } = parse(listQuery, request.query)
-    if (!node.actors.entities.has(type)) throw new AppError('unknown_type', `There is no entity '${type}'.`)
-    const actors = await node.log.listActors(type, after, limit)
-    const last = actors.at(-1)?.id
-    return { actors, ...(actors.length < limit || last === undefined ? {} : { next: last }) }
-  })
+  app.get(
+    '/v1/actors/:type/:id',
+    {
+      schema: {
+        summary: 'The state of an actor, now or as it was',
+        operationId: 'getActor',
+        tags: ['actors'],
+        params: actorPath,
+        querystring: stateQuery,
+        headers: stateHeaders,
+        ...answers({ 200: actorView, 304: null }),
+      },
+    },
+    async (request, reply) => {
+      const view = await viewAt(node.actor(request.params.type, actorId(request.params.id)), request.query)
+      const etag = `"${view.version}"`
+      reply.header('etag', etag)
+      if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+      return viewBody(view)
+    },
+  )
 
-  app.get('/v1/actors/:type/:id', async (request, reply) => {
-    const actor = actorIn(node, request)
-    const { version, at } = parse(stateQuery, request.query)
-    if (version !== undefined && at !== undefined)
-      throw new AppError('invalid_input', 'Ask for a version or for a time, not for both.')
-    const view =
-      version !== undefined
-        ? await actor.stateAt({ version })
-        : at !== undefined
-          ? await actor.stateAt({ at })
-          : await actor.state()
-    if (view.version === 0 && version === undefined && at === undefined)
-      throw new AppError('not_found', `${formatActorRef(actor.ref)} has no events.`)
-    if (version !== undefined && view.version !== version)
-      throw new AppError(
-        'not_found',
-        `${formatActorRef(actor.ref)} has no version ${version}; its last is ${view.version}.`,
-      )
-    const etag = `"${view.version}"`
-    reply.header('etag', etag)
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send()
-    return viewBody(view)
-  })
-
-  app.get('/v1/actors/:type/:id/events', async request => {
-    const actor = actorIn(node, request)
-    const { from = 1, to, limit = DEFAULT_PAGE } = parse(eventsQuery, request.query)
-    const last = Math.min(to ?? Number.MAX_SAFE_INTEGER, from + limit - 1)
-    const events = (await Array.fromAsync(actor.history({ from, to: Math.min(last, 2_147_483_647) }))).flat()
-    const reached = events.at(-1)?.version
-    return {
-      events: events.map(eventBody),
-      ...(events.length < limit || reached === to || reached === undefined ? {} : { next: reached + 1 }),
-    }
-  })
+  app.get(
+    '/v1/actors/:type/:id/events',
+    {
+      schema: {
+        summary: 'The history of an actor',
+        operationId: 'getHistory',
+        tags: ['actors'],
+        params: actorPath,
+        querystring: eventsQuery,
+        ...answers({ 200: eventPage }),
+      },
+    },
+    async request => {
+      const actor = node.actor(request.params.type, actorId(request.params.id))
+      const { from = 1, to, limit = DEFAULT_PAGE } = request.query
+      const last = Math.min(to ?? LAST_VERSION, from + limit - 1, LAST_VERSION)
+      const events = (await Array.fromAsync(actor.history({ from, to: last }))).flat()
+      const reached = events.at(-1)?.version
+      return {
+        events: events.map(eventBody),
+        ...(events.length < limit || reached === to || reached === undefined ? {} : { next: reached + 1 }),
+      }
+    },
+  )
 }
 
-function actorIn(node: RuntimeNode, request: FastifyRequest) {
-  const { type, id } = parse(actorPath, request.params)
-  return node.actor(type, actorId(id))
+function commandRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas): void {
+  app.post(
+    '/v1/actors/:type',
+    {
+      config: { documentedBody: schemas.creation },
+      schema: {
+        summary: 'Create an actor by its first event',
+        operationId: 'createActor',
+        tags: ['commands'],
+        params: typePath,
+        headers: commandHeaders,
+        body: eventEnvelope,
+        ...answers({ 201: accepted }, { refusals: true }),
+      },
+    },
+    async (request, reply) => {
+      const result = await node.create(request.params.type, asEvent(request.body), commandOptions(request.headers))
+      const answer = commandAnswer(201, result)
+      if ('problem' in answer) return sendProblem(reply, answer.problem)
+      return reply
+        .code(answer.status)
+        .header('etag', `"${answer.body.version}"`)
+        .header('location', `/v1/actors/${answer.body.actor}`)
+        .send(answer.body)
+    },
+  )
+
+  app.post(
+    '/v1/actors/:type/:id/commands',
+    {
+      config: { documentedBody: schemas.command },
+      schema: {
+        summary: 'Send an event to an actor',
+        operationId: 'sendCommand',
+        tags: ['commands'],
+        params: actorPath,
+        headers: commandHeaders,
+        body: eventEnvelope,
+        ...answers({ 200: accepted }, { refusals: true }),
+      },
+    },
+    async (request, reply) => {
+      const actor = node.actor(request.params.type, actorId(request.params.id))
+      const answer = commandAnswer(200, await actor.send(asEvent(request.body), commandOptions(request.headers)))
+      if ('problem' in answer) return sendProblem(reply, answer.problem)
+      return reply.code(answer.status).header('etag', `"${answer.body.version}"`).send(answer.body)
+    },
+  )
 }
 
-function commandOptions(request: FastifyRequest): CommandOptions {
-  const headers = parse(commandHeaders, request.headers)
+function commandOptions(headers: z.output<typeof commandHeaders>): CommandOptions {
   return {
     ...(headers['idempotency-key'] === undefined ? {} : { commandId: headers['idempotency-key'] }),
     ...(headers['x-user-id'] === undefined ? {} : { userId: headers['x-user-id'] }),
@@ -84,20 +158,26 @@ function commandOptions(request: FastifyRequest): CommandOptions {
   }
 }
 
-function answer(reply: FastifyReply, status: number, result: CommandResult): FastifyReply | object {
-  if (!result.ok) return sendProblem(reply, refusalProblem(result))
-  const { actor, event, repeated } = result
-  reply.code(status).header('etag', `"${event.version}"`)
-  if (status === 201) reply.header('location', `/v1/actors/${formatActorRef(actor)}`)
-  return {
-    actor: formatActorRef(actor),
-    id: actor.id,
-    version: event.version,
-    position: event.position,
-    state: event.state,
-    at: event.at,
-    repeated,
+async function viewAt(actor: ActorHandle, { version, at }: z.output<typeof stateQuery>): Promise<ActorView> {
+  if (version !== undefined && at !== undefined)
+    throw new AppError('invalid_input', 'Ask for a version or for a time, not for both.')
+  if (at !== undefined) return actor.stateAt({ at })
+  const name = formatActorRef(actor.ref)
+  if (version === undefined) {
+    const view = await actor.state()
+    if (view.version === 0) throw new AppError('not_found', `${name} has no events.`)
+    return view
   }
+  const view = await actor.stateAt({ version })
+  if (view.version !== version)
+    throw new AppError('not_found', `${name} has no version ${version}; its last is ${view.version}.`)
+  return view
+}
+
+/** If-None-Match (RFC 9110): a list of tags, compared weakly, or a star. */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  return header.split(',').some(tag => ['*', etag, `W/${etag}`].includes(tag.trim()))
 }
 
 function viewBody({ ref, version, state, context, allowed, at }: ActorView): object {

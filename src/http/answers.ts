@@ -1,0 +1,162 @@
+/** What answers hold, as the API document shows it. */
+import { z } from 'zod'
+import { ERRORS, type ErrorCode } from '../core/errors.ts'
+import type { RefusalReason } from '../core/result.ts'
+import { INTERNAL, REFUSALS } from './problem.ts'
+
+const version = z.int().min(0)
+const position = z.int().min(0)
+const address = z.string().describe('`type/id`')
+const stateText = z
+  .string()
+  .describe('A state, or where states nest or run side by side, their JSON: `{"live":"recording"}`.')
+const time = z.iso.datetime()
+const data = z.record(z.string(), z.unknown())
+
+const problemFields = {
+  type: z.string().describe('A URN made of the code.'),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe('What happened, what was not lost and what to do next.'),
+  retryable: z.boolean().describe('Whether the same request, under the same idempotency key, may succeed later.'),
+}
+
+export const problem = z.object({
+  ...problemFields,
+  code: z.enum([...(Object.keys(ERRORS) as ErrorCode[]), INTERNAL.code]),
+})
+
+export const refusal = z
+  .object({
+    ...problemFields,
+    code: z.enum(Object.keys(REFUSALS) as RefusalReason[]),
+    actor: address,
+    state: stateText,
+    version,
+    allowed: z.array(z.string()).describe('Types of the events this state takes.'),
+  })
+  .describe('A command that was understood and not taken. Nothing was written; its command id is not spent.')
+
+export const accepted = z
+  .object({
+    actor: address,
+    id: z.int().min(1),
+    version,
+    position,
+    state: stateText,
+    at: time,
+    repeated: z.boolean().describe('The command id had been spent on this very command: this is its first outcome.'),
+  })
+  .describe('A command that was taken. Its event is durable.')
+
+export const event = z.object({
+  actor: address,
+  type: z.string(),
+  schemaVersion: z.int().min(1),
+  data: data.describe('As it was written under that schema version; secrets are masked.'),
+  state: stateText.describe('The state the event led to.'),
+  at: time,
+  userId: z.int().nullable(),
+  commandId: z.string().nullable(),
+  causation: position.nullable().describe('Position of the event that caused this one.'),
+  correlation: z.string().nullable(),
+  position: position.describe('Place in the order of the whole log.'),
+  version: version.describe('Place in the history of the actor.'),
+  node: z.string(),
+  incarnation: z.int().describe('Which start of that node.'),
+  n: z.int().describe('The how-manieth append of that start.'),
+  token: z.int().nullable().describe('The fencing token it was written under.'),
+})
+
+export const actorView = z.object({
+  actor: address,
+  version,
+  state: stateText,
+  context: data,
+  allowed: z.array(z.string()),
+  at: time.nullable(),
+})
+
+const next = z.int().optional().describe('Where the next page starts; absent on the last.')
+
+export const actorPage = z.object({
+  actors: z.array(z.object({ id: z.int().min(1), version, state: stateText, at: time })),
+  next,
+})
+
+export const eventPage = z.object({ events: z.array(event), next })
+
+const hash = z.string().describe('SHA-256 in hex.')
+
+export const sealPage = z.object({
+  seals: z.array(
+    z.object({
+      number: z.int().min(1),
+      first: position.describe('The seal covers all that lies after the last position of the seal before.'),
+      last: position,
+      events: z.int().min(1),
+      eventsHash: hash,
+      marksHash: hash,
+      previous: hash,
+      sealedAt: time,
+      hash: hash.describe('Over all of the above.'),
+    }),
+  ),
+  next,
+})
+
+export const batchResults = z
+  .object({
+    results: z.array(
+      z.union([
+        z.object({ status: z.literal([200, 201]), body: accepted }),
+        z.object({ status: z.int(), problem: z.union([refusal, problem]) }),
+      ]),
+    ),
+  })
+  .describe('One result for each command, in their order, with the status and body the command alone would have had.')
+
+export const projections = z.object({
+  position,
+  head: position,
+  lag: z.int().min(0).describe('Positions between the two.'),
+  failures: z.int().min(0),
+  parked: z
+    .array(
+      z.object({
+        actorType: z.string(),
+        actorId: z.int(),
+        position,
+        error: z.string(),
+        failedAt: z.string(),
+      }),
+    )
+    .describe('Actors whose rows stand still until they can be projected again.'),
+})
+
+const componentStatus = z.enum(['ok', 'degraded', 'down'])
+const component = z.object({ status: componentStatus, detail: data })
+
+export const health = z.object({
+  status: componentStatus,
+  node: z.string(),
+  components: z.object({ log: component, projections: component, bus: component, actors: component, audit: component }),
+})
+
+export const readiness = z.object({ ready: z.boolean(), log: componentStatus, projections: componentStatus })
+
+/** Answers that have a name in the document. */
+export const NAMED: Readonly<Record<string, z.ZodType>> = {
+  Problem: problem,
+  Refusal: refusal,
+  Accepted: accepted,
+  Event: event,
+  ActorView: actorView,
+  ActorPage: actorPage,
+  EventPage: eventPage,
+  SealPage: sealPage,
+  BatchResults: batchResults,
+  Projections: projections,
+  Health: health,
+  Readiness: readiness,
+}

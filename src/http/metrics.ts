@@ -1,0 +1,129 @@
+/** Figures for Prometheus, on registries of their own: of the process, of the node and of its HTTP API. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { RuntimeNode } from '../app.ts'
+import { noDrops } from '../sync/monitored-bus.ts'
+
+export interface HttpMetrics {
+  readonly contentType: string
+  /** @param route as it is registered, undefined where none matched */
+  answered(method: string, route: string | undefined, status: number, seconds: number): void
+  /** Asks the node and writes everything down. What cannot be asked now is left out. */
+  render(): Promise<string>
+}
+
+export interface HttpMetricsOptions {
+  readonly node: RuntimeNode
+  readonly inFlight: () => number
+  readonly streams: () => number
+}
+
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOptions): HttpMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'rootstream_http_requests_total',
+    help: 'Requests that were answered.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'rootstream_http_request_duration_seconds',
+    help: 'From the headers of a request to the end of its answer; without event streams.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: BUCKETS,
+    registers,
+  })
+  const gauge = (name: string, help: string) => new Gauge({ name: `rootstream_${name}`, help, registers })
+  const componentOk = new Gauge({
+    name: 'rootstream_component_ok',
+    help: 'Whether a part of the node is well, as /health has it.',
+    labelNames: ['component'],
+    registers,
+  })
+  const incarnation = gauge('node_incarnation', 'Which start of this node it is.')
+  const requestsInFlight = gauge('http_requests_in_flight', 'Requests being answered, as the limit counts them.')
+  const eventStreams = gauge('http_event_streams', 'Event streams that are open.')
+  /** By part of the health report: its figures and the gauges that show them. */
+  const gauges = {
+    log: { head: gauge('log_head_position', 'Position of the last event in the log.') },
+    projections: {
+      position: gauge('projection_position', 'Everything up to this position is in the read tables.'),
+      lag: gauge('projection_lag_events', 'Positions of the log that are not in the read tables yet.'),
+      failures: gauge('projection_parked_actors', 'Actors whose rows stand still until they can be projected.'),
+    },
+    actors: {
+      active: gauge('actors_active', 'Actors in memory.'),
+      queued: gauge('commands_queued', 'Commands that wait in mailboxes.'),
+      effects: gauge('effects_pending', 'Effects that run or wait here.'),
+    },
+  }
+  const counter = (name: string, help: string) => new Counter({ name: `rootstream_bus_${name}`, help, registers })
+  const busCounters = {
+    framesSent: counter('frames_sent_total', 'Frames sent to other nodes.'),
+    framesReceived: counter('frames_received_total', 'Frames of other nodes that were heard.'),
+    gaps: counter('gaps_total', 'How often frames may have been missed and the log was asked.'),
+  }
+  const dropped = new Counter({
+    name: 'rootstream_bus_frames_dropped_total',
+    help: 'Frames that were thrown away; the log has their events.',
+    labelNames: ['reason'],
+    registers,
+  })
+  incarnation.set(node.incarnation)
+  const all = Registry.merge([processMetrics(), registry])
+
+  const ask = async () => {
+    requestsInFlight.set(inFlight())
+    eventStreams.set(streams())
+    const { components } = await node.health()
+    for (const [component, { status }] of Object.entries(components))
+      componentOk.set({ component }, Number(status === 'ok'))
+    for (const part of ['log', 'projections', 'actors'] as const)
+      for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
+    const bus = components.bus.detail
+    for (const [figure, shown] of Object.entries(busCounters)) setCount(shown, {}, bus[figure])
+    for (const reason of Object.keys(noDrops())) setCount(dropped, { reason: snakeCase(reason) }, bus[reason])
+  }
+
+  return {
+    contentType: all.contentType,
+    answered(method, route = 'none', status, seconds) {
+      requests.inc({ method, route, status })
+      duration.observe({ method, route, status }, seconds)
+    },
+    async render() {
+      await ask()
+      return all.metrics()
+    },
+  }
+}
+
+let ofProcess: Registry | undefined
+
+/** Made once: its observers stay for the life of the process, however many servers it has. */
+function processMetrics(): Registry {
+  if (ofProcess !== undefined) return ofProcess
+  ofProcess = new Registry()
+  collectDefaultMetrics({ register: ofProcess })
+  // Gauges that are named like counters, and walk all handles.
+  for (const { name } of ofProcess.getMetricsAsArray())
+    if (/^nodejs_active_\w+$/.test(name)) ofProcess.removeSingleMetric(name)
+  return ofProcess
+}
+
+function show(gauge: Gauge, value: unknown): void {
+  if (typeof value === 'number') gauge.set(value)
+  else gauge.remove()
+}
+
+/** A counter that is counted elsewhere. */
+function setCount(counter: Counter, labels: Record<string, string>, value: unknown): void {
+  counter.remove(labels)
+  if (typeof value === 'number') counter.inc(labels, value)
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+}

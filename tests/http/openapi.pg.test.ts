@@ -1,0 +1,231 @@
+/** The API document: it is OpenAPI, it shows every route and every event, and what it says of answers is true. */
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ERRORS } from '../../src/core/errors.ts'
+import { entities } from '../../src/machines/index.ts'
+import type { Answer } from '../support/http-client.ts'
+import { startRuntime, type TestRuntime } from '../support/runtime.ts'
+import { differences, resolve } from './json-schema.ts'
+
+type Json = Record<string, unknown>
+interface Operation {
+  operationId: string
+  summary: string
+  security?: unknown[]
+  parameters?: { name: string; in: string; required?: boolean; schema: Json }[]
+  requestBody?: { content: Record<string, { schema: Json }> }
+  responses: Record<string, { description: string; content?: Record<string, { schema: Json }> }>
+}
+interface Document {
+  openapi: string
+  info: { title: string; version: string }
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Json>; securitySchemes: Record<string, Json> }
+  security: Json[]
+}
+
+let runtime: TestRuntime
+let document: Document
+beforeAll(async () => {
+  runtime = await startRuntime()
+  const answer = await fetch(`${runtime.server.url}/openapi.json`)
+  expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
+  document = (await answer.json()) as Document
+})
+afterAll(() => runtime.stop())
+
+function operations(): { method: string; route: string; operation: Operation }[] {
+  return Object.entries(document.paths).flatMap(([route, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ method, route, operation })),
+  )
+}
+
+/** What the document says of an answer of this route, or a reason why it says nothing of it. */
+function undocumented(method: string, route: string, answer: Answer): readonly string[] {
+  const operation = document.paths[route]?.[method.toLowerCase()]
+  if (operation === undefined) return [`${method} ${route} is not in the document`]
+  const response = operation.responses[String(answer.status)] ?? operation.responses['default']
+  const [contentType = ''] = (answer.headers['content-type'] ?? '').split(';')
+  if (answer.body === null)
+    return response?.content === undefined ? [] : [`${method} ${route} ${answer.status} should have a body`]
+  const schema = response?.content?.[contentType]?.schema
+  if (schema === undefined) return [`${method} ${route} ${answer.status} ${contentType} is not documented`]
+  return differences(answer.body, schema, document).map(found => `${method} ${route} ${answer.status} ${found}`)
+}
+
+async function expectDocumented(
+  method: string,
+  route: string,
+  status: number,
+  options: { params?: Json; query?: string; body?: object; headers?: Record<string, string> } = {},
+): Promise<Json> {
+  const filled = route.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(options.params?.[name]))
+  const answer = await runtime.client.request(method, filled + (options.query ?? ''), options)
+  expect(answer, `${method} ${route} ${JSON.stringify(answer.body)}`).toMatchObject({ status })
+  expect(undocumented(method, route, answer)).toEqual([])
+  return answer.body as Json
+}
+
+describe('the document', () => {
+  test('is OpenAPI 3.1 that holds together', () => {
+    expect(document).toMatchObject({
+      openapi: '3.1.0',
+      info: { title: expect.any(String), version: expect.any(String) },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      security: [{ bearer: [] }],
+    })
+    for (const { method, route, operation } of operations()) {
+      expect(['get', 'post']).toContain(method)
+      expect(operation.summary, route).toEqual(expect.any(String))
+      const inPath = [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const declared = (operation.parameters ?? []).filter(parameter => parameter.in === 'path')
+      expect(declared.map(({ name }) => name)).toEqual(inPath)
+      for (const parameter of operation.parameters ?? []) {
+        expect(['path', 'query', 'header']).toContain(parameter.in)
+        expect(parameter.required, `${route} ${parameter.name}`).toBe(
+          parameter.in === 'path' || (route === '/v1/actors' && parameter.name === 'type'),
+        )
+        expect(Object.keys(parameter.schema), `${route} ${parameter.name}`).toContain('type')
+      }
+      for (const [status, response] of Object.entries(operation.responses)) {
+        expect(status).toMatch(/^[2-5]\d\d$|^default$/)
+        expect(response.description, `${route} ${status}`).not.toBe('Default Response')
+      }
+      expect(Object.keys(operation.responses).length).toBeGreaterThan(1)
+    }
+    const ids = operations().map(({ operation }) => operation.operationId)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test('refers to all of its components and to nothing else', () => {
+    const text = JSON.stringify(document)
+    const referred = new Set([...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference = '']) => reference))
+    for (const reference of referred) expect(() => resolve(reference, document)).not.toThrow()
+    expect([...referred].map(reference => reference.replace('#/components/schemas/', '')).sort()).toEqual(
+      Object.keys(document.components.schemas).sort(),
+    )
+    for (const name of Object.keys(document.components.schemas)) expect(name).toMatch(/^[a-zA-Z0-9._-]+$/)
+  })
+
+  test('has every route of the server', async () => {
+    const folder = path.resolve(import.meta.dirname, '../../src/http/routes')
+    const source = readdirSync(folder).map(file => readFileSync(path.join(folder, file), 'utf8'))
+    const registered = [...source.join().matchAll(/\bapp\.(\w+)\(\s*'([^']+)'/g)].map(
+      ([, method, route = '']) => `${method} ${route.replaceAll(/:(\w+)/g, '{$1}')}`,
+    )
+    expect(registered.length).toBeGreaterThan(10)
+    const documented = operations().map(({ method, route }) => `${method} ${route}`)
+    expect(documented.sort()).toEqual(registered.sort())
+    for (const { method, route } of operations()) {
+      if (route === '/v1/events/stream') continue
+      const answer = await fetch(runtime.server.url + route.replaceAll(/\{\w+\}/g, '0'), { method })
+      expect(await answer.text(), route).not.toContain('no such route')
+    }
+  })
+
+  test('says which routes are open, and they are the only ones', async () => {
+    for (const { method, route, operation } of operations()) {
+      const answer = await fetch(runtime.server.url + route.replaceAll(/\{\w+\}/g, '1'), { method })
+      await answer.body?.cancel()
+      expect(answer.status === 401, `${method} ${route}`).toBe(operation.security?.length !== 0)
+    }
+  })
+
+  test('shows each event that can be sent, and the codes of all errors', () => {
+    const { schemas } = document.components
+    for (const entity of entities) {
+      const sendable = Object.entries(entity.events).filter(([, { internal }]) => !internal)
+      const command = schemas[`${entity.type.charAt(0).toUpperCase()}${entity.type.slice(1)}Command`] as {
+        oneOf: { $ref: string }[]
+      }
+      const shown = command.oneOf.map(({ $ref }) => {
+        const { properties } = resolve($ref, document) as { properties: { type: { const: string } } }
+        return properties.type.const
+      })
+      expect(shown).toEqual(sendable.map(([type]) => type))
+    }
+    const created = { type: 'stream.created', userId: 1, name: 'x', streamKey: 'k' }
+    const creation =
+      document.paths['/v1/actors/{type}']?.['post']?.requestBody?.content['application/json']?.schema ?? {}
+    expect(differences(created, creation, document)).toEqual([])
+    expect(differences({ ...created, userId: 0 }, creation, document)).not.toEqual([])
+    expect(differences({ ...created, admin: true }, creation, document)).not.toEqual([])
+    expect(differences({ type: 'stream.started' }, creation, document), 'no first event').not.toEqual([])
+    const { properties } = schemas['Problem'] as { properties: { code: { enum: string[] } } }
+    expect(properties.code.enum).toEqual([...Object.keys(ERRORS), 'internal'])
+  })
+})
+
+describe('answers are as the document says', () => {
+  test('of commands', async () => {
+    const register = { type: 'user.registered', username: 'doc', email: 'doc@example.org', passwordHash: 'x' }
+    const user = await expectDocumented('POST', '/v1/actors/{type}', 201, { params: { type: 'user' }, body: register })
+    const create = { type: 'stream.created', userId: user['id'], name: 'x', streamKey: 'doc' }
+    const stream = await expectDocumented('POST', '/v1/actors/{type}', 201, {
+      params: { type: 'stream' },
+      body: create,
+    })
+    await expectDocumented('POST', '/v1/actors/{type}', 409, { params: { type: 'stream' }, body: create })
+    await expectDocumented('POST', '/v1/actors/{type}', 422, {
+      params: { type: 'stream' },
+      body: { ...create, name: '' },
+    })
+    await expectDocumented('POST', '/v1/actors/{type}', 422, {
+      params: { type: 'stream' },
+      body: { ...create, userId: 9_999 },
+    })
+    await expectDocumented('POST', '/v1/actors/{type}', 400, { params: { type: 'stream' }, body: [] })
+    await expectDocumented('POST', '/v1/actors/{type}', 404, { params: { type: 'unheard' }, body: create })
+
+    const params = { type: 'stream', id: stream['id'] }
+    const route = '/v1/actors/{type}/{id}/commands'
+    const headers = { 'idempotency-key': 'doc-1' }
+    await expectDocumented('POST', route, 200, { params, headers, body: { type: 'stream.started' } })
+    await expectDocumented('POST', route, 200, { params, headers, body: { type: 'stream.started' } })
+    await expectDocumented('POST', route, 409, { params, headers, body: { type: 'stream.stopped' } })
+    await expectDocumented('POST', route, 409, { params, body: { type: 'stream.started' } })
+    await expectDocumented('POST', route, 412, {
+      params,
+      headers: { 'if-match': '"9"' },
+      body: { type: 'stream.stopped' },
+    })
+    await expectDocumented('POST', '/v1/commands', 200, {
+      body: {
+        commands: [
+          { actor: 'user', event: { ...register, username: 'doc2', email: 'doc2@example.org' } },
+          { actor: `stream/${params.id}`, event: { type: 'viewer.joined' } },
+          { actor: `stream/${params.id}`, event: { type: 'stream.started' } },
+          { actor: `stream/${params.id}`, event: { type: 'stream.unheard' } },
+        ],
+      },
+    })
+    await expectDocumented('POST', '/v1/commands', 400, { body: { commands: [] } })
+  })
+
+  test('of questions', async () => {
+    const params = { type: 'stream', id: 1 }
+    const actor = '/v1/actors/{type}/{id}'
+    await expectDocumented('GET', actor, 200, { params })
+    await expectDocumented('GET', actor, 200, { params, query: '?at=2001-01-01T00:00:00Z' })
+    await expectDocumented('GET', actor, 304, { params, headers: { 'if-none-match': '*' } })
+    await expectDocumented('GET', actor, 404, { params: { type: 'stream', id: 4_242 } })
+    await expectDocumented('GET', `${actor}/events`, 200, { params, query: '?limit=1' })
+    await expectDocumented('GET', `${actor}/events`, 400, { params, query: '?limit=0' })
+    await expectDocumented('GET', '/v1/actors', 200, { query: '?type=stream&limit=1' })
+    await expectDocumented('GET', '/v1/actors', 400)
+    await expectDocumented('GET', '/v1/audit', 200, { query: '?limit=2' })
+    await expectDocumented('GET', '/v1/audit', 401, { headers: { authorization: '' } })
+    await expectDocumented('GET', '/v1/projections', 200)
+    await expectDocumented('GET', '/v1/events/stream', 400, { query: '?topic=.' })
+    await expectDocumented('GET', '/health', 200)
+    await expectDocumented('GET', '/ready', 200)
+    await expectDocumented('GET', '/openapi.json', 200)
+  })
+
+  test('and the check would see one that is not', async () => {
+    const answer = await runtime.client.request('GET', '/ready')
+    const wrong = { ...answer, body: { ...(answer.body as Json), extra: 1, ready: 'yes' } }
+    expect(undocumented('GET', '/ready', wrong)).toHaveLength(2)
+  })
+})
