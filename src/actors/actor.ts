@@ -1,4 +1,5 @@
 /** One actor in memory: a mailbox, and the loop that decides, appends, and only then moves and answers. */
+import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
@@ -154,6 +155,7 @@ export class Actor {
     const { store } = this.#ports
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
+    faultPoint('actor.loaded')
     const plan = await planBatch(this.#ports, this.#entity, this.ref, batch, this.#loaded)
     if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
@@ -169,20 +171,25 @@ export class Actor {
     }
 
     const append = appendOf(this.#entity, this.ref, plan, lease)
+    faultPoint('actor.decided')
     const answer = await store.append(append)
     switch (answer.outcome) {
       case 'appended': {
+        faultPoint('actor.committed')
         this.#loaded = plan.end
         this.#backoff.reset()
         this.#mailbox.splice(0, handled)
+        faultPoint('actor.state-moved')
         this.#afterCommit(plan, answer.events, append.timers ?? [])
         await this.#refuse(plan.refused)
         return true
       }
       case 'conflict':
+        faultPoint('actor.conflict')
         this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
         return false
       case 'duplicate': {
+        faultPoint('actor.before-repeating')
         const event = await store.eventAt(answer.position)
         const waiting = batch.find(({ command }) => command.commandId === event?.commandId)
         if (event === undefined || waiting === undefined)
@@ -214,10 +221,12 @@ export class Actor {
   /** Everything that waits for the commit: answers, listeners, snapshots, effects. */
   #afterCommit(plan: Plan<Waiting>, events: readonly LogEvent[], timers: readonly TimerSet[]): void {
     this.#ports.committed(events, timers)
+    faultPoint('actor.announced')
     plan.taken.forEach(({ item, decision }, index) => {
       const event = events[index]
       if (event === undefined) throw new Error('the store returned fewer events than it appended')
       for (const effect of decision.effects) this.#startEffect(effect, event, timers)
+      faultPoint('actor.before-answer')
       item.resolve({ ok: true, actor: this.ref, event, repeated: false })
     })
     const every = this.#entity.snapshotEvery
@@ -238,6 +247,7 @@ export class Actor {
   async #refuse(refused: readonly Refused<Waiting>[]): Promise<void> {
     for (const { item: waiting, refusal: answer } of refused) {
       const id = waiting.command.commandId
+      faultPoint('actor.before-refusal')
       try {
         const event = id === undefined ? undefined : await this.#ports.store.findCommand(id)
         if (event === undefined) waiting.resolve(answer)

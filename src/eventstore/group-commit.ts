@@ -1,4 +1,5 @@
 /** The writer: appends that wait while a batch is in flight become the next batch, one statement and one commit for all. */
+import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
 import { AppendQueue, type WaitingAppend } from './append-queue.ts'
@@ -101,7 +102,9 @@ export class GroupCommit {
           rowMode: 'array' as const,
           query_timeout: ANSWER_TIMEOUT_MS,
         }
+        faultPoint('batch.before-send')
         const { rows } = await pool.query<AnswerRow>(query)
+        faultPoint('batch.answered')
         this.#awaySince = undefined
         return rows
       } catch (error) {

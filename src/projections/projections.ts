@@ -1,4 +1,5 @@
 /** Keeps the read tables at the end of the log: one runner at a time over all nodes, woken by commits, polling as the truth. */
+import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
@@ -219,8 +220,12 @@ class Runner implements Projections {
     const result = await withTransaction(this.#options.pool, async client => {
       await enterProjection(client)
       const from = await this.#projector.lockCheckpoint(client, 'skip')
-      return from === undefined ? undefined : this.#projector.page(client, from)
+      if (from === undefined) return undefined
+      const page = await this.#projector.page(client, from)
+      if (page.events > 0) faultPoint('projection.before-commit')
+      return page
     })
+    if ((result?.events ?? 0) > 0) faultPoint('projection.committed')
     result?.committed()
     return result
   }

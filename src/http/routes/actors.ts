@@ -1,5 +1,7 @@
 /** Commands to actors, their state now and then, and their events. */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { faultPoint } from '#fault-point'
 import type { ActorView, CommandOptions } from '../../actors/system.ts'
 import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
@@ -84,6 +86,7 @@ function commandOptions(request: FastifyRequest): CommandOptions {
 }
 
 function answer(reply: FastifyReply, status: number, result: CommandResult): FastifyReply | object {
+  faultPoint('http.before-reply')
   if (!result.ok) return sendProblem(reply, refusalProblem(result))
   const { actor, event, repeated } = result
   reply.code(status).header('etag', `"${event.version}"`)
