@@ -27,6 +27,10 @@ export interface Commands {
   /** Sends every command again under its key; answers those whose outcome is another one now. */
   sendAllAgain(): Promise<readonly object[]>
   readonly sent: readonly Sent[]
+  /** Resolves when so many commands are settled. */
+  settled(count: number): Promise<void>
+  /** Resolves when an error of this code was answered. */
+  met(code: string): Promise<void>
   /** Codes of errors that were answered and may be sent again; `broken` for a connection without an answer. */
   readonly retried: ReadonlyMap<string, number>
 }
@@ -40,6 +44,12 @@ const PAUSE_MS = 20
 export function createCommands(reach: () => HttpClient | Promise<HttpClient>): Commands {
   const sent: Sent[] = []
   const retried = new Map<string, number>()
+  const waiting = new Set<{ readonly holds: () => boolean; readonly resolve: () => void }>()
+  const when = (holds: () => boolean) =>
+    holds() ? Promise.resolve() : new Promise<void>(resolve => waiting.add({ holds, resolve }))
+  const look = () => {
+    for (const waiter of waiting) if (waiter.holds() && waiting.delete(waiter)) waiter.resolve()
+  }
 
   const settle = async (path: string, event: object, headers: Record<string, string>): Promise<Outcome> => {
     const deadline = performance.now() + PATIENCE_MS
@@ -56,6 +66,7 @@ export function createCommands(reach: () => HttpClient | Promise<HttpClient>): C
         if (body.retryable !== true) throw new Error(`${path} ended in ${answer.status} ${JSON.stringify(body)}`)
       }
       retried.set(why, (retried.get(why) ?? 0) + 1)
+      look()
       if (performance.now() > deadline) throw new Error(`${path} was not settled in time: ${why}`)
       await delay(PAUSE_MS)
     }
@@ -64,10 +75,13 @@ export function createCommands(reach: () => HttpClient | Promise<HttpClient>): C
   return {
     sent,
     retried,
+    settled: count => when(() => sent.length >= count),
+    met: code => when(() => retried.has(code)),
     send: async (path, event, key, headers = {}) => {
       const all = { ...headers, 'idempotency-key': key }
       const outcome = await settle(path, event, all)
       sent.push({ key, path, event, headers: all, outcome })
+      look()
       return outcome
     },
     sendAllAgain: async () => {

@@ -10,7 +10,7 @@ import { HttpClient } from '../support/http-client.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { eventually } from '../sync/eventually.ts'
 import { createCommands } from './commands.ts'
-import { expectNothingLostOrDoubled } from './invariants.ts'
+import { asIfHalfAMinutePassed, expectNothingLostOrDoubled } from './invariants.ts'
 import { runWorkload } from './workload.ts'
 
 const TOKEN = 'a-token-of-the-tests'
@@ -107,10 +107,7 @@ test('every point was hit', () => {
   expect([...hit].sort()).toEqual([...FAULT_POINTS].sort())
 })
 
-/**
- * Waits until the server has noticed the death: until then what was under way may still commit. Then it is as if the
- * half minute had passed after which an unfinished effect is tried again.
- */
+/** Waits until the server has noticed the death: until then what was under way may still commit. */
 async function untilGone(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -121,10 +118,7 @@ async function untilGone(url: string): Promise<void> {
       )
       expect(rows).toEqual([])
     })
-    await client.query(
-      `update timers set taken_until = taken_until - interval '1 minute',
-         due_at = due_at - case kind when 'effect' then interval '1 minute' else interval '0' end`,
-    )
+    await asIfHalfAMinutePassed(client)
   } finally {
     await client.end()
   }

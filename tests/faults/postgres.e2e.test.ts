@@ -1,0 +1,88 @@
+/** Postgres breaks under a whole node that works: every command ends in success, a refusal or an error that says "again", and again settles it. */
+import { readFileSync } from 'node:fs'
+import pg from 'pg'
+import { afterEach, describe, expect, test } from 'vitest'
+import { type OwnPostgres, ownPostgres } from '../support/database.ts'
+import { type Commands, createCommands } from './commands.ts'
+import { expectNothingLostOrDoubled } from './invariants.ts'
+import { type ServedNode, serveNode } from './served-node.ts'
+import { runWorkload } from './workload.ts'
+
+interface Scene {
+  readonly server: OwnPostgres
+  readonly served: ServedNode
+  readonly commands: Commands
+}
+
+const cleanups: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+/** A server of its own, a node on it, and the load while `fault` does its work; then the proof. */
+async function underLoad(fault: (scene: Scene) => Promise<void>): Promise<Commands> {
+  const server = await ownPostgres()
+  cleanups.push(() => server.remove())
+  const served = await serveNode(server.url)
+  cleanups.push(() => served.stop())
+  const commands = createCommands(() => served.client)
+  await Promise.all([runWorkload(commands), fault({ server, served, commands })])
+  await expectNothingLostOrDoubled({ url: server.url, client: served.client, commands })
+  expect((await served.client.request('GET', '/ready')).status).toBe(200)
+  return commands
+}
+
+/** The server and each of its backends. */
+function processesOf({ pid }: OwnPostgres): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  return [pid, ...children.map(Number)]
+}
+
+function signalAll(server: OwnPostgres, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const pid of processesOf(server)) process.kill(pid, signal)
+}
+
+describe('under a node that works', () => {
+  test('Postgres is killed, twice', async () => {
+    await underLoad(async ({ server, commands }) => {
+      for (const count of [40, 120]) {
+        await commands.settled(count)
+        await server.kill9()
+        await server.restart()
+      }
+    })
+  })
+
+  test('Postgres is restarted in order', async () => {
+    await underLoad(async ({ server, commands }) => {
+      await commands.settled(60)
+      await server.stop()
+      await server.restart()
+    })
+  })
+
+  test('Postgres stands still until commands are given back, and goes on', async () => {
+    const { retried } = await underLoad(async ({ server, served, commands }) => {
+      await commands.settled(60)
+      signalAll(server, 'SIGSTOP')
+      await commands.met('log_unavailable')
+      expect((await served.client.request('GET', '/health')).status).toBe(503)
+      signalAll(server, 'SIGCONT')
+    })
+    expect([...retried.keys()]).toContain('log_unavailable')
+  })
+
+  test('its connections are cut, again and again', async () => {
+    await underLoad(async ({ server, commands }) => {
+      const client = new pg.Client({ connectionString: server.url })
+      await client.connect()
+      for (let cut = 1; cut <= 12; cut++) {
+        await commands.settled(cut * 15)
+        await client.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'rootstream'",
+        )
+      }
+      await client.end()
+    })
+  })
+})
