@@ -43,6 +43,7 @@ async function administer(sql: string, database = 'postgres'): Promise<void> {
 export interface OwnPostgres {
   readonly url: string
   readonly pid: number
+  readonly dataDir: string
   /** SIGKILL to the server, as a crash of its machine would look to clients. */
   kill9(): Promise<void>
   /** In order, as an administrator would: sessions are ended, everything is written. */
@@ -69,6 +70,7 @@ export async function ownPostgres(settings: Record<string, string> = {}, given?:
     get pid() {
       return server.pid
     },
+    dataDir: server.dataDir,
     kill9: async () => {
       // Each backend is a process of its own that outlives the postmaster for a moment, and may still commit.
       const backends = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').trim().split(' ')
