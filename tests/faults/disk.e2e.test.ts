@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
+import pg from 'pg'
 import { afterEach, expect, test } from 'vitest'
 import { type OwnPostgres, ownPostgres } from '../support/database.ts'
 import { createCommands } from './commands.ts'
@@ -20,11 +21,12 @@ async function fillUnderLoad(
   server: OwnPostgres,
   disk: SmallDisk,
   served: ServedNode,
-  repair: () => Promise<void>,
+  { useUp, repair }: { useUp: () => Promise<void>; repair: () => Promise<void> },
 ): Promise<void> {
   const commands = createCommands(() => served.client)
   await runWorkload(commands, { name: 'before', households: 2 })
   disk.fill()
+  await useUp()
   const load = runWorkload(commands, { name: 'while-full', viewers: 400 })
   await commands.met('log_unavailable')
   // It answers, and has not ended.
@@ -45,7 +47,7 @@ test('no room for data: nothing is written, nothing is lost', async () => {
   const served = await serveNode(server.url)
   cleanups.push(() => served.stop())
   const { pid } = server
-  await fillUnderLoad(server, disk, served, async () => {})
+  await fillUnderLoad(server, disk, served, { useUp: async () => {}, repair: async () => {} })
   expect(server.pid).toBe(pid)
 })
 
@@ -59,9 +61,22 @@ test('no room for the journal, which ends the server: it starts again when there
   await server.restart()
   const served = await serveNode(server.url)
   cleanups.push(() => served.stop())
-  await fillUnderLoad(server, disk, served, async () => {
-    await server.stop()
-    await server.restart()
+  await fillUnderLoad(server, disk, served, {
+    // The files of the journal are as large as they get from the start: only the next one finds no room.
+    useUp: async () => {
+      const client = new pg.Client({ connectionString: server.url })
+      client.on('error', () => {})
+      await client.connect()
+      for (let full = false; !full; )
+        await client.query('select pg_switch_wal(), pg_logical_emit_message(false, $1, $2)', ['', 'x']).catch(() => {
+          full = true
+        })
+      await client.end()
+    },
+    repair: async () => {
+      await server.stop()
+      await server.restart()
+    },
   })
 })
 
