@@ -109,8 +109,10 @@ export class GroupCommit {
         return rows
       } catch (error) {
         if (!isConnectionLoss(error) && !isRolledBack(error)) throw error
-        this.#awaySince ??= clock.now()
-        if (clock.now() - this.#awaySince >= patienceMs) throw error
+        const now = clock.now()
+        // A clock that was set back meanwhile makes the patience longer by itself at the most, not by hours.
+        this.#awaySince = Math.min(this.#awaySince ?? now, now)
+        if (now - this.#awaySince >= patienceMs) throw error
         log.warn(
           { appends: batch.length, attempt, error: (error as Error).message },
           'a batch of appends was not answered; it is sent again',
