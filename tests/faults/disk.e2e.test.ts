@@ -3,18 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type OwnPostgres, ownPostgres } from '../support/database.ts'
 import { createCommands } from './commands.ts'
 import { expectNothingLostOrDoubled } from './invariants.ts'
 import { type ServedNode, serveNode } from './served-node.ts'
 import { type SmallDisk, smallDisk } from './small-disk.ts'
 import { runWorkload } from './workload.ts'
-
-const cleanups: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
 
 /** Some load, a full disk in the middle of more, room again; then the proof. */
 async function fillUnderLoad(
@@ -39,28 +34,30 @@ async function fillUnderLoad(
   expect((await served.bystander.request('GET', '/ready')).status).toBe(200)
 }
 
-test('no room for data: nothing is written, nothing is lost', async () => {
+test.concurrent('no room for data: nothing is written, nothing is lost', async ({ onTestFinished }) => {
   const disk = await smallDisk(96)
-  cleanups.push(() => disk.remove())
+  onTestFinished(() => disk.remove())
   const server = await ownPostgres({ max_wal_size: '32MB', min_wal_size: '32MB' }, disk.folder)
-  cleanups.push(() => server.remove())
+  onTestFinished(() => server.remove())
   const served = await serveNode(server.url)
-  cleanups.push(() => served.stop())
+  onTestFinished(() => served.stop())
   const { pid } = server
   await fillUnderLoad(server, disk, served, { useUp: async () => {}, repair: async () => {} })
   expect(server.pid).toBe(pid)
 })
 
-test('no room for the journal, which ends the server: it starts again when there is room, and nothing is lost', async () => {
+test.concurrent('no room for the journal, which ends the server: it starts again when there is room, and nothing is lost', async ({
+  onTestFinished,
+}) => {
   const disk = await smallDisk(40)
-  cleanups.push(() => disk.remove())
+  onTestFinished(() => disk.remove())
   const server = await ownPostgres({ max_wal_size: '32MB', min_wal_size: '32MB' })
-  cleanups.push(() => server.remove())
+  onTestFinished(() => server.remove())
   await server.stop()
   moveJournal(server.dataDir, path.join(disk.folder, 'pg_wal'))
   await server.restart()
   const served = await serveNode(server.url)
-  cleanups.push(() => served.stop())
+  onTestFinished(() => served.stop())
   await fillUnderLoad(server, disk, served, {
     // The files of the journal are as large as they get from the start: only the next one finds no room.
     useUp: async () => {

@@ -1,7 +1,7 @@
 /** Postgres breaks under a whole node that works: every command ends in success, a refusal or an error that says "again", and again settles it. */
 import { readFileSync } from 'node:fs'
 import pg from 'pg'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, type TestContext, test, vi } from 'vitest'
 import { type OwnPostgres, ownPostgres } from '../support/database.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
 import { type Commands, createCommands } from './commands.ts'
@@ -16,18 +16,13 @@ interface Scene {
   readonly log: RecordingLog
 }
 
-const cleanups: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
 /** A server of its own, a node on it, and the load while `fault` does its work; then the proof. */
-async function underLoad(fault: (scene: Scene) => Promise<void>): Promise<void> {
+async function underLoad({ onTestFinished }: TestContext, fault: (scene: Scene) => Promise<void>): Promise<void> {
   const server = await ownPostgres()
-  cleanups.push(() => server.remove())
+  onTestFinished(() => server.remove())
   const log = createRecordingLog()
   const served = await serveNode(server.url, { log })
-  cleanups.push(() => served.stop())
+  onTestFinished(() => served.stop())
   const commands = createCommands(() => served.client)
   await Promise.all([runWorkload(commands), fault({ server, served, commands, log })])
   await expectNothingLostOrDoubled({ url: server.url, client: served.client, commands })
@@ -44,9 +39,9 @@ function signalAll(server: OwnPostgres, signal: 'SIGSTOP' | 'SIGCONT'): void {
   for (const pid of processesOf(server)) process.kill(pid, signal)
 }
 
-describe('under a node that works', () => {
-  test('Postgres is killed, twice', async () => {
-    await underLoad(async ({ server, commands }) => {
+describe.concurrent('under a node that works', () => {
+  test('Postgres is killed, twice', async context => {
+    await underLoad(context, async ({ server, commands }) => {
       for (const count of [40, 120]) {
         await commands.settled(count)
         await server.kill9()
@@ -55,16 +50,16 @@ describe('under a node that works', () => {
     })
   })
 
-  test('Postgres is restarted in order', async () => {
-    await underLoad(async ({ server, commands }) => {
+  test('Postgres is restarted in order', async context => {
+    await underLoad(context, async ({ server, commands }) => {
       await commands.settled(60)
       await server.stop()
       await server.restart()
     })
   })
 
-  test('Postgres stands still until it is given up, and goes on', async () => {
-    await underLoad(async ({ server, served, commands, log }) => {
+  test('Postgres stands still until it is given up, and goes on', async context => {
+    await underLoad(context, async ({ server, served, commands, log }) => {
       await commands.settled(60)
       signalAll(server, 'SIGSTOP')
       try {
@@ -85,8 +80,8 @@ describe('under a node that works', () => {
     })
   })
 
-  test('its connections are cut, again and again', async () => {
-    await underLoad(async ({ server, commands }) => {
+  test('its connections are cut, again and again', async context => {
+    await underLoad(context, async ({ server, commands }) => {
       const client = new pg.Client({ connectionString: server.url })
       await client.connect()
       for (let cut = 1; cut <= 12; cut++) {

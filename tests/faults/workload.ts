@@ -10,7 +10,7 @@ export interface WorkloadOptions {
 }
 
 /** Long enough for the session to be made, short enough to see it expire. */
-const SHORT_SESSION_MS = 2_000
+const SHORT_SESSION_MS = 3_000
 const LONG_SESSION_MS = 86_400_000
 
 /** What the outcomes say is for the invariants; refusals and repeats are part of the load. */
