@@ -85,6 +85,8 @@ export interface RuntimeNode {
 
 /** Projections this far behind the log are reported as lagging. */
 const LAG_LIMIT = 10_000
+/** A part that has not answered by then counts as away: whoever asks after a node's health does not wait for what hangs. */
+const HEALTH_PATIENCE_MS = 2_000
 
 /** Starts a node. Throws AppError; whatever it had started by then is stopped again. */
 export async function createNode(options: NodeOptions = {}): Promise<RuntimeNode> {
@@ -191,7 +193,7 @@ async function assemble(
     actor: (type, id) => actors.actor(actorRef(type, id)),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
     subscribe: (pattern, listener) => topics.subscribe(pattern, listener),
-    health: () => health({ name, store, projections, bus, actors, audit }),
+    health: () => health({ name, clock, store, projections, bus, actors, audit }),
     close: closeAll,
   }
 }
@@ -257,33 +259,47 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
 
 async function health(parts: {
   name: string
+  clock: Clock
   store: EventStore
   projections: Projections
   bus: Bus
   actors: ActorSystem
   audit: Auditor
 }): Promise<HealthReport> {
-  const { name, store, projections, bus, actors, audit } = parts
+  const { name, clock, store, projections, bus, actors, audit } = parts
   const component = async (check: () => Promise<ComponentHealth>): Promise<ComponentHealth> => {
+    let cancel = () => {}
+    const late = new Promise<ComponentHealth>(resolve => {
+      cancel = clock.after(HEALTH_PATIENCE_MS, () => resolve({ status: 'down', detail: { error: 'no answer' } }))
+    })
     try {
-      return await check()
+      return await Promise.race([check(), late])
     } catch (error) {
       return { status: 'down', detail: { error: error instanceof AppError ? error.code : 'failed' } }
+    } finally {
+      cancel()
     }
   }
-  const components = {
-    log: await component(async () => ({ status: 'ok', detail: { head: await store.head() } })),
-    projections: await component(async () => {
+  const [logHealth, projectionsHealth, busHealth, actorsHealth, auditHealth] = await Promise.all([
+    component(async () => ({ status: 'ok', detail: { head: await store.head() } })),
+    component(async () => {
       const status = await projections.status()
       const well = status.failures === 0 && status.lag < LAG_LIMIT
       return { status: well ? 'ok' : 'degraded', detail: { ...status } }
     }),
-    bus: await component(async () => ({ status: bus.healthy ? 'ok' : 'degraded', detail: { ...bus.stats() } })),
-    actors: await component(async () => ({ status: 'ok', detail: { ...actors.stats() } })),
-    audit: await component(async () => {
+    component(async () => ({ status: bus.healthy ? 'ok' : 'degraded', detail: { ...bus.stats() } })),
+    component(async () => ({ status: 'ok', detail: { ...actors.stats() } })),
+    component(async () => {
       const status = await audit.status()
       return { status: status.failing === null ? 'ok' : 'degraded', detail: { ...status } }
     }),
+  ])
+  const components = {
+    log: logHealth,
+    projections: projectionsHealth,
+    bus: busHealth,
+    actors: actorsHealth,
+    audit: auditHealth,
   }
   const worst = Object.values(components).some(({ status }) => status !== 'ok') ? 'degraded' : 'ok'
   return { status: components.log.status === 'down' ? 'down' : worst, node: name, components }

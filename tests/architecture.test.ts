@@ -96,13 +96,25 @@ test('there is source to look at', () => {
   expect(imports.length).toBeGreaterThan(100)
 })
 
+/** Where a `#name` leads in a node: the default of the conditions that package.json lists for it. */
+function ownName(target: string): string {
+  const { imports: names } = JSON.parse(readFileSync(path.join(root, '../package.json'), 'utf8')) as {
+    imports: Record<string, { default: string }>
+  }
+  const file = names[target]?.default
+  if (file === undefined) throw new Error(`package.json maps no ${target}`)
+  return path.resolve(root, '..', file)
+}
+
 test('every layer imports only the layers below it', () => {
   const wrong = imports
-    .filter(({ target }) => target.startsWith('.'))
+    .filter(({ target }) => target.startsWith('.') || target.startsWith('#'))
     .map(({ file, layer, target }) => ({
       file,
       layer,
-      to: layerOf(path.relative(root, path.resolve(root, path.dirname(file), target))),
+      to: layerOf(
+        path.relative(root, target.startsWith('#') ? ownName(target) : path.resolve(root, path.dirname(file), target)),
+      ),
     }))
     .filter(({ layer, to }) => to !== layer && !MAY_IMPORT[layer]?.includes(to))
     .map(({ file, to }) => `${file} imports ${to}`)

@@ -1,4 +1,5 @@
 /** One actor in memory: a mailbox, and the loop that decides, appends, and only then moves and answers. */
+import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
@@ -167,6 +168,7 @@ export class Actor {
     const { store } = this.#ports
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
+    faultPoint('actor.loaded')
     const missing = batch.some(({ command }) => command.references.length > 0)
       ? await this.#missingReferences(batch)
       : undefined
@@ -188,20 +190,25 @@ export class Actor {
 
     const spans = this.#ports.traced ? plan.taken.map(({ item }) => item.command.span) : undefined
     const append = appendOf(this.ref, plan, lease, spans)
+    faultPoint('actor.decided')
     const answer = await store.append(append)
     switch (answer.outcome) {
       case 'appended': {
+        faultPoint('actor.committed')
         this.#loaded = plan.end
         this.#backoff.reset()
         this.#mailbox.splice(0, handled)
+        faultPoint('actor.state-moved')
         this.#afterCommit(plan, answer.events, append)
         await this.#refuse(plan.refused)
         return true
       }
       case 'conflict':
+        faultPoint('actor.conflict')
         this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
         return false
       case 'duplicate': {
+        faultPoint('actor.before-repeating')
         const event = await store.eventAt(answer.position)
         const waiting = batch.find(({ command }) => command.commandId === event?.commandId)
         if (event === undefined || waiting === undefined)
@@ -234,10 +241,12 @@ export class Actor {
   #afterCommit(plan: Plan<Waiting>, events: readonly LogEvent[], { timers = [], spans }: Append): void {
     if (spans !== undefined) for (const [index, event] of events.entries()) spans[index]?.committed(event)
     this.#ports.committed(events, timers)
+    faultPoint('actor.announced')
     plan.taken.forEach(({ item, decision }, index) => {
       const event = events[index]
       if (event === undefined) throw new Error('the store returned fewer events than it appended')
       for (const effect of decision.effects) this.#startEffect(effect, event, timers)
+      faultPoint('actor.before-answer')
       item.resolve({ ok: true, actor: this.ref, event, repeated: false })
     })
     const every = this.#entity.snapshotEvery
@@ -258,6 +267,7 @@ export class Actor {
   async #refuse(refused: readonly Refused<Waiting>[]): Promise<void> {
     for (const { item: waiting, refusal: answer } of refused) {
       const id = waiting.command.commandId
+      faultPoint('actor.before-refusal')
       try {
         const event = id === undefined ? undefined : await this.#ports.store.findCommand(id)
         if (event === undefined) waiting.resolve(answer)

@@ -1,4 +1,5 @@
 /** Runs effects after their event is durable, a bounded number at a time, until each has had its outcome logged. */
+import { faultPoint } from '#fault-point'
 import { type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Clock, DueTimer, EventStore, Logger } from '../core/ports.ts'
@@ -90,9 +91,11 @@ export class EffectRunner {
       if (effect === undefined) throw new Error(`no effect '${started.src}'`)
       const cause = await this.#cause(timer.actor, started.version)
       const outcome = await effect(this.#context(timer.actor, started, key, cause))
+      faultPoint('effect.before-outcome')
       // Refused: the actor has left the state that waited for this. Either way the effect is over.
       if (outcome !== undefined)
         await this.#ports.send(timer.actor, outcome, { commandId: `effect:${key}`, causation: cause })
+      faultPoint('effect.before-settling')
       await store.settleTimer(timer)
     } catch (error) {
       log.warn(

@@ -8,6 +8,7 @@ const LONGEST_MS = 30_000
 export class Backoff {
   readonly #clock: Clock
   #failures = 0
+  #since = 0
   #until = 0
 
   constructor(clock: Clock) {
@@ -16,7 +17,8 @@ export class Backoff {
 
   failed(): void {
     this.#failures++
-    if (this.#failures > 1) this.#until = this.#clock.now() + Math.min(FIRST_MS * 2 ** (this.#failures - 2), LONGEST_MS)
+    this.#since = this.#clock.now()
+    if (this.#failures > 1) this.#until = this.#since + Math.min(FIRST_MS * 2 ** (this.#failures - 2), LONGEST_MS)
   }
 
   reset(): void {
@@ -26,6 +28,8 @@ export class Backoff {
 
   /** Milliseconds still to wait; 0 when it may start. */
   remaining(): number {
-    return Math.max(0, this.#until - this.#clock.now())
+    const now = this.#clock.now()
+    // A clock that was set back says nothing of how long it has been: better once too early than hours too late.
+    return now < this.#since ? 0 : Math.max(0, this.#until - now)
   }
 }

@@ -1,4 +1,5 @@
 /** Hosts the actors of a node: finds or loads them, routes commands, runs their timers and effects, and lets idle ones go. */
+import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
@@ -261,6 +262,7 @@ class HostedActors implements ActorSystem {
     const command = parseCommand(entity, event, options, { internal, creates: true, span })
     for (;;) {
       const ref = { type, id: (await this.#store.nextId(type)) as ActorId }
+      faultPoint('create.id-taken')
       const result = await this.#find(entity, ref).send(command)
       // Someone chose this very id for an actor of theirs: take the next one.
       if (result.ok || result.version === 0) return result
@@ -313,6 +315,7 @@ class HostedActors implements ActorSystem {
 
   /** A snapshot saves time, nothing else: it is written beside the commands, and a failure is only logged. */
   #snapshot(actor: ActorRef, snapshot: Snapshot): void {
+    faultPoint('snapshot.before-save')
     const saved: Promise<void> = this.#store
       .saveSnapshot(actor, snapshot)
       .catch(error => this.#log.warn({ actor: formatActorRef(actor), error: String(error) }, 'snapshot not saved'))

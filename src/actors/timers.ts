@@ -1,4 +1,5 @@
 /** Fires durable timers: due events are sent once, unfinished effects run again, on whichever node looks first. */
+import { faultPoint } from '#fault-point'
 import { formatActorRef } from '../core/ids.ts'
 import type { Clock, DueTimer, EventStore, Logger } from '../core/ports.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
@@ -78,11 +79,13 @@ export class TimerService {
     const { store, log } = this.#ports
     try {
       if (timer.kind === 'effect') return this.#ports.startEffect(timer)
+      faultPoint('timer.before-firing')
       await this.#ports.fire(
         timer,
         timer.payload as OutgoingEvent,
         `timer:${formatActorRef(timer.actor)}:${timer.name}:${timer.dueAt}`,
       )
+      faultPoint('timer.before-settling')
       // The event's own transition has usually removed or moved it already; then this changes nothing.
       await store.settleTimer(timer)
     } catch (error) {

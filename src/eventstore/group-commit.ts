@@ -1,4 +1,5 @@
 /** The writer: appends that wait while a batch is in flight become the next batch, one statement and one commit for all. */
+import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
 import type { AppendSpan, Tracer } from '../core/tracing.ts'
@@ -152,13 +153,17 @@ export class GroupCommit {
           rowMode: 'array' as const,
           query_timeout: ANSWER_TIMEOUT_MS,
         }
+        faultPoint('batch.before-send')
         const { rows } = await pool.query<AnswerRow>(query)
+        faultPoint('batch.answered')
         this.#awaySince = undefined
         return rows
       } catch (error) {
         if (!isConnectionLoss(error) && !isRolledBack(error)) throw error
-        this.#awaySince ??= clock.now()
-        if (clock.now() - this.#awaySince >= patienceMs) throw error
+        const now = clock.now()
+        // A clock that was set back meanwhile makes the patience longer by itself at the most, not by hours.
+        this.#awaySince = Math.min(this.#awaySince ?? now, now)
+        if (now - this.#awaySince >= patienceMs) throw error
         span?.resent()
         log.warn(
           { appends: batch.length, attempt, error: (error as Error).message },

@@ -1,4 +1,5 @@
 /** What a command is answered with, alone or in a batch. */
+import { faultPoint } from '#fault-point'
 import { formatActorRef } from '../core/ids.ts'
 import type { CommandResult } from '../core/result.ts'
 import { type Problem, refusalProblem } from './problem.ts'
@@ -18,6 +19,7 @@ export type CommandAnswer =
   | { readonly status: number; readonly problem: Problem }
 
 export function commandAnswer(status: 200 | 201, result: CommandResult): CommandAnswer {
+  faultPoint('http.before-reply')
   if (!result.ok) {
     const problem = refusalProblem(result)
     return { status: problem.status, problem }

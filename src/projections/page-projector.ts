@@ -1,4 +1,5 @@
 /** Moves a set of read tables and their checkpoint forward by a page of the log: rows and checkpoint in one transaction. */
+import { faultPoint } from '#fault-point'
 import type { LogEvent } from '../core/event.ts'
 import { formatActorRef } from '../core/ids.ts'
 import { type PoolClient, withTransaction } from '../eventstore/pool.ts'
@@ -66,6 +67,7 @@ export class PageProjector {
       const from = await lockCheckpoint(client, projection, 'skip')
       return from === undefined ? undefined : this.#page(client, from, until, writing)
     })
+    if (page?.outcome !== undefined) faultPoint('projection.committed')
     // Only now: nothing may go on from states of a transaction that was rolled back.
     if (page?.outcome !== undefined) this.#remember(page.outcome)
     return page
@@ -84,6 +86,7 @@ export class PageProjector {
     const outcome = await this.#fold(client, events)
     await outcome.write(client, projection, writing, log)
     await moveCheckpoint(client, projection, last.position)
+    faultPoint('projection.before-commit')
     return { from, position: last.position, events: events.length, outcome }
   }
 

@@ -38,6 +38,8 @@ export interface NodeProcess {
   readonly url: string
   /** What `start --json` said when it was ready. */
   readonly ready: Readonly<Record<string, unknown>>
+  /** Resolves when it has ended, however: by this signal, and with this on standard error. */
+  readonly ended: Promise<{ readonly signal: NodeJS.Signals | null; readonly stderr: string }>
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>
   /** SIGKILL. */
@@ -47,14 +49,14 @@ export interface NodeProcess {
 /** Starts a node and waits until it says where it listens. */
 export async function startNodeProcess(
   env: Record<string, string>,
-  options: { cwd?: string } = {},
+  options: { cwd?: string; nodeArgs?: readonly string[] } = {},
 ): Promise<NodeProcess> {
-  const child = spawn(process.execPath, [MAIN, 'start', '--json'], {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), MAIN, 'start', '--json'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
-  const closed = once(child, 'close') as Promise<[number | null]>
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   let errors = ''
   child.stderr.on('data', chunk => {
     errors += chunk
@@ -67,6 +69,7 @@ export async function startNodeProcess(
     pid: child.pid ?? 0,
     url: String(ready.http),
     ready,
+    ended: closed.then(([, signal]) => ({ signal, stderr: errors })),
     stop: async () => {
       child.kill('SIGTERM')
       return (await closed)[0]

@@ -43,16 +43,19 @@ async function administer(sql: string, database = 'postgres'): Promise<void> {
 export interface OwnPostgres {
   readonly url: string
   readonly pid: number
+  readonly dataDir: string
   /** SIGKILL to the server, as a crash of its machine would look to clients. */
   kill9(): Promise<void>
+  /** In order, as an administrator would: sessions are ended, everything is written. */
+  stop(): Promise<void>
   /** Starts it again on the same port. */
   restart(): Promise<void>
   remove(): Promise<void>
 }
 
-/** A server of the same version as the run's, for a test that breaks it. */
-export async function ownPostgres(settings: Record<string, string> = {}): Promise<OwnPostgres> {
-  const folder = await temporaryFolder('own')
+/** A server of the same version as the run's, for a test that breaks it. Its data lies in a folder of its own, or in a given one. */
+export async function ownPostgres(settings: Record<string, string> = {}, given?: string): Promise<OwnPostgres> {
+  const folder = given ?? (await temporaryFolder('own'))
   const binDir = inject('postgresBinaries')
   const start = (port?: number): Promise<PostgresServer> =>
     startPostgres({
@@ -67,6 +70,7 @@ export async function ownPostgres(settings: Record<string, string> = {}): Promis
     get pid() {
       return server.pid
     },
+    dataDir: server.dataDir,
     kill9: async () => {
       // Each backend is a process of its own that outlives the postmaster for a moment, and may still commit.
       const backends = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').trim().split(' ')
@@ -78,12 +82,13 @@ export async function ownPostgres(settings: Record<string, string> = {}): Promis
         }
       await server.stop()
     },
+    stop: () => server.stop(),
     restart: async () => {
       server = await start(port)
     },
     remove: async () => {
       await server.stop()
-      await rm(folder, { recursive: true, force: true })
+      if (given === undefined) await rm(folder, { recursive: true, force: true })
     },
   }
 }

@@ -1,0 +1,42 @@
+/** A file system of a few megabytes, in memory, which a test can fill and free. Mounting takes root, as the suites have it in CI. */
+import { execFileSync } from 'node:child_process'
+import { closeSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+export interface SmallDisk {
+  readonly folder: string
+  /** Takes all the space that is left. */
+  fill(): void
+  /** Gives back what `fill` took. */
+  free(): void
+  remove(): Promise<void>
+}
+
+export async function smallDisk(megabytes: number): Promise<SmallDisk> {
+  const folder = await temporaryFolder('disk')
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=711`, 'rootstream-test', folder])
+  const ballast = path.join(folder, 'ballast')
+  return {
+    folder,
+    fill: () => {
+      const file = openSync(ballast, 'a')
+      try {
+        for (let { bavail, bsize } = statfsSync(folder); bavail > 0; { bavail, bsize } = statfsSync(folder))
+          writeSync(file, Buffer.alloc(Math.min(bavail * bsize, 1_048_576)))
+        fsyncSync(file)
+      } catch (error) {
+        // Postgres took the last blocks first.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+      } finally {
+        closeSync(file)
+      }
+    },
+    free: () => rmSync(ballast, { force: true }),
+    remove: async () => {
+      execFileSync('umount', [folder])
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
