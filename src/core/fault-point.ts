@@ -28,5 +28,5 @@ export type FaultPoint = (typeof FAULT_POINTS)[number]
 
 // A node gets this empty function, which V8 removes where it is called. Only a process that runs with
 // `--conditions=fault-points` gets the one of the tests instead: package.json maps `#fault-point`. It imports nothing
-// and knows nothing of the environment, so no setting of a node in operation can end it here.
+// and reads nothing, so no setting of the runtime can end a node here.
 export function faultPoint(_name: FaultPoint): void {}

@@ -8,7 +8,7 @@ import { type OwnPostgres, ownPostgres } from '../support/database.ts'
 import { createCommands } from './commands.ts'
 import { expectNothingLostOrDoubled } from './invariants.ts'
 import { type ServedNode, serveNode } from './served-node.ts'
-import { type SmallDisk, smallDisk } from './small-disk.ts'
+import { canMount, type SmallDisk, smallDisk } from './small-disk.ts'
 import { runWorkload } from './workload.ts'
 
 /** Some load, a full disk in the middle of more, room again; then the proof. */
@@ -34,7 +34,9 @@ async function fillUnderLoad(
   expect((await served.bystander.request('GET', '/ready')).status).toBe(200)
 }
 
-test.concurrent('no room for data: nothing is written, nothing is lost', async ({ onTestFinished }) => {
+const onDisk = test.concurrent.skipIf(!(await canMount()))
+
+onDisk('no room for data: nothing is written, nothing is lost', async ({ onTestFinished }) => {
   const disk = await smallDisk(96)
   onTestFinished(() => disk.remove())
   const server = await ownPostgres({ max_wal_size: '32MB', min_wal_size: '32MB' }, disk.folder)
@@ -46,36 +48,39 @@ test.concurrent('no room for data: nothing is written, nothing is lost', async (
   expect(server.pid).toBe(pid)
 })
 
-test.concurrent('no room for the journal, which ends the server: it starts again when there is room, and nothing is lost', async ({
-  onTestFinished,
-}) => {
-  const disk = await smallDisk(40)
-  onTestFinished(() => disk.remove())
-  const server = await ownPostgres({ max_wal_size: '32MB', min_wal_size: '32MB' })
-  onTestFinished(() => server.remove())
-  await server.stop()
-  moveJournal(server.dataDir, path.join(disk.folder, 'pg_wal'))
-  await server.restart()
-  const served = await serveNode(server.url)
-  onTestFinished(() => served.stop())
-  await fillUnderLoad(server, disk, served, {
-    // The files of the journal are as large as they get from the start: only the next one finds no room.
-    useUp: async () => {
-      const client = new pg.Client({ connectionString: server.url })
-      client.on('error', () => {})
-      await client.connect()
-      for (let full = false; !full; )
-        await client.query('select pg_switch_wal(), pg_logical_emit_message(false, $1, $2)', ['', 'x']).catch(() => {
-          full = true
-        })
-      await client.end()
-    },
-    repair: async () => {
-      await server.stop()
-      await server.restart()
-    },
-  })
-})
+const onDisk = test.concurrent.skipIf(!(await canMount()))
+
+onDisk(
+  'no room for the journal, which ends the server: it starts again when there is room, and nothing is lost',
+  async ({ onTestFinished }) => {
+    const disk = await smallDisk(40)
+    onTestFinished(() => disk.remove())
+    const server = await ownPostgres({ max_wal_size: '32MB', min_wal_size: '32MB' })
+    onTestFinished(() => server.remove())
+    await server.stop()
+    moveJournal(server.dataDir, path.join(disk.folder, 'pg_wal'))
+    await server.restart()
+    const served = await serveNode(server.url)
+    onTestFinished(() => served.stop())
+    await fillUnderLoad(server, disk, served, {
+      // The files of the journal are as large as they get from the start: only the next one finds no room.
+      useUp: async () => {
+        const client = new pg.Client({ connectionString: server.url })
+        client.on('error', () => {})
+        await client.connect()
+        for (let full = false; !full; )
+          await client.query('select pg_switch_wal(), pg_logical_emit_message(false, $1, $2)', ['', 'x']).catch(() => {
+            full = true
+          })
+        await client.end()
+      },
+      repair: async () => {
+        await server.stop()
+        await server.restart()
+      },
+    })
+  },
+)
 
 function moveJournal(dataDir: string, to: string): void {
   const from = path.join(dataDir, 'pg_wal')

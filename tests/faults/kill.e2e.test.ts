@@ -4,7 +4,7 @@ import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FAULT_POINTS, type FaultPoint } from '../../src/core/fault-point.ts'
-import { type NodeProcess, startNodeProcess } from '../support/cli-process.ts'
+import { startNodeProcess } from '../support/cli-process.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { HttpClient } from '../support/http-client.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -51,59 +51,63 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 // A point that is not passed often enough is waited for in vain.
 describe.concurrent('a node killed', { timeout: 120_000 }, () => {
-  test.for(FAULT_POINTS)('at %s: the next one settles every command, and nothing is lost or doubled', async point => {
-    const database = await createTestDatabase()
-    const started: NodeProcess[] = []
-    let homes = 0
-    const start = async (fault = '', url = database.url) => {
-      const node = await startNodeProcess(
-        {
-          DATABASE_URL: url,
-          REDIS_URL: '',
-          ROOTSTREAM_HOME: path.join(folder, `${point}-${homes++}`),
-          ROOTSTREAM_HTTP_PORT: '0',
-          ROOTSTREAM_TOKEN: TOKEN,
-          LOG_LEVEL: 'error',
-          ROOTSTREAM_FAULT: fault,
-          // A hundred starts of the same code.
-          NODE_COMPILE_CACHE: path.join(folder, 'compiled'),
-        },
-        { nodeArgs: ['--conditions=fault-points'] },
-      )
-      started.push(node)
-      return { node, client: new HttpClient(node.url, TOKEN, 48) }
-    }
-    const faults = KILLS[point].map(count => `${point}@${count}`)
-    let current = start(faults[0])
-    // Two writers of one log are what a conflict takes.
-    const other = point === 'actor.conflict' ? await start('', `${database.url}?application_name=bystander`) : undefined
-
-    const killed = async () => {
-      for (const next of [...faults.slice(1), undefined]) {
-        const { node, client } = await current
-        const { signal, stderr } = await node.ended
-        expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: expect.stringContaining(`killed at ${point}`) })
-        hit.add(point)
-        client.close()
-        current = untilGone(database.url).then(() => start(next))
+  test.for(FAULT_POINTS)(
+    'at %s: the next one settles every command, and nothing is lost or doubled',
+    async (point, { onTestFinished }) => {
+      const database = await createTestDatabase()
+      onTestFinished(() => database.drop())
+      let homes = 0
+      const start = async (fault = '', url = database.url) => {
+        const node = await startNodeProcess(
+          {
+            DATABASE_URL: url,
+            REDIS_URL: '',
+            ROOTSTREAM_HOME: path.join(folder, `${point}-${homes++}`),
+            ROOTSTREAM_HTTP_PORT: '0',
+            ROOTSTREAM_TOKEN: TOKEN,
+            LOG_LEVEL: 'error',
+            ROOTSTREAM_FAULT: fault,
+            // A hundred starts of the same code.
+            NODE_COMPILE_CACHE: path.join(folder, 'compiled'),
+          },
+          { nodeArgs: ['--conditions=fault-points'] },
+        )
+        const client = new HttpClient(node.url, TOKEN, 48)
+        // Also where the test has run out of time, and waits for a point that is not passed.
+        onTestFinished(async () => {
+          client.close()
+          await node.kill()
+        })
+        return { node, client }
       }
-      return current
-    }
+      const faults = KILLS[point].map(count => `${point}@${count}`)
+      let current = start(faults[0])
+      // Two writers of one log are what a conflict takes.
+      const other =
+        point === 'actor.conflict' ? await start('', `${database.url}?application_name=bystander`) : undefined
 
-    let turn = 0
-    const commands = createCommands(
-      async () => (other !== undefined && turn++ % 2 === 0 ? other : await current).client,
-    )
-    try {
+      const killed = async () => {
+        for (const next of [...faults.slice(1), undefined]) {
+          const { node } = await current
+          const { signal, stderr } = await node.ended
+          expect({ signal, stderr }).toEqual({
+            signal: 'SIGKILL',
+            stderr: expect.stringContaining(`killed at ${point}`),
+          })
+          hit.add(point)
+          current = untilGone(database.url).then(() => start(next))
+        }
+        return current
+      }
+
+      let turn = 0
+      const commands = createCommands(
+        async () => (other !== undefined && turn++ % 2 === 0 ? other : await current).client,
+      )
       const [{ client }] = await Promise.all([killed(), runWorkload(commands)])
       await expectNothingLostOrDoubled({ url: database.url, client, commands })
-      client.close()
-      other?.client.close()
-    } finally {
-      for (const node of started) await node.kill()
-      await database.drop()
-    }
-  })
+    },
+  )
 })
 
 test('every point was hit', () => {

@@ -74,10 +74,14 @@ test.concurrent('every connection waits for a lock of somebody else: what needs 
   context.onTestFinished(() => foreign.end())
   // Whatever is not in memory is loaded by way of this table.
   await foreign.query('begin; lock table actor_snapshots in access exclusive mode')
+  // Another session: inside a transaction the view stands still.
+  const observer = new pg.Client({ connectionString: database.url })
+  await observer.connect()
+  context.onTestFinished(() => observer.end())
   const loading: Promise<PromiseSettledResult<ActorView>>[] = []
   await vi.waitFor(
     async () => {
-      const { rows } = await foreign.query(
+      const { rows } = await observer.query(
         `select count(*)::int as waiting from pg_stat_activity
          where datname = current_database() and wait_event_type = 'Lock' and query like '%actor_snapshots%'`,
       )
