@@ -34,7 +34,7 @@ async function fillUnderLoad(
   expect((await served.bystander.request('GET', '/ready')).status).toBe(200)
 }
 
-const onDisk = test.concurrent.skipIf(!(await canMount()))
+const onDisk = (await canMount()) ? test.concurrent : test.skip
 
 onDisk('no room for data: nothing is written, nothing is lost', async ({ onTestFinished }) => {
   const disk = await smallDisk(96)
@@ -47,8 +47,6 @@ onDisk('no room for data: nothing is written, nothing is lost', async ({ onTestF
   await fillUnderLoad(server, disk, served, { useUp: async () => {}, repair: async () => {} })
   expect(server.pid).toBe(pid)
 })
-
-const onDisk = test.concurrent.skipIf(!(await canMount()))
 
 onDisk(
   'no room for the journal, which ends the server: it starts again when there is room, and nothing is lost',
