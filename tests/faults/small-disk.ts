@@ -20,7 +20,7 @@ export async function canMount(): Promise<boolean> {
     await (await smallDisk(1)).remove()
     return true
   } catch {
-    console.error('no file system can be mounted here: the tests with a full disk are left out')
+    process.stderr.write('no file system can be mounted here: the tests with a full disk are left out\n')
     return false
   }
 }
