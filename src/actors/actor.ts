@@ -109,6 +109,8 @@ export class Actor {
   }
 
   async #run(): Promise<void> {
+    const turn = this.#ports.turns.take()
+    if (turn !== undefined) await turn
     let conflicts = 0
     while (this.#mailbox.length > 0) {
       const batch = this.#takeBatch()
@@ -127,6 +129,7 @@ export class Actor {
       if (this.#restart) this.#loaded = undefined
       this.#restart = false
     }
+    this.#ports.turns.done()
     // In the same turn as the look into the empty mailbox: a command that comes later starts a new run.
     this.#running = undefined
   }
@@ -200,7 +203,7 @@ export class Actor {
         this.#mailbox.splice(0, handled)
         faultPoint('actor.state-moved')
         this.#afterCommit(plan, answer.events, append)
-        await this.#refuse(plan.refused)
+        if (plan.refused.length > 0) await this.#refuse(plan.refused)
         return true
       }
       case 'conflict':

@@ -31,8 +31,9 @@ export interface Plan<Item> {
   readonly failed?: { readonly item: Item; readonly error: unknown }
   readonly from: Loaded
   readonly end: Loaded
-  /** Names held before and after. */
-  readonly claims: { readonly from: readonly Claim[]; readonly end: readonly Claim[] }
+  /** Names held before, and after: the same list where nothing changed. */
+  readonly held: readonly Claim[]
+  readonly holds: readonly Claim[]
 }
 
 /**
@@ -52,7 +53,7 @@ export function planBatch<Item extends { readonly command: Command }>(
   const refused: Refused<Item>[] = []
   const held = entity.claims(from.state)
   let end = from
-  let claims = held
+  let holds = held
   for (const item of batch) {
     const { command } = item
     if (command.expectedVersion !== undefined && command.expectedVersion !== end.version) {
@@ -69,27 +70,29 @@ export function planBatch<Item extends { readonly command: Command }>(
     try {
       decision = decide(entity, end.state, stamp(command.type, at, command.data))
     } catch (error) {
-      return { taken, refused, failed: { item, error }, from, end, claims: { from: held, end: claims } }
+      return { taken, refused, failed: { item, error }, from, end, held, holds }
     }
     if (decision === undefined) {
       refused.push({ item, refusal: refusal(entity, ref, 'not_allowed', end) })
       continue
     }
     const next = entity.claims(decision.state)
-    const changesClaims = !sameClaims(claims, next)
+    const changesClaims = !sameClaims(holds, next)
     if (changesClaims && taken.length > 0) break
     taken.push({ item, event: newEvent(command, at, decision.state), decision })
     end = { version: end.version + 1, state: decision.state, at }
-    claims = next
-    if (changesClaims) break
+    if (changesClaims) {
+      holds = next
+      break
+    }
   }
-  return { taken, refused, from, end, claims: { from: held, end: claims } }
+  return { taken, refused, from, end, held, holds }
 }
 
 /** What the plan writes: its events, and the net change of claims and timers. */
 export function appendOf(
   ref: ActorRef,
-  { taken, from, claims }: Plan<{ readonly command: Command }>,
+  { taken, from, held, holds }: Plan<{ readonly command: Command }>,
   lease: Append['lease'],
   spans: AppendSpans | undefined,
 ): Append {
@@ -101,11 +104,11 @@ export function appendOf(
     ...(spans === undefined ? undefined : { spans }),
   }
   const changesTimers = taken.some(({ decision }) => decision.timers.length > 0 || decision.cancels.length > 0)
-  if (lease === undefined && !changesTimers && sameClaims(claims.from, claims.end)) return append
+  if (lease === undefined && !changesTimers && held === holds) return append
   return {
     ...append,
-    claims: withoutClaims(claims.end, claims.from),
-    releases: withoutClaims(claims.from, claims.end),
+    claims: withoutClaims(holds, held),
+    releases: withoutClaims(held, holds),
     ...timerChanges(taken, from.version),
     ...(lease === undefined ? {} : { lease }),
   }

@@ -5,6 +5,7 @@ import type { Json } from '../core/json.ts'
 import type { Clock, DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
 import type { Snapshot } from '../core/state.ts'
 import type { Ownership } from './ownership.ts'
+import type { Turns } from './turns.ts'
 
 export interface ActorLimits {
   /** Commands that may wait for one actor. */
@@ -21,6 +22,7 @@ export interface ActorPorts {
   readonly log: Logger
   readonly limits: ActorLimits
   readonly ownership: Ownership
+  readonly turns: Turns
   /** Whether commands have spans. */
   readonly traced: boolean
   committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void

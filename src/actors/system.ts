@@ -18,6 +18,7 @@ import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts, ReadTables } from './ports.ts'
 import { TimerService } from './timers.ts'
 import { traceCommand } from './traced-command.ts'
+import { Turns } from './turns.ts'
 
 /** An actor's state as it is shown. */
 export type { CommandOptions } from './command.ts'
@@ -82,6 +83,8 @@ export interface ActorSystemOptions {
 
 const DEFAULT_LIMITS: ActorLimits = { mailbox: 1_000, effects: 32 }
 const SWEEP_MS = 10_000
+/** Twice what the log takes in a batch: one batch on its way while the next is decided. */
+const TURNS = 2_000
 
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
   return new HostedActors(options)
@@ -137,6 +140,7 @@ class HostedActors implements ActorSystem {
       log,
       limits: bounds,
       ownership: this.#ownership,
+      turns: new Turns(TURNS),
       traced: tracer !== undefined,
       exists: (type, id) => this.#exists(type, id),
       committed: (events, timers) => this.#committed(events, timers),
@@ -237,17 +241,21 @@ class HostedActors implements ActorSystem {
     )
   }
 
-  async #deliver(
+  #deliver(
     ref: ActorRef,
     event: OutgoingEvent,
     options: CommandOptions,
     internal: boolean,
     span: CommandSpan | undefined,
   ): Promise<CommandResult> {
-    this.#refuseWhenStopping(internal)
-    const entity = this.#entity(ref.type)
-    const command = parseCommand(entity, event, options, { internal, creates: false, span })
-    return this.#find(entity, ref).send(command)
+    try {
+      this.#refuseWhenStopping(internal)
+      const entity = this.#entity(ref.type)
+      const command = parseCommand(entity, event, options, { internal, creates: false, span })
+      return this.#find(entity, ref).send(command)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async #deliverNew(

@@ -29,15 +29,9 @@ export const QUEUE_BOUNDS: QueueBounds = {
 /** A hot actor may have thousands of appends here, of which one fits a batch: no more of the queue than this is looked through for it. */
 const LOOK_THROUGH = 4
 
-interface Entry {
-  readonly waiting: WaitingAppend
-  /** What may occur only once in a batch: `append_batch` decides all its appends on the same state of the log. */
-  readonly keys: readonly string[]
-}
-
 export class AppendQueue {
   readonly #bounds: QueueBounds
-  #entries: Entry[] = []
+  #entries: WaitingAppend[] = []
   #bytes = 0
 
   constructor(bounds: QueueBounds = QUEUE_BOUNDS) {
@@ -58,7 +52,7 @@ export class AppendQueue {
   }
 
   push(waiting: WaitingAppend): void {
-    this.#entries.push({ waiting, keys: exclusiveKeys(waiting.append) })
+    this.#entries.push(waiting)
     this.#bytes += waiting.bytes
   }
 
@@ -69,16 +63,16 @@ export class AppendQueue {
   nextBatch(): readonly WaitingAppend[] {
     const { batchEvents, batchBytes } = this.#bounds
     const batch: WaitingAppend[] = []
-    const left: Entry[] = []
+    const left: WaitingAppend[] = []
     const taken = new Set<string>()
     let events = 0
     let bytes = 0
     let index = 0
     for (; index < this.#entries.length && index < LOOK_THROUGH * batchEvents; index++) {
-      const entry = this.#entries[index] as Entry
-      const { waiting, keys } = entry
+      const waiting = this.#entries[index] as WaitingAppend
       const full = events + waiting.append.events.length > batchEvents || bytes + waiting.bytes > batchBytes
       if (full && batch.length > 0) break
+      const keys = exclusiveKeys(waiting.append)
       const free = keys.every(key => !taken.has(key))
       // Also for what stays behind, so that an actor's later appends do not overtake it.
       for (const key of keys) taken.add(key)
@@ -86,7 +80,7 @@ export class AppendQueue {
         batch.push(waiting)
         events += waiting.append.events.length
         bytes += waiting.bytes
-      } else left.push(entry)
+      } else left.push(waiting)
     }
     this.#entries = index === this.#entries.length ? left : left.concat(this.#entries.slice(index))
     this.#bytes -= bytes
@@ -94,6 +88,7 @@ export class AppendQueue {
   }
 }
 
+/** What may occur only once in a batch: `append_batch` decides all its appends on the same state of the log. */
 function exclusiveKeys({ actor, events, claims = [], releases = [] }: Append): readonly string[] {
   const keys = [`${actor.type}/${actor.id}`]
   for (const { commandId } of events) if (commandId !== null) keys.push(`command:${commandId}`)

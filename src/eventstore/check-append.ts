@@ -13,12 +13,11 @@ const MAX_SMALLINT = 32_767
  */
 export function checkAppend(append: Append): readonly string[] {
   if (append.events.length === 0) throw new Error('an append has at least one event')
-  const data: string[] = []
-  for (const [index, event] of append.events.entries()) {
-    const text = append.json?.[index] ?? JSON.stringify(event.data)
-    const why = poison(event.data, text) ?? flaw(event)
+  const data = append.json ?? append.events.map(event => JSON.stringify(event.data))
+  for (let index = 0; index < append.events.length; index++) {
+    const event = append.events[index] as NewEvent
+    const why = poison(event.data, data[index] ?? '') ?? flaw(event)
     if (why !== undefined) throw refused(`'${event.type}'`, why)
-    data.push(text)
   }
   if (append.events.length > 1) refuseRepeatedCommand(append.events)
   for (const { kind, key } of [...(append.claims ?? []), ...(append.releases ?? [])])
