@@ -1,5 +1,6 @@
 /** Durable one-event commands through the whole actor path, beside Emmett's appends and the best raw batched insert. */
-import { type ActorSystem, createActorSystem } from '../src/actors/system.ts'
+import type { ActorSystem } from '../src/actors/api.ts'
+import { createActorSystem } from '../src/actors/system.ts'
 import { createPgEventStore } from '../src/eventstore/pg-event-store.ts'
 import { entities } from '../src/machines/index.ts'
 import { systemClock } from '../src/system-clock.ts'

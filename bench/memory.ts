@@ -37,7 +37,7 @@ export const memory: Bench = async ({ server, quick, progress }) => {
 /** In a process of its own: memory that was used once is seldom given back. */
 async function measureNode(url: string): Promise<MemoryReport> {
   const child = fork(path.join(import.meta.dirname, 'memory-node.ts'), [url], {
-    execArgv: ['--expose-gc', '--disable-warning=ExperimentalWarning'],
+    execArgv: [...process.execArgv, '--expose-gc'],
   })
   const [report] = (await Promise.race([
     once(child, 'message'),

@@ -1,5 +1,6 @@
 /** Loading an actor of many events into memory, beside Emmett's aggregateStream over the same events. */
-import { type ActorSystem, createActorSystem } from '../src/actors/system.ts'
+import type { ActorSystem } from '../src/actors/api.ts'
+import { createActorSystem } from '../src/actors/system.ts'
 import type { ActorId } from '../src/core/ids.ts'
 import { createPgEventStore, type PgEventStore } from '../src/eventstore/pg-event-store.ts'
 import { query } from '../src/eventstore/pool.ts'

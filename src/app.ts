@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
+import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
-import { type ActorHandle, type ActorSystem, createActorSystem } from './actors/system.ts'
+import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
-import { AppError } from './core/errors.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
 import type { Bus, Clock, EventStore, Logger, SealedLog, Service } from './core/ports.ts'
@@ -17,6 +17,7 @@ import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
 import { migrate } from './eventstore/migrate.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
+import { type HealthReport, health } from './health.ts'
 import { createLogger } from './logging.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
@@ -50,18 +51,6 @@ export interface NodeOptions {
   readonly tracerProvider?: TracerProvider
 }
 
-export interface ComponentHealth {
-  readonly status: 'ok' | 'degraded' | 'down'
-  readonly detail: Readonly<Record<string, unknown>>
-}
-
-export interface HealthReport {
-  /** `down` where commands cannot be taken; `degraded` where they can, but something lags or is away. */
-  readonly status: 'ok' | 'degraded' | 'down'
-  readonly node: string
-  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors' | 'audit', ComponentHealth>>
-}
-
 export interface RuntimeNode {
   readonly name: string
   readonly incarnation: number
@@ -82,11 +71,6 @@ export interface RuntimeNode {
   /** Finishes what is under way and stops everything the node started. */
   close(): Promise<void>
 }
-
-/** Projections this far behind the log are reported as lagging. */
-const LAG_LIMIT = 10_000
-/** A part that has not answered by then counts as away: whoever asks after a node's health does not wait for what hangs. */
-const HEALTH_PATIENCE_MS = 2_000
 
 /** Starts a node. Throws AppError; whatever it had started by then is stopped again. */
 export async function createNode(options: NodeOptions = {}): Promise<RuntimeNode> {
@@ -255,52 +239,4 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
   const { incarnation, installation } = store
   return { store, sealedLog: createPgSealedLog(store.pool), incarnation, projections, installation }
-}
-
-async function health(parts: {
-  name: string
-  clock: Clock
-  store: EventStore
-  projections: Projections
-  bus: Bus
-  actors: ActorSystem
-  audit: Auditor
-}): Promise<HealthReport> {
-  const { name, clock, store, projections, bus, actors, audit } = parts
-  const component = async (check: () => Promise<ComponentHealth>): Promise<ComponentHealth> => {
-    let cancel = () => {}
-    const late = new Promise<ComponentHealth>(resolve => {
-      cancel = clock.after(HEALTH_PATIENCE_MS, () => resolve({ status: 'down', detail: { error: 'no answer' } }))
-    })
-    try {
-      return await Promise.race([check(), late])
-    } catch (error) {
-      return { status: 'down', detail: { error: error instanceof AppError ? error.code : 'failed' } }
-    } finally {
-      cancel()
-    }
-  }
-  const [logHealth, projectionsHealth, busHealth, actorsHealth, auditHealth] = await Promise.all([
-    component(async () => ({ status: 'ok', detail: { head: await store.head() } })),
-    component(async () => {
-      const status = await projections.status()
-      const well = status.failures === 0 && status.lag < LAG_LIMIT
-      return { status: well ? 'ok' : 'degraded', detail: { ...status } }
-    }),
-    component(async () => ({ status: bus.healthy ? 'ok' : 'degraded', detail: { ...bus.stats() } })),
-    component(async () => ({ status: 'ok', detail: { ...actors.stats() } })),
-    component(async () => {
-      const status = await audit.status()
-      return { status: status.failing === null ? 'ok' : 'degraded', detail: { ...status } }
-    }),
-  ])
-  const components = {
-    log: logHealth,
-    projections: projectionsHealth,
-    bus: busHealth,
-    actors: actorsHealth,
-    audit: auditHealth,
-  }
-  const worst = Object.values(components).some(({ status }) => status !== 'ok') ? 'degraded' : 'ok'
-  return { status: components.log.status === 'down' ? 'down' : worst, node: name, components }
 }

@@ -1,7 +1,8 @@
 /** RootStream Runtime: what a program that embeds a node may use. */
+
+export type { ActorHandle, ActorSystem, ActorView } from './actors/api.ts'
 export type { CommandOptions } from './actors/command.ts'
-export type { ActorHandle, ActorSystem, ActorView } from './actors/system.ts'
-export { type ComponentHealth, createNode, type HealthReport, type NodeOptions, type RuntimeNode } from './app.ts'
+export { createNode, type NodeOptions, type RuntimeNode } from './app.ts'
 export type { Auditor, SealingStatus } from './audit/auditor.ts'
 export type { Finding, FindingKind } from './audit/findings.ts'
 export type { AuditReport } from './audit/verify.ts'
@@ -13,6 +14,7 @@ export type { AuditPage, AuditQuery, Clock, EventStore, Lease, Logger, StreamRan
 export type { Accepted, CommandResult, Refusal, RefusalReason } from './core/result.ts'
 export type { SealSummary } from './core/seal.ts'
 export type { ActorState, StateValue } from './core/state.ts'
+export type { ComponentHealth, HealthReport } from './health.ts'
 export {
   defineEntity,
   type Effect,

@@ -9,20 +9,13 @@ import { type EffectStart, fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { type Command, repeatedOutcome } from './command.ts'
 import { catchUp, type Loaded, load } from './load.ts'
+import { Mailbox, type Waiting } from './mailbox.ts'
 import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
 
-/** Commands one append carries at the most; more of them wait for the next. */
-const BATCH = 64
 /** Other writers may win this often before the command is given back as a conflict. */
 const MAX_CONFLICTS = 20
-
-interface Waiting {
-  readonly command: Command
-  resolve(result: CommandResult): void
-  reject(error: unknown): void
-}
 
 export class Actor {
   readonly ref: ActorRef
@@ -30,7 +23,7 @@ export class Actor {
   lastUsed: number
   readonly #entity: EntityDefinition
   readonly #ports: ActorPorts
-  readonly #mailbox: Waiting[] = []
+  readonly #mailbox = new Mailbox()
   readonly #backoff: Backoff
   #loaded: Loaded | undefined
   #running: Promise<void> | undefined
@@ -113,7 +106,7 @@ export class Actor {
     if (turn !== undefined) await turn
     let conflicts = 0
     while (this.#mailbox.length > 0) {
-      const batch = this.#takeBatch()
+      const batch = this.#mailbox.batch()
       try {
         const settled = await this.#process(batch)
         conflicts = settled ? 0 : conflicts + 1
@@ -124,7 +117,7 @@ export class Actor {
           )
       } catch (error) {
         this.#loaded = undefined
-        for (const waiting of batch) this.#take(waiting)?.reject(error)
+        for (const waiting of batch) this.#mailbox.take(waiting)?.reject(error)
       }
       if (this.#restart) this.#loaded = undefined
       this.#restart = false
@@ -144,26 +137,6 @@ export class Actor {
           break
         }
     return missing
-  }
-
-  /** The commands at the head of the mailbox that can share an append: no command id twice. They stay in the mailbox until answered. */
-  #takeBatch(): readonly Waiting[] {
-    if (this.#mailbox.length === 1) return this.#mailbox.slice()
-    const ids = new Set<string>()
-    const batch: Waiting[] = []
-    for (const waiting of this.#mailbox) {
-      const id = waiting.command.commandId
-      if (batch.length === BATCH || (id !== undefined && ids.has(id))) break
-      if (id !== undefined) ids.add(id)
-      batch.push(waiting)
-    }
-    return batch
-  }
-
-  /** Takes a command out of the mailbox; undefined where it was answered already. */
-  #take(waiting: Waiting): Waiting | undefined {
-    const index = this.#mailbox.indexOf(waiting)
-    return index < 0 ? undefined : this.#mailbox.splice(index, 1)[0]
   }
 
   /** One round of load → decide → append → answer. False where another writer came first and the batch must be decided anew. */
@@ -186,7 +159,7 @@ export class Actor {
         this.#loaded = newest
         return false
       }
-      this.#mailbox.splice(0, handled)
+      this.#mailbox.drop(handled)
       await this.#refuse(plan.refused)
       return true
     }
@@ -200,7 +173,7 @@ export class Actor {
         faultPoint('actor.committed')
         this.#loaded = plan.end
         this.#backoff.reset()
-        this.#mailbox.splice(0, handled)
+        this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
         this.#afterCommit(plan, answer.events, append)
         if (plan.refused.length > 0) await this.#refuse(plan.refused)
@@ -216,7 +189,7 @@ export class Actor {
         const waiting = batch.find(({ command }) => command.commandId === event?.commandId)
         if (event === undefined || waiting === undefined)
           throw new Error(`no command for the duplicate at position ${answer.position}`)
-        this.#take(waiting)
+        this.#mailbox.take(waiting)
         this.#answerRepeated(waiting, event)
         this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
         return true
@@ -225,7 +198,7 @@ export class Actor {
         // Commands that change claims travel alone, so the refusal is the first one's.
         const [first] = plan.taken
         if (first === undefined) throw new Error('a claim was refused for no command')
-        this.#take(first.item)
+        this.#mailbox.take(first.item)
         await this.#refuse([
           { item: first.item, refusal: refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind) },
         ])
@@ -291,7 +264,7 @@ export class Actor {
 
   /** A throw of the machine is a bug: this command fails, the state is loaded anew, and repeated failures wait. */
   #failed(waiting: Waiting, error: unknown): void {
-    this.#take(waiting)
+    this.#mailbox.take(waiting)
     this.#restart = true
     this.#backoff.failed()
     const actor = formatActorRef(this.ref)

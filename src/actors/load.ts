@@ -2,9 +2,10 @@
 import type { ActorRef } from '../core/ids.ts'
 import { formatActorRef } from '../core/ids.ts'
 import type { EventStore, Logger } from '../core/ports.ts'
-import type { ActorState } from '../core/state.ts'
+import { type ActorState, formatStateValue } from '../core/state.ts'
 import { allowedEvents, fold, initialState } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
+import type { ActorView } from './api.ts'
 
 export interface Loaded {
   readonly version: number
@@ -55,6 +56,17 @@ export async function loadAt(
       ? snapshot.version <= point.version
       : snapshot.at !== null && Date.parse(snapshot.at) <= Date.parse(point.at))
   return catchUp(ports, entity, ref, usable ? snapshot : beginning(entity), point)
+}
+
+export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state, at }: Loaded): ActorView {
+  return {
+    ref,
+    version,
+    state: formatStateValue(state.value),
+    context: state.context,
+    allowed: allowedEvents(entity, state),
+    at,
+  }
 }
 
 function beginning(entity: EntityDefinition): Loaded {

@@ -3,83 +3,23 @@ import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
-import type { JsonObject } from '../core/json.ts'
-import type { Clock, EventStore, Lease, Logger, Service, StreamRange, TimerSet } from '../core/ports.ts'
+import type { Clock, EventStore, Lease, Logger, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
-import { formatStateValue, type Snapshot } from '../core/state.ts'
+import type { Snapshot } from '../core/state.ts'
 import type { CommandSpan, Tracer } from '../core/tracing.ts'
-import { allowedEvents, isGone } from '../machines/decide.ts'
+import { isGone } from '../machines/decide.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import { Actor } from './actor.ts'
+import { ActorTable } from './actor-table.ts'
+import type { ActorHandle, ActorSystem, ActorSystemOptions } from './api.ts'
 import { type CommandOptions, parseCommand } from './command.ts'
 import { EffectRunner } from './effects.ts'
-import { type Loaded, loadAt } from './load.ts'
+import { loadAt, viewOf } from './load.ts'
 import { Ownership } from './ownership.ts'
-import type { ActorLimits, ActorPorts, ReadTables } from './ports.ts'
+import type { ActorLimits, ActorPorts } from './ports.ts'
 import { TimerService } from './timers.ts'
 import { traceCommand } from './traced-command.ts'
 import { Turns } from './turns.ts'
-
-/** An actor's state as it is shown. */
-export type { CommandOptions } from './command.ts'
-
-export interface ActorView {
-  readonly ref: ActorRef
-  /** 0 for an actor without events. */
-  readonly version: number
-  readonly state: string
-  readonly context: JsonObject
-  /** Event types the state takes. */
-  readonly allowed: readonly string[]
-  /** Time of the last event, ISO 8601 UTC. */
-  readonly at: string | null
-}
-
-export interface ActorHandle {
-  readonly ref: ActorRef
-  /** Resolves when the event is durable, or with a refusal. Throws AppError; a retryable one may be sent again with the same command id. */
-  send(event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
-  /** The newest state in the log. */
-  state(): Promise<ActorView>
-  /** The state after a version, or as it was at a time (ISO 8601). */
-  stateAt(point: { version: number } | { at: string }): Promise<ActorView>
-  /** Events by version, in chunks. */
-  history(range?: StreamRange): AsyncIterable<readonly LogEvent[]>
-}
-
-export interface ActorSystem extends Service {
-  readonly entities: ReadonlyMap<string, EntityDefinition>
-  /** Throws AppError `unknown_type`, `invalid_input` (an id its read table cannot hold). */
-  actor(ref: ActorRef): ActorHandle
-  /** Sends the first event of a new actor under an id of its own. */
-  create(type: string, event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
-  /** Events that other nodes committed. */
-  hear(events: readonly LogEvent[]): void
-  /** Called with each append of this node, after its commit. */
-  onCommitted(listener: (events: readonly LogEvent[]) => void): () => void
-  /** Runs work as the only holder of a lease in the whole installation; undefined while another holds it. */
-  withLease<Result>(
-    name: string,
-    ttlMs: number,
-    work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
-  ): Promise<Result | undefined>
-  stats(): { readonly active: number; readonly queued: number; readonly effects: number }
-  /** Resolves when no effect of this node runs or waits. */
-  effectsIdle(): Promise<void>
-}
-
-export interface ActorSystemOptions {
-  readonly store: EventStore
-  readonly entities: readonly EntityDefinition[]
-  readonly clock: Clock
-  readonly log: Logger
-  /** Unique to this start of this node; holder of its leases. */
-  readonly holder: string
-  readonly readTables?: ReadTables
-  readonly limits?: Partial<ActorLimits>
-  /** Absent where tracing is off. */
-  readonly tracer?: Tracer
-}
 
 const DEFAULT_LIMITS: ActorLimits = { mailbox: 1_000, effects: 32 }
 const SWEEP_MS = 10_000
@@ -95,7 +35,7 @@ class HostedActors implements ActorSystem {
   readonly #store: EventStore
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #actors = new Map<string, Actor>()
+  readonly #actors = new ActorTable()
   readonly #listeners = new Set<(events: readonly LogEvent[]) => void>()
   readonly #snapshots = new Set<Promise<void>>()
   readonly #ownership: Ownership
@@ -160,7 +100,7 @@ class HostedActors implements ActorSystem {
     this.#cancelSweep?.()
     await this.#timers.stop()
     await this.#effects.stop()
-    await Promise.all([...this.#actors.values()].map(actor => actor.settled()))
+    await Promise.all([...this.#actors].map(actor => actor.settled()))
     await Promise.all(this.#snapshots)
     await this.#ownership.stop()
     this.#actors.clear()
@@ -173,8 +113,8 @@ class HostedActors implements ActorSystem {
     return {
       ref,
       send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
-      state: async () => view(entity, ref, await this.#find(entity, ref).current()),
-      stateAt: async point => view(entity, ref, await loadAt(this.#ports, entity, ref, point)),
+      state: async () => viewOf(entity, ref, await this.#find(entity, ref).current()),
+      stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
     }
   }
@@ -184,7 +124,7 @@ class HostedActors implements ActorSystem {
   }
 
   hear(events: readonly LogEvent[]): void {
-    for (const event of events) this.#actors.get(key(event.actorType, event.actorId))?.hear(event)
+    for (const event of events) this.#actors.get({ type: event.actorType, id: event.actorId })?.hear(event)
   }
 
   onCommitted(listener: (events: readonly LogEvent[]) => void): () => void {
@@ -201,9 +141,13 @@ class HostedActors implements ActorSystem {
   }
 
   stats(): { active: number; queued: number; effects: number } {
+    let active = 0
     let queued = 0
-    for (const actor of this.#actors.values()) queued += actor.queued
-    return { active: this.#actors.size, queued, effects: this.#effects.pending }
+    for (const actor of this.#actors) {
+      active++
+      queued += actor.queued
+    }
+    return { active, queued, effects: this.#effects.pending }
   }
 
   effectsIdle(): Promise<void> {
@@ -296,12 +240,10 @@ class HostedActors implements ActorSystem {
   }
 
   #find(entity: EntityDefinition, ref: ActorRef): Actor {
-    const name = key(ref.type, ref.id)
-    let actor = this.#actors.get(name)
-    if (actor === undefined) {
-      actor = new Actor(entity, ref, this.#ports)
-      this.#actors.set(name, actor)
-    }
+    const known = this.#actors.get(ref)
+    if (known !== undefined) return known
+    const actor = new Actor(entity, ref, this.#ports)
+    this.#actors.add(actor)
     return actor
   }
 
@@ -340,31 +282,19 @@ class HostedActors implements ActorSystem {
   /** Lets go of actors that nobody used for a while; the log brings them back. */
   async #sweep(): Promise<void> {
     const now = this.#clock.now()
-    for (const [name, actor] of this.#actors) {
+    for (const actor of this.#actors) {
       const entity = this.#entity(actor.ref.type)
       if (!actor.idle || now - actor.lastUsed < entity.passivateAfterMs) continue
-      this.#actors.delete(name)
+      this.#actors.delete(actor.ref)
       if (entity.singleOwner)
         await this.#ownership
           .release(actor.ref)
           .catch(error =>
-            this.#log.warn({ actor: name, error: String(error) }, 'lease not released; it ends by itself'),
+            this.#log.warn(
+              { actor: formatActorRef(actor.ref), error: String(error) },
+              'lease not released; it ends by itself',
+            ),
           )
     }
-  }
-}
-
-function key(type: string, id: number): string {
-  return `${type}/${id}`
-}
-
-function view(entity: EntityDefinition, ref: ActorRef, { version, state, at }: Loaded): ActorView {
-  return {
-    ref,
-    version,
-    state: formatStateValue(state.value),
-    context: state.context,
-    allowed: allowedEvents(entity, state),
-    at,
   }
 }

@@ -1,6 +1,7 @@
 /** What every command, timer, effect and lease must do, on any event store. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type ActorSystem, type ActorSystemOptions, createActorSystem } from '../../src/actors/system.ts'
+import type { ActorSystem, ActorSystemOptions } from '../../src/actors/api.ts'
+import { createActorSystem } from '../../src/actors/system.ts'
 import type { LogEvent } from '../../src/core/event.ts'
 import { actorRef } from '../../src/core/ids.ts'
 import type { EventStore } from '../../src/core/ports.ts'

@@ -1,7 +1,7 @@
 /** `rootstream actors list | show | send` */
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { ActorView } from '../../actors/system.ts'
+import type { ActorView } from '../../actors/api.ts'
 import { AppError } from '../../core/errors.ts'
 import { formatActorRef, parseActorRef } from '../../core/ids.ts'
 import { mask } from '../../core/mask.ts'

@@ -1,5 +1,5 @@
 /** `rootstream actors show <actor> --diff <from> <to>` */
-import type { ActorHandle, ActorView } from '../../actors/system.ts'
+import type { ActorHandle, ActorView } from '../../actors/api.ts'
 import { AppError } from '../../core/errors.ts'
 import { formatActorRef } from '../../core/ids.ts'
 import type { Json } from '../../core/json.ts'

@@ -1,6 +1,7 @@
 /** Commands to actors, their state now and then, and their events. */
 import type { z } from 'zod'
-import type { ActorHandle, ActorView, CommandOptions } from '../../actors/system.ts'
+import type { ActorHandle, ActorView } from '../../actors/api.ts'
+import type { CommandOptions } from '../../actors/command.ts'
 import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
 import { actorId, formatActorRef } from '../../core/ids.ts'

@@ -1,7 +1,7 @@
 /** Many commands in one request, each with an answer of its own. */
 
 import type { z } from 'zod'
-import type { CommandOptions } from '../../actors/system.ts'
+import type { CommandOptions } from '../../actors/command.ts'
 import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
 import { parseActorRef } from '../../core/ids.ts'

@@ -1,6 +1,6 @@
 /** Whether the node lives, whether it is ready, how far the read tables are, and figures of all of it. */
 import { z } from 'zod'
-import type { HealthReport } from '../../app.ts'
+import type { HealthReport } from '../../health.ts'
 import { health as healthAnswer, projections as projectionsAnswer, readiness } from '../answers.ts'
 import { answers } from '../api-document.ts'
 import type { HttpApp, HttpShared } from '../http-app.ts'

@@ -1,0 +1,69 @@
+/** What the actors of a node offer: the public face of this layer. */
+import type { LogEvent } from '../core/event.ts'
+import type { ActorRef } from '../core/ids.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Clock, EventStore, Lease, Logger, Service, StreamRange } from '../core/ports.ts'
+import type { CommandResult } from '../core/result.ts'
+import type { Tracer } from '../core/tracing.ts'
+import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import type { CommandOptions } from './command.ts'
+import type { ActorLimits, ReadTables } from './ports.ts'
+
+/** An actor's state as it is shown. */
+export interface ActorView {
+  readonly ref: ActorRef
+  /** 0 for an actor without events. */
+  readonly version: number
+  readonly state: string
+  readonly context: JsonObject
+  /** Event types the state takes. */
+  readonly allowed: readonly string[]
+  /** Time of the last event, ISO 8601 UTC. */
+  readonly at: string | null
+}
+
+export interface ActorHandle {
+  readonly ref: ActorRef
+  /** Resolves when the event is durable, or with a refusal. Throws AppError; a retryable one may be sent again with the same command id. */
+  send(event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
+  /** The newest state in the log. */
+  state(): Promise<ActorView>
+  /** The state after a version, or as it was at a time (ISO 8601). */
+  stateAt(point: { version: number } | { at: string }): Promise<ActorView>
+  /** Events by version, in chunks. */
+  history(range?: StreamRange): AsyncIterable<readonly LogEvent[]>
+}
+
+export interface ActorSystem extends Service {
+  readonly entities: ReadonlyMap<string, EntityDefinition>
+  /** Throws AppError `unknown_type`, `invalid_input` (an id its read table cannot hold). */
+  actor(ref: ActorRef): ActorHandle
+  /** Sends the first event of a new actor under an id of its own. */
+  create(type: string, event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
+  /** Events that other nodes committed. */
+  hear(events: readonly LogEvent[]): void
+  /** Called with each append of this node, after its commit. */
+  onCommitted(listener: (events: readonly LogEvent[]) => void): () => void
+  /** Runs work as the only holder of a lease in the whole installation; undefined while another holds it. */
+  withLease<Result>(
+    name: string,
+    ttlMs: number,
+    work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result | undefined>
+  stats(): { readonly active: number; readonly queued: number; readonly effects: number }
+  /** Resolves when no effect of this node runs or waits. */
+  effectsIdle(): Promise<void>
+}
+
+export interface ActorSystemOptions {
+  readonly store: EventStore
+  readonly entities: readonly EntityDefinition[]
+  readonly clock: Clock
+  readonly log: Logger
+  /** Unique to this start of this node; holder of its leases. */
+  readonly holder: string
+  readonly readTables?: ReadTables
+  readonly limits?: Partial<ActorLimits>
+  /** Absent where tracing is off. */
+  readonly tracer?: Tracer
+}
