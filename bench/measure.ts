@@ -27,19 +27,25 @@ interface Round {
 
 const TICKS_PER_SECOND = 100
 
-/**
- * Runs each side once to warm up and then in turn, the order turned around every round.
- * @param postmaster pid of the server whose CPU is counted
- */
+export interface CompareOptions {
+  readonly rounds: number
+  /** Pid of the server whose CPU is counted. */
+  readonly postmaster: number
+  readonly progress?: (text: string) => void
+  /** Milliseconds. */
+  readonly now?: () => number
+}
+
+/** Runs each side once to warm up and then in turn, the order turned around every round. */
 export async function compare(
   sides: readonly Side[],
-  options: { readonly rounds: number; readonly postmaster: number; readonly progress?: (text: string) => void },
+  { rounds: count, postmaster, progress, now = () => performance.now() }: CompareOptions,
 ): Promise<{ readonly figures: ReadonlyMap<string, Figures>; ratio(side: string, peer: string): number }> {
   const rounds = new Map<string, Round[]>(sides.map(({ name }) => [name, []]))
-  for (let round = 0; round <= options.rounds; round++)
+  for (let round = 0; round <= count; round++)
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-      options.progress?.(`${round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`}: ${side.name}`)
-      const measured = await measure(side, options.postmaster)
+      progress?.(`${round === 0 ? 'warming up' : `round ${round} of ${count}`}: ${side.name}`)
+      const measured = await measure(side, postmaster, now)
       if (round > 0) rounds.get(side.name)?.push(measured)
     }
   const of = (name: string): readonly Round[] => rounds.get(name) ?? []
@@ -68,17 +74,17 @@ export function rounded(value: number): number {
   return Number(value.toPrecision(3))
 }
 
-async function measure({ run }: Side, postmaster: number): Promise<Round> {
+async function measure({ run }: Side, postmaster: number, now: () => number): Promise<Round> {
   globalThis.gc?.()
-  let started = performance.now()
+  let started = now()
   let node = process.cpuUsage()
   let postgres = cpuSeconds(postmaster)
   const operations = await run(() => {
-    started = performance.now()
+    started = now()
     node = process.cpuUsage()
     postgres = cpuSeconds(postmaster)
   })
-  const seconds = (performance.now() - started) / 1_000
+  const seconds = (now() - started) / 1_000
   const { user, system } = process.cpuUsage(node)
   return {
     perSecond: operations / seconds,
