@@ -59,9 +59,11 @@ export class AppendQueue {
   /**
    * Takes the next batch from the head: each actor, command id and claim at most once. What collides keeps its turn, and
    * so does everything behind it that collides with it. Empty only when nothing waits.
+   * @param most events, where that is less than the bound
    */
-  nextBatch(): readonly WaitingAppend[] {
-    const { batchEvents, batchBytes } = this.#bounds
+  nextBatch(most: number = this.#bounds.batchEvents): readonly WaitingAppend[] {
+    const { batchBytes } = this.#bounds
+    const batchEvents = Math.min(most, this.#bounds.batchEvents)
     const batch: WaitingAppend[] = []
     const left: WaitingAppend[] = []
     const taken = new Set<string>()
