@@ -1,18 +1,45 @@
 /** The client's side of the model: what it has sent, what it knows, and the exchange that brings both up to date. */
-import { type Answer, type Request, settled } from './expectations.ts'
+import type { Clock } from '../../src/core/ports.ts'
+import type { Cut } from './cuttable-link.ts'
+import { type Draft, toRequest } from './drafts.ts'
+import { type Answer, expected, foreseen, type Request, settled } from './expectations.ts'
 import type { Installation } from './installation.ts'
-import { EMPTY, type World } from './world.ts'
+import { EMPTY, idsOf, type World } from './world.ts'
 
 /** A client gives up on answers such as "retry" after so many tries. */
 const MAX_TRIES = 20
+/** Actors of a type, beyond which more would only dilute what happens to each. */
+const CROWD = 3
 
 export class Client {
   world: World = EMPTY
   readonly sent: Request[] = []
+  /** Steps that were taken, to bound a run. */
+  steps = 0
+  hasRested = true
+  readonly #clock: Pick<Clock, 'now'>
   #since: string | undefined
 
-  nextCommandId(): string {
-    return `command-${this.sent.length + 1}`
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock
+  }
+
+  /** Each on the world that the ones before would lead to. */
+  requests(drafts: readonly Draft[]): readonly Request[] {
+    let world = this.world
+    return drafts.map((draft, index) => {
+      const request = toRequest(world, this.#clock.now(), `command-${this.sent.length + index + 1}`, draft)
+      world = foreseen(world, request, new Date(this.#clock.now()).toISOString())
+      return request
+    })
+  }
+
+  /** Whether the first of them would be taken, and is not one actor too many. */
+  isPromising(drafts: readonly Draft[]): boolean {
+    const [first] = this.requests(drafts)
+    if (first === undefined) return true
+    if (first.id === undefined && idsOf(this.world, first.type).length >= CROWD) return false
+    return expected(this.world, first, new Date(this.#clock.now()).toISOString()) === 'taken'
   }
 
   /** Sends all at once, over the nodes in turn, and holds the answers and the log against the model. */
@@ -27,13 +54,12 @@ export class Client {
     await this.settle(real, answers)
   }
 
-  /** Sends all at once to nodes of which one is killed meanwhile, then again whatever had no answer. */
-  async exchangeAndKill(real: Installation, node: number, pieces: number, requests: readonly Request[]): Promise<void> {
+  /** Sends all at once, while a node is killed or cut off, then again whatever had no answer. */
+  async exchangeAndCut(real: Installation, node: number, cut: Cut, requests: readonly Request[]): Promise<void> {
     const answers = new Map<Request, Answer[]>()
-    const sending = requests.map((request, index) => real.send(node + index, request))
-    real.killAfter(node, pieces)
-    const given = await Promise.all(sending)
-    await real.replaceKilled(node)
+    real.cutLater(node, cut)
+    const given = await Promise.all(requests.map((request, index) => real.send(node + index, request)))
+    await real.cutNow(node, cut)
     for (const [index, request] of requests.entries())
       note(answers, request, await this.#insist(real, node + index, request, given[index]))
     await this.settle(real, answers)

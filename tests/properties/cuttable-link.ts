@@ -1,25 +1,38 @@
-/** The connections of one process to Postgres: when the process is killed all break at once, and none is made again. */
+/** The connections of one process to Postgres: all can break at once, and with a killed process none is made again. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface Cut {
+  /** `kill`: no connection is made any more. `break`: the process lives on and makes new ones. */
+  readonly how: 'kill' | 'break'
+  /** How many pieces of data still pass, in either direction. */
+  readonly pieces: number
+  /** Counted from the first piece that holds this text; by default from now. */
+  readonly from?: string | undefined
+}
 
 export interface CuttableLink {
   /** The server's address, by way of this link. */
   readonly url: string
-  /** Resolves when it is cut. */
+  /** Resolves when it is cut for good. */
   readonly gone: Promise<void>
-  /** Cuts after so many more pieces of data, in either direction, have passed. */
-  cutAfter(pieces: number): void
-  cut(): void
+  cutLater(cut: Cut): void
+  cut(how: Cut['how']): void
 }
 
 export async function openCuttableLink(to: string): Promise<CuttableLink> {
   const { hostname, port } = new URL(to)
   const sockets = new Set<Socket>()
   const { promise: gone, resolve } = Promise.withResolvers<void>()
-  let left = Number.POSITIVE_INFINITY
-  const passed = () => {
-    left--
-    if (left <= 0) cut()
+  let planned: Cut | undefined
+  let passed = 0
+  /** Whether this piece is the one too many. */
+  const isCutAt = (data: Buffer): boolean => {
+    if (planned === undefined || (passed === 0 && planned.from !== undefined && !data.includes(planned.from)))
+      return false
+    if (passed++ < planned.pieces) return false
+    cut(planned.how)
+    return true
   }
   const server = createServer(client => {
     const upstream = connect(Number(port), hostname)
@@ -38,14 +51,15 @@ export async function openCuttableLink(to: string): Promise<CuttableLink> {
         close()
       })
       from.on('data', data => {
-        into.write(data)
-        passed()
+        if (!isCutAt(data)) into.write(data)
       })
     }
   })
-  function cut(): void {
-    // Not waited for: what a server has received of a killed client it still carries out.
+  function cut(how: Cut['how']): void {
+    planned = undefined
+    // What the server has received by now it still carries out.
     for (const socket of sockets) socket.destroy()
+    if (how === 'break') return
     if (server.listening) server.close()
     resolve()
   }
@@ -56,8 +70,9 @@ export async function openCuttableLink(to: string): Promise<CuttableLink> {
   return {
     url: url.href,
     gone,
-    cutAfter: pieces => {
-      left = pieces
+    cutLater: cut => {
+      planned = cut
+      passed = 0
     },
     cut,
   }

@@ -29,7 +29,8 @@ interface RefusedAs {
 
 type Expected = 'taken' | 'repeated' | 'reused' | RefusedAs
 
-function expected(world: World, request: Request, at: string): Expected {
+/** @param at time of the event, if there will be one */
+export function expected(world: World, request: Request, at: string): Expected {
   const { type, id, event, expectedVersion } = request
   const spent = world.spent.get(request.commandId)
   if (spent !== undefined) return isSame(spent, request) ? 'repeated' : 'reused'
@@ -55,6 +56,14 @@ function expected(world: World, request: Request, at: string): Expected {
 }
 
 const NOBODY = 999_999_999
+
+/** The world this leads to if nothing comes in between. An actor that is to be created has no id yet, and is left out. */
+export function foreseen(world: World, request: Request, at: string): World {
+  if (request.id === undefined || expected(world, request, at) !== 'taken') return world
+  const { type: _, ...data } = request.event
+  const next = transition(request.type, standing(world, request.type, request.id), request.event.type, data, at)
+  return next === undefined ? world : after(world, imagined(world, request, next.state, at))
+}
 
 function imagined(world: World, { type, id, event, commandId }: Request, state: string, at: string): LogEvent {
   const { type: eventType, ...data } = event

@@ -8,7 +8,7 @@ import { entities as registry } from '../../src/machines/index.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { eventually } from '../sync/eventually.ts'
-import { type CuttableLink, openCuttableLink } from './cuttable-link.ts'
+import { type Cut, type CuttableLink, openCuttableLink } from './cuttable-link.ts'
 import type { Answer, Request } from './expectations.ts'
 import { type ProcessClock, processClock } from './process-clock.ts'
 
@@ -80,15 +80,16 @@ export class Installation {
     if (process !== undefined) await this.#end(process)
   }
 
-  /** Kills the node when so many more pieces of data have passed between it and Postgres. */
-  killAfter(index: number, pieces: number): void {
-    this.#process(index).link.cutAfter(pieces)
+  /** Kills the node, or breaks its connections, once so much more data has passed between it and Postgres. */
+  cutLater(index: number, cut: Cut): void {
+    this.#process(index).link.cutLater(cut)
   }
 
-  /** Kills the node, if it is not dead by now, and starts another in its place. */
-  async replaceKilled(index: number): Promise<void> {
+  /** Cuts what was not cut by now, and starts another node in the place of a killed one. */
+  async cutNow(index: number, { how }: Cut): Promise<void> {
     const process = this.#process(index)
-    process.link.cut()
+    process.link.cut(how)
+    if (how === 'break') return
     process.clock.end()
     this.#processes[this.#processes.indexOf(process)] = await this.#start()
   }
@@ -127,7 +128,7 @@ export class Installation {
 
   async close(): Promise<void> {
     for (const process of this.#processes.splice(0)) await this.#end(process)
-    for (const link of this.#made) link.cut()
+    for (const link of this.#made) link.cut('kill')
     await this.observer.close()
     await this.#database.drop()
   }
@@ -149,6 +150,6 @@ export class Installation {
   async #end({ node, link, clock }: Process): Promise<void> {
     await node.close()
     clock.end()
-    link.cut()
+    link.cut('kill')
   }
 }

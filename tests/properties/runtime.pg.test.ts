@@ -4,10 +4,9 @@ import { test } from 'vitest'
 import { checkEnd } from './checks.ts'
 import { Client } from './client.ts'
 import { Installation } from './installation.ts'
-import { stepsOf } from './steps.ts'
+import { steps } from './steps.ts'
 
 const RUNS = Number(process.env['ROOTSTREAM_PROPERTY_RUNS'] ?? 12)
-const MAX_STEPS = 30
 /** Of a run, at the most, on a busy machine. */
 const RUN_MS = 15_000
 const SHRINKING_MS = 240_000
@@ -16,11 +15,11 @@ test(
   'a history of commands and crashes',
   async () => {
     await fc.assert(
-      fc.asyncProperty(stepsOf(MAX_STEPS), async steps => {
+      fc.asyncProperty(steps(), async drawn => {
         const real = await Installation.open()
         try {
-          const client = new Client()
-          await fc.asyncModelRun(() => ({ model: client, real }), steps)
+          const client = new Client(real.clock)
+          await fc.asyncModelRun(() => ({ model: client, real }), drawn)
           await checkEnd(client, real)
         } finally {
           await real.close()

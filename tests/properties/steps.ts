@@ -3,17 +3,24 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { checkAll, checkReadTables, checkView } from './checks.ts'
 import type { Client } from './client.ts'
-import { type Draft, manyDrafts, oneDraft, otherContent, toRequest } from './drafts.ts'
+import type { Cut } from './cuttable-link.ts'
+import { type Draft, manyDrafts, oneDraft, otherContent } from './drafts.ts'
 import type { Request } from './expectations.ts'
 import type { Installation } from './installation.ts'
 
 type Step = fc.AsyncCommand<Client, Installation>
 
-/** A step is drawn without knowing what there will be; it looks for itself when its turn comes. */
-function step(name: string, run: (client: Client, real: Installation) => Promise<void>, check = always): Step {
+/** A step is drawn without knowing what there will be; `check` leaves out what would be idle when its turn comes. */
+function step(
+  name: string,
+  run: (client: Client, real: Installation) => Promise<void>,
+  check: (client: Readonly<Client>) => boolean = () => true,
+): Step {
   return {
-    check,
+    check: client => client.steps < MAX_STEPS && check(client),
     run: async (client, real) => {
+      client.steps++
+      client.hasRested = true
       // Each step has a time of its own.
       real.clock.advance(1)
       await run(client, real)
@@ -22,75 +29,102 @@ function step(name: string, run: (client: Client, real: Installation) => Promise
   }
 }
 
-const always: Step['check'] = () => true
-const hasSent: Step['check'] = ({ sent }) => sent.length > 0
-
+const MAX_STEPS = 30
 const MAX_NODES = 2
 
-function requestsOf(client: Client, real: Installation, drafts: readonly Draft[]): readonly Request[] {
-  return drafts.map(draft => {
-    const request = toRequest(client.world, real.clock.now(), client.nextCommandId(), draft)
-    client.sent.push(request)
-    return request
-  })
+/** Sends them; most of what is drawn waits until it would be taken. */
+function sending(
+  name: string,
+  drafts: readonly Draft[],
+  anyhow: boolean,
+  run: (client: Client, real: Installation, requests: readonly Request[]) => Promise<void>,
+): Step {
+  return step(
+    `${name}: ${drafts.map(show).join(', ')}`,
+    (client, real) => {
+      const requests = client.requests(drafts)
+      client.sent.push(...requests)
+      client.hasRested = false
+      return run(client, real, requests)
+    },
+    client => anyhow || client.isPromising(drafts),
+  )
+}
+
+/** A step at which no client does anything new: one of them between two requests is enough. */
+function resting(
+  name: string,
+  run: (client: Client, real: Installation) => Promise<void>,
+  check: (client: Readonly<Client>) => boolean = () => true,
+): Step {
+  return step(name, run, client => !client.hasRested && check(client))
 }
 
 const node = fc.nat({ max: MAX_NODES - 1 })
+const anyhow = fc.nat({ max: 9 }).map(n => n === 9)
 
 const send = fc
-  .record({ node, draft: oneDraft })
-  .map(({ node: at, draft }) =>
-    step(`Send(${at}, ${show([draft])})`, (client, real) =>
-      client.exchange(real, at, requestsOf(client, real, [draft])),
-    ),
+  .record({ node, draft: oneDraft, anyhow })
+  .map(({ node: at, draft, anyhow: always }) =>
+    sending(`Send(${at})`, [draft], always, (client, real, requests) => client.exchange(real, at, requests)),
   )
 
 /** At once, and some of them twice. */
-const burst = fc.record({ node, drafts: manyDrafts, twice: fc.nat({ max: 2 }) }).map(({ node: at, drafts, twice }) =>
-  step(`Burst(${at}, ${show(drafts)}, the first ${twice} twice)`, (client, real) => {
-    const requests = requestsOf(client, real, drafts)
-    return client.exchange(real, at, [...requests, ...requests.slice(0, twice)])
-  }),
-)
+const burst = fc
+  .record({ node, drafts: manyDrafts, twice: fc.nat({ max: 2 }), anyhow })
+  .map(({ node: at, drafts, twice, anyhow: always }) =>
+    sending(`Burst(${at}, first ${twice} twice)`, drafts, always, (client, real, requests) =>
+      client.exchange(real, at, [...requests, ...requests.slice(0, twice)]),
+    ),
+  )
 
 const resend = fc.record({ node, back: fc.nat({ max: 11 }), other: fc.boolean() }).map(({ node: at, back, other }) =>
-  step(
+  resting(
     `Resend(${at}, ${back} back${other ? ', with other content' : ''})`,
     (client, real) => {
       const request = client.sent.at(-1 - (back % client.sent.length))
       assert.ok(request)
-      return client.exchange(real, at, [other ? otherContent(request) : { ...request }])
+      return client.exchange(real, at, [other ? otherContent(request) : request])
     },
-    hasSent,
+    ({ sent }) => sent.length > 0,
   ),
 )
 
-/** A node is killed when so many pieces of data have passed between it and Postgres. */
+/** Around an append, where most can go wrong: its statement passes and its answer does not; or anywhere. */
+const pieces = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(1, 0, 2, 3).map(n => ({ pieces: n, from: 'append_batch' })) },
+  { weight: 2, arbitrary: fc.nat({ max: 19 }).map(n => ({ pieces: n })) },
+)
+const cut: fc.Arbitrary<Cut> = fc
+  .record({ how: fc.constantFrom('kill' as const, 'break' as const), pieces })
+  .map(({ how, pieces: when }) => ({ how, ...when }))
+
+/** A node is killed, or loses its connections, with requests under way. */
 const crash = fc
   .record({
     node,
-    pieces: fc.integer({ min: 1, max: 24 }),
+    cut,
     drafts: fc.oneof(
       manyDrafts,
       oneDraft.map(draft => [draft]),
-      fc.constant([]),
     ),
+    anyhow,
   })
-  .map(({ node: at, pieces, drafts }) =>
-    step(`Crash(${at}, after ${pieces} pieces of ${show(drafts)})`, (client, real) =>
-      client.exchangeAndKill(real, at, pieces, requestsOf(client, real, drafts)),
+  .map(({ node: at, cut: how, drafts, anyhow: always }) =>
+    sending(`Crash(${at}, ${JSON.stringify(how)})`, drafts, always, (client, real, requests) =>
+      client.exchangeAndCut(real, at, how, requests),
     ),
   )
 
 const wait = fc.constantFrom(1, 31, 100, 7_200).map(seconds =>
-  step(`Wait(${seconds} s)`, async (client, real) => {
+  resting(`Wait(${seconds} s)`, async (client, real) => {
     real.clock.advance(seconds * 1_000)
     await client.settle(real)
   }),
 )
 
 const lookBack = fc.record({ node, actor: fc.nat({ max: 7 }), version: fc.nat({ max: 7 }) }).map(picked =>
-  step(
+  resting(
     `LookBack(${picked.node}, actor ${picked.actor}, version ${picked.version})`,
     async ({ world }, real) => {
       const keys = [...world.actors.keys()]
@@ -104,22 +138,22 @@ const lookBack = fc.record({ node, actor: fc.nat({ max: 7 }), version: fc.nat({ 
 )
 
 const restart = node.map(at =>
-  step(`Restart(${at})`, async (client, real) => {
+  resting(`Restart(${at})`, async (client, real) => {
     await real.restart(at)
     await client.settle(real)
   }),
 )
 
 const secondNode = fc.constant(
-  step('SecondNode()', async (client, real) => {
+  resting('SecondNode()', async (client, real) => {
     if (real.size < MAX_NODES) await real.startAnother()
     else await real.stopLast()
     await client.settle(real)
   }),
 )
 
-const rebuildTables = fc.constant(step('RebuildTables()', ({ world }, real) => checkReadTables(world, real)))
-const checkEverything = fc.constant(step('CheckEverything()', ({ world }, real) => checkAll(world, real)))
+const rebuildTables = fc.constant(resting('RebuildTables()', ({ world }, real) => checkReadTables(world, real)))
+const checkEverything = fc.constant(resting('CheckEverything()', ({ world }, real) => checkAll(world, real)))
 
 const WEIGHTED: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
   [12, send],
@@ -134,13 +168,14 @@ const WEIGHTED: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
   [1, checkEverything],
 ]
 
-export function stepsOf(maxCommands: number): fc.Arbitrary<Iterable<Step>> {
+/** Many more than will be taken. */
+const DRAWN = 200
+
+export function steps(): fc.Arbitrary<Iterable<Step>> {
   const arbitraries = WEIGHTED.flatMap(([weight, arbitrary]) => Array.from({ length: weight }, () => arbitrary))
-  return fc.commands(arbitraries, { maxCommands, size: 'max' })
+  return fc.commands(arbitraries, { maxCommands: DRAWN, size: 'max' })
 }
 
-function show(drafts: readonly Draft[]): string {
-  return drafts
-    .map(({ event, who, value, version }) => `${event}#${who}=${value}${version === 'any' ? '' : `@${version}`}`)
-    .join(' ')
+function show({ event, who, value, version }: Draft): string {
+  return `${event} #${who} ${value}${version === 'any' ? '' : ` at the ${version} version`}`
 }
