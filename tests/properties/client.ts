@@ -28,7 +28,8 @@ export class Client {
   requests(drafts: readonly Draft[]): readonly Request[] {
     let world = this.world
     return drafts.map((draft, index) => {
-      const request = toRequest(world, this.#clock.now(), `command-${this.sent.length + index + 1}`, draft)
+      const commandId = draft.nameless ? undefined : `command-${this.sent.length + index + 1}`
+      const request = toRequest(world, this.#clock.now(), commandId, draft)
       world = foreseen(world, request, new Date(this.#clock.now()).toISOString())
       return request
     })

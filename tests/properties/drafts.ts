@@ -10,6 +10,8 @@ export interface Draft {
   readonly who: number
   readonly value: number
   readonly version: 'any' | 'right' | 'wrong'
+  /** Without a command id of its own. */
+  readonly nameless: boolean
 }
 
 const NAMES = ['ana', 'ben', 'ANA', 'cyd']
@@ -61,13 +63,15 @@ const version = fc.oneof(
   { weight: 1, arbitrary: fc.constant('wrong' as const) },
 )
 
+const nameless = fc.nat({ max: 5 }).map(n => n === 5)
+
 const creation = (events: readonly string[]): fc.Arbitrary<Draft> =>
-  fc.record({ event: fc.constantFrom(...events), who, value, version: fc.constant('any' as const) })
+  fc.record({ event: fc.constantFrom(...events), who, value, version: fc.constant('any' as const), nameless })
 
 const change = (entity: string, whom: fc.Arbitrary<number> = who): fc.Arbitrary<Draft> => {
   const events = Object.entries(EVENTS[entity] ?? {})
   const event = fc.oneof(...events.map(([name, weight]) => ({ weight, arbitrary: fc.constant(name) })))
-  return fc.record({ event, who: whom, value, version })
+  return fc.record({ event, who: whom, value, version, nameless })
 }
 
 export const oneDraft: fc.Arbitrary<Draft> = fc.oneof(
@@ -102,7 +106,7 @@ function onceOnAir(drafts: readonly Draft[]): readonly Draft[] {
   })
 }
 
-export function toRequest(world: World, now: number, commandId: string, draft: Draft): Request {
+export function toRequest(world: World, now: number, commandId: string | undefined, draft: Draft): Request {
   const { event, who: index, version: wanted } = draft
   const type = event.startsWith('viewer.') ? 'stream' : (event.split('.')[0] ?? '')
   const made = toEvent(world, now, draft)

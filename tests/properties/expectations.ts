@@ -8,7 +8,8 @@ import { allowedIn, transition } from './rules.ts'
 import { after, heldNames, isThere, standing, type World } from './world.ts'
 
 export interface Request {
-  readonly commandId: string
+  /** Undefined where the client does not care to send it again. */
+  readonly commandId: string | undefined
   readonly type: string
   /** Undefined for an actor that is to be created. */
   readonly id: number | undefined
@@ -29,10 +30,14 @@ interface RefusedAs {
 
 type Expected = 'taken' | 'repeated' | 'reused' | RefusedAs
 
+function spentOn(world: World, { commandId }: Request): LogEvent | undefined {
+  return commandId === undefined ? undefined : world.spent.get(commandId)
+}
+
 /** @param at time of the event, if there will be one */
 export function expected(world: World, request: Request, at: string): Expected {
   const { type, id, event, expectedVersion } = request
-  const spent = world.spent.get(request.commandId)
+  const spent = spentOn(world, request)
   if (spent !== undefined) return isSame(spent, request) ? 'repeated' : 'reused'
   const now = standing(world, type, id)
   const refused = (reason: Refusal['reason'], ...details: string[]): RefusedAs => ({
@@ -71,7 +76,7 @@ function imagined(world: World, { type, id, event, commandId }: Request, state: 
   const of = { actorType: type, actorId: (id ?? NOBODY) as LogEvent['actorId'], version, position: world.position + 1 }
   const envelope = { schemaVersion: 1, node: '', incarnation: 0, n: 0, token: null }
   const cause = { userId: null, causation: null, correlation: null }
-  return { ...of, ...envelope, ...cause, type: eventType, data, state, at, commandId }
+  return { ...of, ...envelope, ...cause, type: eventType, data, state, at, commandId: commandId ?? null }
 }
 
 function isSame(event: LogEvent, { type, id, event: { type: eventType, ...data } }: Request): boolean {
@@ -100,7 +105,7 @@ export function settled(before: World, { answers, events, since, until }: Exchan
   let world = before
   for (const event of events) {
     assert.ok(since <= event.at && event.at <= until, `not its time: ${JSON.stringify(event)}`)
-    const request = requests.find(({ commandId }) => commandId === event.commandId)
+    const request = requests.find(asked => isOutcome(event, asked, answers.get(asked) ?? []))
     if (request === undefined) assert.ok(isOwed(world, event), `nobody asked for it: ${JSON.stringify(event)}`)
     else {
       assert.ok(isSame(event, request), `not what was asked for: ${JSON.stringify({ event, request })}`)
@@ -117,22 +122,35 @@ export function settled(before: World, { answers, events, since, until }: Exchan
   for (const [request, given] of answers) {
     for (const answer of given) checkAnswer(worlds, request, answer, until)
     const told = given.filter(answer => 'event' in answer)
-    const isInLog = events.some(({ commandId }) => commandId === request.commandId)
+    const isInLog = events.some(event => isOutcome(event, request, given))
     assert.ok(!isInLog || told.length > 0, `in the log, though refused: ${JSON.stringify({ request, given })}`)
     const firsts = told.filter(({ repeated }) => !repeated)
-    assert.ok(firsts.length <= 1, `taken more than once: ${JSON.stringify({ request, given })}`)
+    assert.ok(
+      firsts.length <= 1 || request.commandId === undefined,
+      `taken more than once: ${JSON.stringify({ request, given })}`,
+    )
   }
   return world
+}
+
+/** Without a command id only the answer tells what became of a request. */
+function isOutcome(event: LogEvent, { commandId }: Request, answers: readonly Answer[]): boolean {
+  if (commandId !== undefined) return event.commandId === commandId
+  return (
+    event.commandId === null && answers.some(answer => 'event' in answer && answer.event.position === event.position)
+  )
 }
 
 function checkAnswer(worlds: readonly World[], request: Request, answer: Answer, at: string): void {
   const told = `${JSON.stringify(request)} was answered ${JSON.stringify(answer)}`
   const [first, last] = [worlds[0], worlds.at(-1)]
   if ('event' in answer) {
-    const event = last?.spent.get(request.commandId)
+    const { type, id } = answer.actor
+    const event = last?.actors.get(`${type}/${id}`)?.[answer.event.version - 1]?.event
     assert.deepEqual(answer.event, event, `not in the log like that: ${told}`)
-    assert.deepEqual(answer.actor, { type: event?.actorType, id: event?.actorId }, told)
-    if (!answer.repeated) assert.ok(first?.spent.has(request.commandId) === false, `was there before: ${told}`)
+    assert.ok(event !== undefined && isSame(event, request), `not what was asked for: ${told}`)
+    assert.equal(event.commandId, request.commandId ?? null, told)
+    assert.ok(answer.repeated || event.position > (first?.position ?? 0), `was there before: ${told}`)
     return
   }
   // Of what happens at the same time either may come first; what was answered must be right at one of those moments.

@@ -98,7 +98,10 @@ export class Installation {
   async send(index: number, { type, id, event, ...options }: Request): Promise<Answer | undefined> {
     const { node, link } = this.#process(index)
     const { commandId, expectedVersion } = options
-    const given = { commandId, ...(expectedVersion === undefined ? {} : { expectedVersion }) }
+    const given = {
+      ...(commandId === undefined ? {} : { commandId }),
+      ...(expectedVersion === undefined ? {} : { expectedVersion }),
+    }
     const sent = id === undefined ? node.create(type, event, given) : node.actor(type, id).send(event, given)
     const answered = sent.catch((error: unknown) => {
       if (error instanceof AppError) return { error: error.code }
