@@ -7,6 +7,7 @@ import { Installation } from './installation.ts'
 import { steps } from './steps.ts'
 
 const RUNS = Number(process.env['ROOTSTREAM_PROPERTY_RUNS'] ?? 12)
+if (!(RUNS >= 1)) throw new Error('ROOTSTREAM_PROPERTY_RUNS is a number of histories, at least 1')
 /** Of a run, at the most, on a busy machine. */
 const RUN_MS = 15_000
 const SHRINKING_MS = 240_000
