@@ -1,0 +1,79 @@
+/** The connections of one process to Postgres: all can break at once, and with a killed process none is made again. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface Cut {
+  /** `kill`: no connection is made any more. `break`: the process lives on and makes new ones. */
+  readonly how: 'kill' | 'break'
+  /** How many pieces of data still pass, in either direction. */
+  readonly pieces: number
+  /** Counted from the first piece that holds this text; by default from now. */
+  readonly from?: string | undefined
+}
+
+export interface CuttableLink {
+  /** The server's address, by way of this link. */
+  readonly url: string
+  /** Resolves when it is cut for good. */
+  readonly gone: Promise<void>
+  cutLater(cut: Cut): void
+  cut(how: Cut['how']): void
+}
+
+export async function openCuttableLink(to: string): Promise<CuttableLink> {
+  const { hostname, port } = new URL(to)
+  const sockets = new Set<Socket>()
+  const { promise: gone, resolve } = Promise.withResolvers<void>()
+  let planned: Cut | undefined
+  let passed = 0
+  /** Whether this piece is the one too many. */
+  const isCutAt = (data: Buffer): boolean => {
+    if (planned === undefined || (passed === 0 && planned.from !== undefined && !data.includes(planned.from)))
+      return false
+    if (passed++ < planned.pieces) return false
+    cut(planned.how)
+    return true
+  }
+  const server = createServer(client => {
+    const upstream = connect(Number(port), hostname)
+    const close = () => {
+      client.destroy()
+      upstream.destroy()
+    }
+    for (const [from, into] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from)
+      from.on('error', close)
+      from.on('close', () => {
+        sockets.delete(from)
+        close()
+      })
+      from.on('data', data => {
+        if (!isCutAt(data)) into.write(data)
+      })
+    }
+  })
+  function cut(how: Cut['how']): void {
+    planned = undefined
+    // What the server has received by now it still carries out.
+    for (const socket of sockets) socket.destroy()
+    if (how === 'break') return
+    if (server.listening) server.close()
+    resolve()
+  }
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(to)
+  url.port = String((server.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    gone,
+    cutLater: cut => {
+      planned = cut
+      passed = 0
+    },
+    cut,
+  }
+}
