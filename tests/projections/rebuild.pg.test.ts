@@ -171,13 +171,15 @@ describe('a rebuild', () => {
     const reader = await log.connect()
     let reading = true
     const seen = new Set<string>()
+    const look = async () => {
+      const { rows } = await reader.query(
+        'select string_agg(distinct size::text, $$,$$) as sizes, count(*)::int as n from items where id <= 2400',
+      )
+      seen.add(`${rows[0].n} of ${rows[0].sizes}`)
+    }
+    await look()
     const read = (async () => {
-      while (reading) {
-        const { rows } = await reader.query(
-          'select string_agg(distinct size::text, $$,$$) as sizes, count(*)::int as n from items where id <= 2400',
-        )
-        seen.add(`${rows[0].n} of ${rows[0].sizes}`)
-      }
+      while (reading) await look()
     })()
     const written = (async () => {
       for (let id = 3_001; id <= 3_060; id++) {
@@ -189,6 +191,7 @@ describe('a rebuild', () => {
     await log.rebuild()
     reading = false
     await Promise.all([read, written])
+    await look()
     await reader.end()
     expect([...seen].sort()).toEqual(['2400 of 0', '2400 of 200'])
     await projections.caughtUp()
