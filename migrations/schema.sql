@@ -462,7 +462,6 @@ begin
           select b.version from events b
           where b.actor_type = i.actor_type and b.actor_id = i.actor_id and b.version = i.expected
         ) is not null
-        order by i.a, i.version
         returning position
       )
       select min(i.position), max(i.position), count(*) from inserted i into first, last, written;

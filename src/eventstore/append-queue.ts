@@ -59,11 +59,9 @@ export class AppendQueue {
   /**
    * Takes the next batch from the head: each actor, command id and claim at most once. What collides keeps its turn, and
    * so does everything behind it that collides with it. Empty only when nothing waits.
-   * @param most events, where that is less than the bound
    */
-  nextBatch(most: number = this.#bounds.batchEvents): readonly WaitingAppend[] {
-    const { batchBytes } = this.#bounds
-    const batchEvents = Math.min(most, this.#bounds.batchEvents)
+  nextBatch(): readonly WaitingAppend[] {
+    const { batchEvents, batchBytes } = this.#bounds
     const batch: WaitingAppend[] = []
     const left: WaitingAppend[] = []
     const taken = new Set<string>()

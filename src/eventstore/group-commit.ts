@@ -26,8 +26,6 @@ export interface GroupCommitOptions {
 const PATIENCE_MS = 10_000
 /** A server that accepted a batch and does not answer is given up; the batch is sent again elsewhere. */
 const ANSWER_TIMEOUT_MS = 10_000
-/** Fewer appends than this cost Postgres more in two batches than is won. */
-const WORTH_HALVING = 16
 /** What an event adds to its data in a batch, roughly. */
 const ENVELOPE_BYTES = 300
 
@@ -88,18 +86,14 @@ export class GroupCommit {
     this.#running = undefined
   }
 
-  /**
-   * What is appended in this turn of the event loop shares the batch. Where it is much, half of it: from then on one half
-   * is decided while the other is written, instead of all of it in turn.
-   */
+  /** Everything that is appended in this turn of the event loop shares the batch. */
   async #sendSoon(): Promise<Sent | undefined> {
     await new Promise<void>(turn => setImmediate(turn))
-    const waiting = this.#queue.length
-    return this.#sendNext(waiting < WORTH_HALVING ? undefined : Math.ceil(waiting / 2))
+    return this.#sendNext()
   }
 
-  #sendNext(most?: number): Sent | undefined {
-    return this.#queue.length === 0 ? undefined : this.#start(this.#queue.nextBatch(most))
+  #sendNext(): Sent | undefined {
+    return this.#queue.length === 0 ? undefined : this.#start(this.#queue.nextBatch())
   }
 
   #start(batch: readonly WaitingAppend[]): Sent {

@@ -7,6 +7,7 @@ import { createPool, type Pool, query } from './pool.ts'
 import * as reads from './reads.ts'
 import { readRecorded } from './recorded-events.ts'
 import * as records from './records.ts'
+import { SnapshotWriter } from './snapshot-writer.ts'
 
 export interface PgEventStoreOptions {
   readonly url: string
@@ -54,6 +55,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       ...(tracer === undefined ? {} : { tracer, database: new URL(url).pathname.slice(1) }),
     })
     const ids = new IdBlocks((type, size) => records.reserveBlock(pool, type, size))
+    const snapshots = new SnapshotWriter(pool)
     let closing: Promise<void> | undefined
     return {
       incarnation: row.incarnation,
@@ -69,7 +71,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       audit: auditQuery => reads.audit(pool, auditQuery),
       listActors: (type, after, limit) => reads.listActors(pool, type, after, limit),
       loadSnapshot: actor => records.loadSnapshot(pool, actor),
-      saveSnapshot: (actor, snapshot) => records.saveSnapshot(pool, actor, snapshot),
+      saveSnapshot: (actor, snapshot) => snapshots.save(actor, snapshot),
       nextId: type => ids.next(type),
       reserveIds: async (type, highest) => {
         await records.reserveIds(pool, type, highest)
@@ -81,9 +83,11 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       acquireLease: (name, holder, ttlMs) => records.acquireLease(pool, name, holder, ttlMs),
       releaseLease: (name, holder) => records.releaseLease(pool, name, holder),
       close: () => {
-        closing ??= writer.close().then(async () => {
+        closing ??= (async () => {
+          await writer.close()
+          await snapshots.idle()
           await end()
-        })
+        })()
         return closing
       },
     }

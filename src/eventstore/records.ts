@@ -25,19 +25,6 @@ export async function loadSnapshot(pool: Pool, actor: ActorRef): Promise<Snapsho
   return { version: row.version, stateVersion: row.state_version, state: state.data as Snapshot['state'] }
 }
 
-/** A snapshot never goes back: an older one than the stored changes nothing. */
-export async function saveSnapshot(pool: Pool, actor: ActorRef, snapshot: Snapshot): Promise<void> {
-  await query(pool, {
-    name: 'save_snapshot',
-    text: `
-      insert into actor_snapshots (actor_type, actor_id, version, state_version, state, at) values ($1, $2, $3, $4, $5, now())
-      on conflict (actor_type, actor_id) do update
-        set version = excluded.version, state_version = excluded.state_version, state = excluded.state, at = excluded.at
-        where excluded.version > actor_snapshots.version`,
-    values: [actor.type, actor.id, snapshot.version, snapshot.stateVersion, JSON.stringify(snapshot.state)],
-  })
-}
-
 /** First id of a block that no other caller gets. */
 export async function reserveBlock(pool: Pool, actorType: string, size: number): Promise<number> {
   const [row] = await query<{ first: number }>(pool, {

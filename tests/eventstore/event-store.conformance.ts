@@ -349,6 +349,20 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         await store.saveSnapshot(ref, at(300))
         expect((await store.loadSnapshot(ref))?.version).toBe(300)
       })
+
+      test('of many saved at once each actor keeps its newest', async () => {
+        const snapshot = (version: number) => ({
+          version,
+          stateVersion: 1,
+          state: { value: 'on', context: { version } },
+        })
+        const saves = Array.from({ length: 500 }, (_, n) =>
+          store.saveSnapshot(actorRef('thing', 1 + (n % 50)), snapshot(1_000 - n)),
+        )
+        await Promise.all(saves)
+        for (const id of [1, 2, 50])
+          expect(await store.loadSnapshot(actorRef('thing', id))).toEqual(snapshot(1_001 - id))
+      })
     })
 
     describe('ids', () => {
