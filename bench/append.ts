@@ -1,127 +1,71 @@
 /** Durable one-event commands through the whole actor path, beside Emmett's appends and the best raw batched insert. */
-import type { ActorSystem } from '../src/actors/api.ts'
 import { createActorSystem } from '../src/actors/system.ts'
+import type { ActorId } from '../src/core/ids.ts'
 import { createPgEventStore } from '../src/eventstore/pg-event-store.ts'
 import { entities } from '../src/machines/index.ts'
 import { systemClock } from '../src/system-clock.ts'
 import type { Bench } from './bench.ts'
 import { compare, median, percentile, rounded } from './measure.ts'
-import { openEmmett } from './peers/emmett.ts'
-import { openRawInsert, openSingleRow } from './peers/raw-insert.ts'
+import { openSingleRow } from './peers/raw-insert.ts'
+import { liveStreams, sendSample } from './sides/ours.ts'
+import { startSide } from './sides/side-process.ts'
 import { SILENT } from './silent.ts'
-
-/** What is sent: figures a stream reports while it is live. */
-export const sample = (n: number) => ({ bitrateKbps: 6_000 + (n % 100), fps: 60, bytesSent: n * 1_000 })
 
 const FEW = 50
 const MANY = 5_000
 const RATE = 1_000
+const ROUNDS = 5
 
 export const append: Bench = async ({ server, quick, progress }) => {
-  const url = await server.database()
-  const store = await createPgEventStore({ url, node: 'bench', clock: systemClock, log: SILENT })
-  const actors = createActorSystem({ store, entities, clock: systemClock, log: SILENT, holder: 'bench' })
-  await actors.start()
-  const emmett = await openEmmett(await server.emptyDatabase())
-  const raw = await openRawInsert(await server.database())
-  try {
-    const streams = await liveStreams(actors, MANY)
-    const rounds = 5
-    const ms = quick ? 800 : 4_000
-    const ours = (inFlight: number) => ({
-      name: `ours, ${inFlight} in flight`,
-      run: () => keepBusy(streams.slice(0, inFlight), ms, (id, n) => sendSample(actors, id, n)),
-    })
-    const { figures, ratio } = await compare(
-      [
-        ours(FEW),
-        {
-          name: `emmett, ${FEW} streams`,
-          run: () =>
-            keepBusy(streams.slice(0, FEW), ms, (id, n) =>
-              emmett.appendToStream(`stream-${id}`, [{ type: 'stream.stats.updated', data: sample(n) }]),
-            ),
-        },
-        ours(MANY),
-        ...raw.sides(ms),
-      ],
-      { rounds, postmaster: server.pid, progress },
-    )
-    const rawNames = raw.sides(0).map(({ name }) => name)
-    const best = rawNames.toSorted((a, b) => (figures.get(b)?.perSecond ?? 0) - (figures.get(a)?.perSecond ?? 0))[0]
-    const latency = await latencies(actors, streams, url, rounds, quick ? 1 : 5, progress)
-    return {
-      ours: {
-        [`${FEW}InFlight`]: figures.get(`ours, ${FEW} in flight`),
-        [`${MANY}InFlight`]: figures.get(`ours, ${MANY} in flight`),
-        p99MsAt1000PerSecond: latency.ours,
-      },
-      peers: {
-        emmett: figures.get(`emmett, ${FEW} streams`),
-        ...Object.fromEntries(rawNames.map(name => [name, figures.get(name)])),
-        singleRowCommitP99MsAt1000PerSecond: latency.raw,
-      },
-      ratio: {
-        [`${FEW}InFlightToEmmett`]: ratio(`ours, ${FEW} in flight`, `emmett, ${FEW} streams`),
-        [`${MANY}InFlightToBestRawInsert`]: ratio(`ours, ${MANY} in flight`, best ?? ''),
-        p99ToSingleRowCommit: latency.ratio,
-      },
-      bestRawInsert: best,
-    }
-  } finally {
-    await actors.stop()
-    await Promise.all([store.close(), emmett.close(), raw.close()])
-  }
-}
-
-/** Streams that are live, so that they take figures. */
-export async function liveStreams(actors: ActorSystem, count: number): Promise<readonly number[]> {
-  const user = await actors.create('user', {
-    type: 'user.registered',
-    username: 'bench',
-    email: 'bench@example.org',
-    passwordHash: 'x'.repeat(60),
+  const ms = quick ? 800 : 4_000
+  progress(`making ${MANY} streams`)
+  const ours = await startSide('ours.ts', { url: await server.database(), streams: MANY })
+  const emmett = await startSide('emmett-append.ts', { url: await server.emptyDatabase() })
+  const raw = await Promise.all(
+    [1_000, 5_000].map(async rows => ({
+      rows,
+      process: await startSide('raw-insert.ts', { url: await server.database(), rows }),
+    })),
+  )
+  const rawSides = raw.flatMap(({ rows, process }) =>
+    [1, 2].map(connections =>
+      process.side(`raw insert, ${rows} rows, ${connections} connection${connections > 1 ? 's' : ''}`, {
+        inFlight: connections,
+        ms,
+      }),
+    ),
+  )
+  const few = ours.side(`ours, ${FEW} in flight`, { inFlight: FEW, ms })
+  const many = ours.side(`ours, ${MANY} in flight`, { inFlight: MANY, ms })
+  const peer = emmett.side(`emmett, ${FEW} streams`, { inFlight: FEW, ms })
+  const { figures, ratio } = await compare([few, peer, many, ...rawSides], {
+    rounds: ROUNDS,
+    postmaster: server.pid,
+    progress,
   })
-  const streams = await Promise.all(
-    Array.from({ length: count }, async (_, n) => {
-      const made = await actors.create('stream', {
-        type: 'stream.created',
-        userId: user.actor.id,
-        name: `stream ${n}`,
-        streamKey: `key-${user.actor.id}-${n}`,
-      })
-      await actors.actor(made.actor).send({ type: 'stream.started', bitrateKbps: 6_000 })
-      return made.actor.id
-    }),
-  )
-  await actors.effectsIdle()
-  return streams
-}
+  await Promise.all([ours, emmett, ...raw.map(({ process }) => process)].map(side => side.close()))
 
-async function sendSample(actors: ActorSystem, id: number, n: number): Promise<void> {
-  const result = await actors
-    .actor({ type: 'stream', id: id as never })
-    .send({ type: 'stream.stats.updated', ...sample(n) })
-  if (!result.ok) throw new Error(`refused: ${result.reason}`)
-}
-
-/** Each target has one operation under way until the time is over; answers how many were completed. */
-async function keepBusy(
-  targets: readonly number[],
-  ms: number,
-  operation: (target: number, n: number) => Promise<unknown>,
-): Promise<number> {
-  const until = performance.now() + ms
-  let done = 0
-  await Promise.all(
-    targets.map(async target => {
-      while (performance.now() < until) {
-        await operation(target, done)
-        done++
-      }
-    }),
-  )
-  return done
+  const speed = ({ name }: { name: string }) => figures.get(name)?.perSecond ?? 0
+  const best = rawSides.toSorted((a, b) => speed(b) - speed(a))[0]?.name ?? ''
+  const latency = await latencies(await server.database(), quick ? 1 : 5, progress)
+  return {
+    ours: {
+      [`${FEW}InFlight`]: figures.get(few.name),
+      [`${MANY}InFlight`]: figures.get(many.name),
+      p99MsAt1000PerSecond: latency.ours,
+    },
+    peers: {
+      emmett: figures.get(peer.name),
+      ...Object.fromEntries(rawSides.map(({ name }) => [name, figures.get(name)])),
+      singleRowCommitP99MsAt1000PerSecond: latency.raw,
+    },
+    ratio: {
+      [`${FEW}InFlightToEmmett`]: ratio(few.name, peer.name),
+      [`${MANY}InFlightToBestRawInsert`]: ratio(many.name, best),
+      p99ToSingleRowCommit: latency.ratio,
+    },
+    bestRawInsert: best,
+  }
 }
 
 /** Sends at a fixed rate, whatever the answers take, and answers milliseconds from the planned time of each to its end. */
@@ -145,27 +89,21 @@ async function atRate(
   return taken
 }
 
-async function latencies(
-  actors: ActorSystem,
-  streams: readonly number[],
-  url: string,
-  rounds: number,
-  seconds: number,
-  progress: (text: string) => void,
-) {
+async function latencies(url: string, seconds: number, progress: (text: string) => void) {
+  const store = await createPgEventStore({ url, node: 'bench', clock: systemClock, log: SILENT })
+  const actors = createActorSystem({ store, entities, clock: systemClock, log: SILENT, holder: 'bench' })
+  await actors.start()
+  const streams = await liveStreams(actors, RATE)
   const single = await openSingleRow(url)
   const p99 = { ours: [] as number[], raw: [] as number[] }
-  try {
-    for (let round = 0; round < rounds; round++) {
-      progress(`latency at ${RATE}/s, round ${round + 1} of ${rounds}`)
-      const ours = await atRate(RATE, seconds, n => sendSample(actors, streams[n % streams.length] as number, n))
-      const raw = await atRate(RATE, seconds, () => single.insert())
-      p99.ours.push(percentile(ours, 0.99))
-      p99.raw.push(percentile(raw, 0.99))
-    }
-  } finally {
-    await single.close()
+  for (let round = 1; round <= ROUNDS; round++) {
+    progress(`latency at ${RATE}/s, round ${round} of ${ROUNDS}`)
+    const ours = await atRate(RATE, seconds, n => sendSample(actors, streams[n % streams.length] as ActorId, n))
+    const raw = await atRate(RATE, seconds, () => single.insert())
+    p99.ours.push(percentile(ours, 0.99))
+    p99.raw.push(percentile(raw, 0.99))
   }
+  await Promise.all([single.close(), actors.stop().then(() => store.close())])
   return {
     ours: rounded(median(p99.ours)),
     raw: rounded(median(p99.raw)),

@@ -4,8 +4,18 @@ import { readdirSync, readFileSync } from 'node:fs'
 /** One side of a comparison. */
 export interface Side {
   readonly name: string
-  /** Runs once and answers how many operations that were. `beginMeasuring` leaves what came before out. */
-  run(beginMeasuring: () => void): Promise<number>
+  /**
+   * Runs once and answers how many operations that were, or, where another process did the work, what that one measured.
+   * `beginMeasuring` leaves what came before out.
+   */
+  run(beginMeasuring: () => void): Promise<number | Ran>
+}
+
+interface Ran {
+  readonly operations: number
+  readonly seconds: number
+  /** Of the process that did the work. */
+  readonly cpuMicros: number
 }
 
 export interface Figures {
@@ -79,16 +89,17 @@ async function measure({ run }: Side, postmaster: number, now: () => number): Pr
   let started = now()
   let node = process.cpuUsage()
   let postgres = cpuSeconds(postmaster)
-  const operations = await run(() => {
+  const ran = await run(() => {
     started = now()
     node = process.cpuUsage()
     postgres = cpuSeconds(postmaster)
   })
-  const seconds = (now() - started) / 1_000
   const { user, system } = process.cpuUsage(node)
+  const here = { seconds: (now() - started) / 1_000, cpuMicros: user + system }
+  const { operations, seconds, cpuMicros } = typeof ran === 'number' ? { operations: ran, ...here } : ran
   return {
     perSecond: operations / seconds,
-    nodeCpuMicros: (user + system) / operations,
+    nodeCpuMicros: cpuMicros / operations,
     postgresCpuMicros: ((cpuSeconds(postmaster) - postgres) * 1e6) / operations,
   }
 }

@@ -3,8 +3,8 @@ import { createActor } from 'xstate'
 import { createNode } from '../src/app.ts'
 import { session } from '../src/machines/session/index.ts'
 import { stream } from '../src/machines/stream/index.ts'
-import { liveStreams, sample } from './append.ts'
 import { type MemoryReport, SESSIONS, STREAMS } from './memory.ts'
+import { liveStreams, sample } from './sides/ours.ts'
 import { SILENT } from './silent.ts'
 
 const [url = ''] = process.argv.slice(2)

@@ -6,10 +6,10 @@ import { createPgEventStore, type PgEventStore } from '../src/eventstore/pg-even
 import { query } from '../src/eventstore/pool.ts'
 import { entities } from '../src/machines/index.ts'
 import { systemClock } from '../src/system-clock.ts'
-import { liveStreams, sample } from './append.ts'
 import type { Bench } from './bench.ts'
 import { compare } from './measure.ts'
 import { type EmmettEvent, openEmmett } from './peers/emmett.ts'
+import { liveStreams, sample } from './sides/ours.ts'
 import { SILENT } from './silent.ts'
 
 const EVENTS = 10_000

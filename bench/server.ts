@@ -23,7 +23,12 @@ export async function startBenchServer(): Promise<BenchServer> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-bench-'))
   // A server that root starts runs as another user, who has to get through.
   await chmod(folder, 0o711)
-  const server = await startPostgres({ dataDir: path.join(folder, 'postgres') })
+  const server = await startPostgres({
+    dataDir: path.join(folder, 'postgres'),
+    // What the server does by itself in the background, and what a checkpoint makes each first write after it cost,
+    // cannot be told apart by side.
+    settings: { autovacuum: 'off', max_wal_size: '8GB', checkpoint_timeout: '1h' },
+  })
   const create = async (): Promise<string> => {
     const name = `bench_${randomBytes(6).toString('hex')}`
     await once(server.url, `create database ${name}`)
