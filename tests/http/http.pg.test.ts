@@ -92,20 +92,20 @@ describe('commands', () => {
       body: { version: 1, state: 'idle', repeated: false },
     })
     const path = String(created.headers.location)
-    const started = await post(`${path}/commands`, { type: 'stream.started', fps: 60 }, { 'if-match': '"1"' })
-    expect(started).toMatchObject({ status: 200, body: { version: 2, state: 'live' } })
+    const renamed = await post(`${path}/commands`, { type: 'stream.renamed', name: 'Ours' }, { 'if-match': '"1"' })
+    expect(renamed).toMatchObject({ status: 200, body: { version: 2, state: 'idle' } })
     const state = await get(path)
     expect(state).toMatchObject({
       status: 200,
       headers: { etag: '"2"' },
-      body: { state: 'live', version: 2, context: { row: { fps: 60 } } },
+      body: { state: 'idle', version: 2, context: { row: { name: 'Ours' } } },
     })
-    expect(body(state)['allowed']).toContain('stream.stopped')
+    expect(body(state)['allowed']).toContain('stream.started')
     expect(await get(path, { 'if-none-match': '"2"' })).toMatchObject({ status: 304, body: null })
     const events = await get(`${path}/events`)
     expect(body(events)['events']).toMatchObject([
       { version: 1, userId, correlation: 'r-1' },
-      { version: 2, type: 'stream.started' },
+      { version: 2, type: 'stream.renamed' },
     ])
   })
 
