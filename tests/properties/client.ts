@@ -60,6 +60,8 @@ export class Client {
     const answers = new Map<Request, Answer[]>()
     real.cutLater(node, cut)
     const given = await Promise.all(requests.map((request, index) => real.send(node + index, request)))
+    // Also effects are cut off in the middle.
+    await real.idleOrGone(node)
     await real.cutNow(node, cut)
     for (const [index, request] of requests.entries())
       note(answers, request, await this.#insist(real, node + index, request, given[index]))

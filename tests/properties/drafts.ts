@@ -16,7 +16,7 @@ export interface Draft {
 
 const NAMES = ['ana', 'ben', 'ANA', 'cyd']
 const KEYS = ['key-a', 'key-b', 'key-c']
-const LIFETIMES_S = [3_600, 20, 90, 0]
+const LIFETIMES_S = [20, 3_600, 90, 20, 3_600, 0]
 /** An id that is given to nobody. */
 const NOBODY = 77
 
@@ -26,7 +26,7 @@ const EVENTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     'user.updated': 4,
     'user.deactivated': 3,
     'user.reactivated': 3,
-    'user.deleted': 3,
+    'user.deleted': 2,
     'user.verified': 1,
     'user.login.recorded': 1,
     'user.password.changed': 1,
@@ -34,7 +34,7 @@ const EVENTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     'user.registered': 1,
   },
   stream: {
-    'stream.started': 6,
+    'stream.started': 12,
     'viewer.joined': 5,
     'viewer.left': 3,
     'stream.stopped': 4,
@@ -42,15 +42,15 @@ const EVENTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     'stream.stats.updated': 2,
     'stream.renamed': 2,
     'stream.key.rotated': 3,
-    'stream.deleted': 2,
+    'stream.deleted': 1,
     'stream.described': 1,
     'stream.visibility.changed': 1,
   },
   session: {
-    'session.refreshed': 5,
+    'session.refreshed': 8,
     'session.revoked': 2,
-    'session.closed': 2,
-    'session.touched': 2,
+    'session.closed': 1,
+    'session.touched': 1,
   },
 }
 
@@ -78,8 +78,17 @@ export const oneDraft: fc.Arbitrary<Draft> = fc.oneof(
   { weight: 4, arbitrary: creation(CREATIONS) },
   { weight: 2, arbitrary: change('user') },
   { weight: 9, arbitrary: change('stream') },
-  { weight: 3, arbitrary: change('session') },
+  { weight: 5, arbitrary: change('session') },
 )
+
+/** What sets off an effect. */
+export const oneWithEffect: fc.Arbitrary<Draft> = fc.record({
+  event: fc.constantFrom('stream.started', 'stream.stopped', 'stream.deleted', 'user.deleted'),
+  who,
+  value,
+  version: fc.constant('any' as const),
+  nameless: fc.constant(false),
+})
 
 /**
  * What is sent at the same time: to one actor, or creations that want the same names. Not both: a user who is deleted while

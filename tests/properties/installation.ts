@@ -85,6 +85,11 @@ export class Installation {
     this.#process(index).link.cutLater(cut)
   }
 
+  async idleOrGone(index: number): Promise<void> {
+    const { node, link } = this.#process(index)
+    await Promise.race([node.actors.effectsIdle(), link.gone])
+  }
+
   /** Cuts what was not cut by now, and starts another node in the place of a killed one. */
   async cutNow(index: number, { how }: Cut): Promise<void> {
     const process = this.#process(index)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { checkAll, checkReadTables, checkView } from './checks.ts'
 import type { Client } from './client.ts'
 import type { Cut } from './cuttable-link.ts'
-import { type Draft, manyDrafts, oneDraft, otherContent } from './drafts.ts'
+import { type Draft, manyDrafts, oneDraft, oneWithEffect, otherContent } from './drafts.ts'
 import type { Request } from './expectations.ts'
 import type { Installation } from './installation.ts'
 
@@ -90,35 +90,45 @@ const resend = fc.record({ node, back: fc.nat({ max: 11 }), other: fc.boolean() 
   ),
 )
 
-/** Around an append, where most can go wrong: its statement passes and its answer does not; or anywhere. */
-const pieces = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom(1, 1, 1, 0, 2).map(n => ({ pieces: n, from: 'append_batch' })) },
-  { weight: 2, arbitrary: fc.nat({ max: 19 }).map(n => ({ pieces: n })) },
-)
-const cut: fc.Arbitrary<Cut> = fc
-  .record({ how: fc.constantFrom('kill' as const, 'break' as const), pieces })
-  .map(({ how, pieces: when }) => ({ how, ...when }))
+const how = fc.constantFrom('kill' as const, 'break' as const)
 
-/** A node is killed, or loses its connections, with requests under way. */
+/** Around an append, where most can go wrong: its statement passes and its answer does not; or anywhere. */
+const cut: fc.Arbitrary<Cut> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({ how, pieces: fc.constantFrom(1, 1, 1, 0, 2), from: fc.constant('append_batch') }),
+  },
+  { weight: 2, arbitrary: fc.record({ how, pieces: fc.nat({ max: 19 }) }) },
+)
+
+/** Around an append of an effect. */
+const cutInEffect: fc.Arbitrary<Cut> = fc.record({
+  how,
+  pieces: fc.constantFrom(2, 1, 3, 0, 4),
+  from: fc.constantFrom('usage.recorded', 'broadcast.', 'stream.deleted', 'session.revoked'),
+})
+
+/** A node is killed, or loses its connections, with requests or their effects under way. */
 const crash = fc
   .record({
     node,
-    cut,
-    drafts: fc.oneof(
-      manyDrafts,
-      oneDraft.map((draft): readonly Draft[] => [draft]),
+    what: fc.oneof(
+      fc.record({ cut, drafts: manyDrafts }),
+      fc.record({ cut, drafts: oneDraft.map((draft): readonly Draft[] => [draft]) }),
+      fc.record({ cut: cutInEffect, drafts: oneWithEffect.map((draft): readonly Draft[] => [draft]) }),
     ),
     anyhow,
   })
-  .map(({ node: at, cut: how, drafts: drawn, anyhow: always }) => {
+  .map(({ node: at, what, anyhow: always }) => {
     // What a killed node was asked can be settled only by a command id.
-    const drafts = how.how === 'kill' ? drawn.map(draft => ({ ...draft, nameless: false })) : drawn
-    return sending(`Crash(${at}, ${JSON.stringify(how)})`, drafts, always, (client, real, requests) =>
-      client.exchangeAndCut(real, at, how, requests),
+    const nameless = what.cut.how === 'kill' ? { nameless: false } : {}
+    const drafts = what.drafts.map(draft => ({ ...draft, ...nameless }))
+    return sending(`Crash(${at}, ${JSON.stringify(what.cut)})`, drafts, always, (client, real, requests) =>
+      client.exchangeAndCut(real, at, what.cut, requests),
     )
   })
 
-const wait = fc.constantFrom(1, 31, 100, 7_200).map(seconds =>
+const wait = fc.constantFrom(31, 1, 31, 100, 7_200).map(seconds =>
   resting(`Wait(${seconds} s)`, async (client, real) => {
     real.clock.advance(seconds * 1_000)
     await client.settle(real)
@@ -158,11 +168,11 @@ const rebuildTables = fc.constant(resting('RebuildTables()', ({ world }, real) =
 const checkEverything = fc.constant(resting('CheckEverything()', ({ world }, real) => checkAll(world, real)))
 
 const WEIGHTED: readonly (readonly [number, fc.Arbitrary<Step>])[] = [
-  [12, send],
+  [14, send],
   [4, burst],
-  [4, crash],
+  [8, crash],
   [3, resend],
-  [2, wait],
+  [5, wait],
   [2, lookBack],
   [1, restart],
   [1, secondNode],
