@@ -21,3 +21,6 @@ process.on('message', async (message: { open?: unknown; run?: { inFlight: number
     process.disconnect()
   }
 })
+
+// Whatever became of the parent, nobody asks any more.
+process.on('disconnect', () => process.exit())
