@@ -6,6 +6,7 @@ import type { Json, JsonObject } from '../core/json.ts'
 import type { TimerSet } from '../core/ports.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
 import type { EntityDefinition, EventDefinition } from './define.ts'
+import { NOT_PLAIN, plainStep } from './plain-step.ts'
 import { restingSnapshot } from './resting-snapshot.ts'
 
 /** An event as the machine sees it: data flat beside its type and time. */
@@ -46,6 +47,9 @@ export function initialState(entity: EntityDefinition): ActorState {
  */
 export function decide(entity: EntityDefinition, state: ActorState, event: StampedEvent): Decision | undefined {
   const { machine } = entity
+  const step = plainStep(machine, state, event)
+  if (step === undefined) return undefined
+  if (step !== NOT_PLAIN) return { state: step, timers: NONE, cancels: NONE, effects: NONE }
   const { scope, actions } = inert(machine)
   actions.length = 0
   const before = restingSnapshot(machine, state)
