@@ -18,38 +18,87 @@ export type AnswerRow = [
   detail: string | null,
 ]
 
-// By hand, because this is the hot path: the data is JSON already, and stringifying whole rows again costs twice the time.
-export function eventsJson(batch: readonly WaitingAppend[]): string {
-  let json = ''
-  for (let a = 0; a < batch.length; a++) {
-    const { append, data, n } = batch[a] as WaitingAppend
-    const { actor, expectedVersion: expected, lease, events } = append
-    const head = `"a":${a},"actor_type":${JSON.stringify(actor.type)},"actor_id":${actor.id},"expected":${expected}`
-    const token = lease === undefined ? '' : `,"token":${lease.token}`
-    for (let index = 0; index < events.length; index++) {
-      const event = events[index] as NewEvent
-      json +=
-        `${json === '' ? '[{' : ',{'}${head},"version":${expected + index + 1},"n":${n + index}${token}` +
-        `,"type":${JSON.stringify(event.type)},"schema_version":${event.schemaVersion}` +
-        `,"data":${data[index]},"state":${JSON.stringify(event.state)},"at":"${event.at}"`
-      if (event.userId !== null) json += `,"user_id":${event.userId}`
-      if (event.commandId !== null) json += `,"command_id":${JSON.stringify(event.commandId)}`
-      if (event.causation !== null) json += `,"causation":${event.causation}`
-      if (event.correlation !== null) json += `,"correlation":${JSON.stringify(event.correlation)}`
-      json += '}'
-    }
-  }
-  return `${json}]`
+/** What one batch is written with. It is the same text each time, so that Postgres plans it once a connection. */
+export const APPEND_BATCH =
+  'select * from append_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)'
+
+/** The parameters of `APPEND_BATCH`. */
+export function batchParameters(writer: Writer, batch: readonly WaitingAppend[]): unknown[] {
+  return [writer.node, writer.incarnation, ...eventColumns(batch), extrasJson(batch)]
 }
 
-export function eventCount(batch: readonly WaitingAppend[]): number {
-  let count = 0
-  for (const { append } of batch) count += append.events.length
-  return count
+/**
+ * One array literal a column, null where nothing stands in it, and the data of all events as one JSON array.
+ * By hand, because this is the hot path: Postgres reads arrays four times as fast as JSON records.
+ */
+function eventColumns(batch: readonly WaitingAppend[]): readonly (string | null)[] {
+  const appends: number[] = []
+  const actorTypes: string[] = []
+  const actorIds: number[] = []
+  const expected: number[] = []
+  const versions: number[] = []
+  const types: string[] = []
+  const schemaVersions: number[] = []
+  const states: string[] = []
+  const times: string[] = []
+  const numbers: number[] = []
+  const userIds: (number | null)[] = []
+  const commandIds: (string | null)[] = []
+  const causations: (number | null)[] = []
+  const correlations: (string | null)[] = []
+  const tokens: (number | null)[] = []
+  const datas: string[] = []
+  for (let a = 0; a < batch.length; a++) {
+    const { append, data, n } = batch[a] as WaitingAppend
+    const { actor, expectedVersion, lease, events } = append
+    const actorType = element(actor.type)
+    for (let index = 0; index < events.length; index++) {
+      const event = events[index] as NewEvent
+      appends.push(a)
+      actorTypes.push(actorType)
+      actorIds.push(actor.id)
+      expected.push(expectedVersion)
+      versions.push(expectedVersion + index + 1)
+      types.push(element(event.type))
+      schemaVersions.push(event.schemaVersion)
+      states.push(element(event.state))
+      times.push(event.at)
+      numbers.push(n + index)
+      userIds.push(event.userId)
+      commandIds.push(event.commandId)
+      causations.push(event.causation)
+      correlations.push(event.correlation)
+      tokens.push(lease?.token ?? null)
+      datas.push(data[index] as string)
+    }
+  }
+  return [
+    ...[appends, actorTypes, actorIds, expected, versions, types, schemaVersions, states, times, numbers].map(literal),
+    sparse(userIds),
+    sparse(commandIds),
+    sparse(causations),
+    sparse(correlations),
+    sparse(tokens),
+    `[${datas.join()}]`,
+  ]
+}
+
+function literal(elements: readonly (string | number)[]): string {
+  return `{${elements.join()}}`
+}
+
+function sparse(values: readonly (string | number | null)[]): string | null {
+  if (values.every(value => value === null)) return null
+  return literal(values.map(value => (typeof value === 'string' ? element(value) : (value ?? 'NULL'))))
+}
+
+/** A text within an array literal. */
+function element(text: string): string {
+  return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`
 }
 
 /** Claims, timers and leases of the batch, or null: most batches have none. */
-export function extrasJson(batch: readonly WaitingAppend[]): string | null {
+function extrasJson(batch: readonly WaitingAppend[]): string | null {
   const extras: object[] = []
   for (const [a, { append }] of batch.entries()) {
     const { actor, claims, releases, timers, cancels, lease } = append

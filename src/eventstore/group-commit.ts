@@ -4,7 +4,7 @@ import { AppError } from '../core/errors.ts'
 import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
 import type { AppendSpan, Tracer } from '../core/tracing.ts'
 import { AppendQueue, type WaitingAppend } from './append-queue.ts'
-import { type AnswerRow, eventCount, eventsJson, extrasJson, outcomes, type Writer } from './append-statement.ts'
+import { type AnswerRow, APPEND_BATCH, batchParameters, outcomes, type Writer } from './append-statement.ts'
 import { checkAppend } from './check-append.ts'
 import { isBadValue, isConnectionLoss, isRolledBack, sqlState, toAppError } from './pg-errors.ts'
 import type { Pool } from './pool.ts'
@@ -143,12 +143,12 @@ export class GroupCommit {
   /** Sends the batch until it is answered. It may be sent twice: `append_batch` recognises its dots. */
   async #send(batch: readonly WaitingAppend[], span: AppendSpan | undefined): Promise<readonly AnswerRow[]> {
     const { pool, writer, clock, log, patienceMs = PATIENCE_MS } = this.#options
-    const values = [writer.node, writer.incarnation, eventCount(batch), eventsJson(batch), extrasJson(batch)]
+    const values = batchParameters(writer, batch)
     for (let attempt = 0; ; attempt++) {
       try {
         const query = {
           name: 'append_batch',
-          text: 'select * from append_batch($1, $2, $3, $4, $5)',
+          text: APPEND_BATCH,
           values,
           rowMode: 'array' as const,
           query_timeout: ANSWER_TIMEOUT_MS,
