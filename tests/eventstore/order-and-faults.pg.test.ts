@@ -183,6 +183,19 @@ describe('resends', () => {
     expect((await store.append(append(3, 0, { claims: [name] }))).outcome).toBe('claimed')
   })
 
+  test('it is recognised though what it refers to has gone since', async () => {
+    const url = await database()
+    const store = await open(url)
+    const send = await lostNode(url)
+    appended(await store.append(append(2, 0)))
+    const extras = [{ op: 'reference', actor_type: 'thing', actor_id: 2, gone_in: ['off'] }]
+    const first = await send(1, 1, extras)
+    appended(await store.append(append(2, 1, { events: [newEvent({ state: 'off' })] })))
+    expect(await send(1, 1, extras)).toEqual([{ ...first[0], outcome: 'repeated' }])
+    expect(await send(2, 2, extras)).toMatchObject([{ outcome: 'missing' }])
+    expect(await readAllEvents(store)).toHaveLength(3)
+  })
+
   test('a node that never heard the answer hears the right one, though another node wrote to the actor meanwhile', async () => {
     const url = await database()
     const link = await openLossyLink(url)
