@@ -500,9 +500,9 @@ begin
       causation bigint, correlation text, token bigint)
   ),
   extra as materialized (
-    select * from json_to_recordset(coalesce(append_checked.extras, '[]')) as r (
+    select * from rows from (json_to_recordset(coalesce(append_checked.extras, '[]')) as (
       a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
-      due_at timestamptz, payload jsonb)
+      due_at timestamptz, payload jsonb, gone_in text[])) with ordinality
   ),
   -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
   -- joins and for exists (select …), by the size the table had when the connection first wrote.
@@ -525,24 +525,38 @@ begin
   mine as materialized (
     select distinct v.a from verdict v where v.mine
   ),
-  -- What is in the log already is never refused: leases and claims may have changed hands since.
+  referred as materialized (
+    select x.a, x.ordinality, x.actor_type, x.actor_id, x.gone_in, (
+      select e.state from events e
+      where e.actor_type = x.actor_type and e.actor_id = x.actor_id order by e.version desc limit 1
+    ) as state
+    from extra x where x.op = 'reference'
+  ),
+  -- What is in the log already is never refused: leases and claims may have changed hands since, and references may be gone.
   refused as materialized (
     select distinct on (a) a, outcome, position, detail from (
-      select v.a, 1 as rank, 'duplicate' as outcome, v.spent_position as position, null as detail
+      select v.a, 1 as rank, null::bigint as place, 'duplicate' as outcome, v.spent_position as position, null as detail
         from verdict v where v.spent_position is not null and not v.mine
       union all
-      select v.a, 2, 'conflict', null, null
+      select v.a, 2, null, 'conflict', null, null
         from verdict v where (v.there_position is not null and not v.mine) or v.gap
       union all
-      select x.a, 3, 'fenced', null, x.name
+      select x.a, 3, x.ordinality, 'fenced', null, x.name
         from extra x left join leases l on l.name = x.name
         where x.op = 'lease' and l.token is distinct from x.token and not exists (select from mine m where m.a = x.a)
       union all
-      select x.a, 4, 'claimed', null, x.kind
+      -- A nested state is written as JSON that begins with its top: {"live":"recording"}.
+      select f.a, 4, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
+        from referred f
+        where not exists (select from mine m where m.a = f.a) and (f.state is null or exists (
+          select from unnest(f.gone_in) as gone (name)
+          where f.state = gone.name or starts_with(f.state, '{' || to_json(gone.name)::text || ':')))
+      union all
+      select x.a, 5, x.ordinality, 'claimed', null, x.kind
         from extra x join claims c on (c.kind, c.key) = (x.kind, x.key)
         where x.op = 'claim' and (c.actor_type, c.actor_id) <> (x.actor_type, x.actor_id)
           and not exists (select from mine m where m.a = x.a)
-    ) reasons order by a, rank
+    ) reasons order by a, rank, place
   ),
   inserted as (
     insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
