@@ -430,7 +430,7 @@ end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.append_batch(writer_node text, writer_incarnation bigint, event_count bigint, events json, extras json)
+CREATE OR REPLACE FUNCTION public.append_batch(writer_node text, writer_incarnation bigint, appends integer[], actor_types text[], actor_ids bigint[], expected integer[], versions integer[], types text[], schema_versions smallint[], states text[], times timestamp with time zone[], numbers bigint[], user_ids bigint[], command_ids text[], causations bigint[], correlations text[], tokens bigint[], data jsonb, extras json)
  RETURNS TABLE(a integer, outcome text, event_version integer, event_position bigint, detail text)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -453,10 +453,12 @@ begin
           user_id, command_id, causation, correlation, token)
         select i.actor_type, i.actor_id, i.version, i.type, i.schema_version, i.data, i.state, i.at, writer_node,
           writer_incarnation, i.n, i.user_id, i.command_id, i.causation, i.correlation, i.token
-        from json_to_recordset(append_batch.events) as i (
-          a integer, actor_type text, actor_id bigint, expected integer, version integer, type text,
-          schema_version smallint, data jsonb, state text, at timestamptz, n bigint, user_id bigint, command_id text,
-          causation bigint, correlation text, token bigint)
+        from rows from (
+          unnest(actor_types, actor_ids, append_batch.expected, versions, types, schema_versions, states, times, numbers,
+            user_ids, command_ids, causations, correlations, tokens),
+          jsonb_array_elements(append_batch.data)
+        ) as i (actor_type, actor_id, expected, version, type, schema_version, state, at, n, user_id, command_id, causation,
+          correlation, token, data)
         -- A version the log does not have is left out here, and found missing below.
         where i.expected = 0 or i.version > i.expected + 1 or (
           select b.version from events b
@@ -465,7 +467,7 @@ begin
         returning position
       )
       select min(i.position), max(i.position), count(*) from inserted i into first, last, written;
-      if written <> event_count or last - first <> written - 1 then
+      if written <> cardinality(appends) or last - first <> written - 1 then
         raise unique_violation;
       end if;
       return query select null::integer, 'appended', null::integer, first, null::text;
@@ -479,12 +481,35 @@ begin
       where l.name in (select x.name from json_to_recordset(extras) as x (op text, name text) where x.op = 'lease')
       for share;
   end if;
-  return query select * from append_checked(writer_node, writer_incarnation, append_batch.events, append_batch.extras);
+  return query select * from append_checked(writer_node, writer_incarnation, appends, actor_types, actor_ids,
+    append_batch.expected, versions, types, schema_versions, states, times, numbers, user_ids, command_ids, causations,
+    correlations, tokens, append_batch.data, append_batch.extras);
 end
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION public.append_checked(writer_node text, writer_incarnation bigint, events json, extras json)
+CREATE OR REPLACE FUNCTION public.append_batch(writer_node text, writer_incarnation bigint, event_count bigint, events json, extras json)
+ RETURNS TABLE(a integer, outcome text, event_version integer, event_position bigint, detail text)
+ LANGUAGE sql
+AS $function$
+  select b.* from (
+    select array_agg(i.a) as appends, array_agg(i.actor_type) as actor_types, array_agg(i.actor_id) as actor_ids,
+      array_agg(i.expected) as expected, array_agg(i.version) as versions, array_agg(i.type) as types,
+      array_agg(i.schema_version) as schema_versions, array_agg(i.state) as states, array_agg(i.at) as times,
+      array_agg(i.n) as numbers, array_agg(i.user_id) as user_ids, array_agg(i.command_id) as command_ids,
+      array_agg(i.causation) as causations, array_agg(i.correlation) as correlations, array_agg(i.token) as tokens,
+      jsonb_agg(i.data) as data
+    from json_to_recordset(append_batch.events) as i (
+      a integer, actor_type text, actor_id bigint, expected integer, version integer, type text, schema_version smallint,
+      data jsonb, state text, at timestamptz, n bigint, user_id bigint, command_id text, causation bigint,
+      correlation text, token bigint)
+  ) c, append_batch(writer_node, writer_incarnation, c.appends, c.actor_types, c.actor_ids, c.expected, c.versions,
+    c.types, c.schema_versions, c.states, c.times, c.numbers, c.user_ids, c.command_ids, c.causations, c.correlations,
+    c.tokens, c.data, append_batch.extras) b
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.append_checked(writer_node text, writer_incarnation bigint, appends integer[], actor_types text[], actor_ids bigint[], expected integer[], versions integer[], types text[], schema_versions smallint[], states text[], times timestamp with time zone[], numbers bigint[], user_ids bigint[], command_ids text[], causations bigint[], correlations text[], tokens bigint[], data jsonb, extras json)
  RETURNS TABLE(a integer, outcome text, event_version integer, event_position bigint, detail text)
  LANGUAGE plpgsql
  SET plan_cache_mode TO 'force_generic_plan'
@@ -494,15 +519,17 @@ AS $function$
 begin
   return query
   with input as materialized (
-    select * from json_to_recordset(append_checked.events) as r (
-      a integer, actor_type text, actor_id bigint, expected integer, version integer, type text, schema_version smallint,
-      data jsonb, state text, at timestamptz, n bigint, user_id bigint, command_id text,
-      causation bigint, correlation text, token bigint)
+    select * from rows from (
+      unnest(appends, actor_types, actor_ids, append_checked.expected, versions, types, schema_versions, states, times,
+        numbers, user_ids, command_ids, causations, correlations, tokens),
+      jsonb_array_elements(append_checked.data)
+    ) as r (a, actor_type, actor_id, expected, version, type, schema_version, state, at, n, user_id, command_id, causation,
+      correlation, token, data)
   ),
   extra as materialized (
-    select * from json_to_recordset(coalesce(append_checked.extras, '[]')) as r (
+    select * from rows from (json_to_recordset(coalesce(append_checked.extras, '[]')) as (
       a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
-      due_at timestamptz, payload jsonb)
+      due_at timestamptz, payload jsonb, gone_in text[])) with ordinality
   ),
   -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
   -- joins and for exists (select …), by the size the table had when the connection first wrote.
@@ -525,24 +552,38 @@ begin
   mine as materialized (
     select distinct v.a from verdict v where v.mine
   ),
-  -- What is in the log already is never refused: leases and claims may have changed hands since.
+  referred as materialized (
+    select x.a, x.ordinality, x.actor_type, x.actor_id, x.gone_in, (
+      select e.state from events e
+      where e.actor_type = x.actor_type and e.actor_id = x.actor_id order by e.version desc limit 1
+    ) as state
+    from extra x where x.op = 'reference'
+  ),
+  -- What is in the log already is never refused: leases and claims may have changed hands since, and references may be gone.
   refused as materialized (
     select distinct on (a) a, outcome, position, detail from (
-      select v.a, 1 as rank, 'duplicate' as outcome, v.spent_position as position, null as detail
+      select v.a, 1 as rank, null::bigint as place, 'duplicate' as outcome, v.spent_position as position, null as detail
         from verdict v where v.spent_position is not null and not v.mine
       union all
-      select v.a, 2, 'conflict', null, null
+      select v.a, 2, null, 'conflict', null, null
         from verdict v where (v.there_position is not null and not v.mine) or v.gap
       union all
-      select x.a, 3, 'fenced', null, x.name
+      select x.a, 3, x.ordinality, 'fenced', null, x.name
         from extra x left join leases l on l.name = x.name
         where x.op = 'lease' and l.token is distinct from x.token and not exists (select from mine m where m.a = x.a)
       union all
-      select x.a, 4, 'claimed', null, x.kind
+      -- A nested state is written as JSON that begins with its top: {"live":"recording"}.
+      select f.a, 4, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
+        from referred f
+        where not exists (select from mine m where m.a = f.a) and (f.state is null or exists (
+          select from unnest(f.gone_in) as gone (name)
+          where f.state = gone.name or starts_with(f.state, '{' || to_json(gone.name)::text || ':')))
+      union all
+      select x.a, 5, x.ordinality, 'claimed', null, x.kind
         from extra x join claims c on (c.kind, c.key) = (x.kind, x.key)
         where x.op = 'claim' and (c.actor_type, c.actor_id) <> (x.actor_type, x.actor_id)
           and not exists (select from mine m where m.a = x.a)
-    ) reasons order by a, rank
+    ) reasons order by a, rank, place
   ),
   inserted as (
     insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,

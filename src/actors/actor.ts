@@ -127,30 +127,13 @@ export class Actor {
     this.#running = undefined
   }
 
-  /** Addresses of actors that commands refer to and that are not there. */
-  async #missingReferences(batch: readonly Waiting[]): Promise<ReadonlyMap<Command, string>> {
-    const missing = new Map<Command, string>()
-    for (const { command } of batch)
-      for (const { type, id } of command.references)
-        if (!(await this.#ports.exists(type, id))) {
-          missing.set(command, `${type}/${id}`)
-          break
-        }
-    return missing
-  }
-
   /** One round of load → decide → append → answer. False where another writer came first and the batch must be decided anew. */
   async #process(batch: readonly Waiting[]): Promise<boolean> {
     const { store } = this.#ports
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
-    const missing = batch.some(({ command }) => command.references.length > 0)
-      ? await this.#missingReferences(batch)
-      : undefined
-    const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#loaded, command =>
-      missing?.get(command),
-    )
+    const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#loaded)
     if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
     if (plan.taken.length === 0) {
@@ -194,14 +177,17 @@ export class Actor {
         this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
         return true
       }
-      case 'claimed': {
-        // Commands that change claims travel alone, so the refusal is the first one's.
+      case 'claimed':
+      case 'missing': {
+        // Commands that change claims or refer to others travel alone, so the refusal is the first one's.
         const [first] = plan.taken
-        if (first === undefined) throw new Error('a claim was refused for no command')
+        if (first === undefined) throw new Error('the log refused no command')
         this.#mailbox.take(first.item)
-        await this.#refuse([
-          { item: first.item, refusal: refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind) },
-        ])
+        const told =
+          answer.outcome === 'claimed'
+            ? refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind)
+            : refusal(this.#entity, this.ref, 'unknown_reference', this.#loaded, answer.reference)
+        await this.#refuse([{ item: first.item, refusal: told }])
         return true
       }
       case 'fenced':

@@ -1,8 +1,9 @@
 /** A command as it waits in a mailbox: parsed, bounded, and able to be answered. */
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
-import { type ActorRef, commandId, formatActorRef } from '../core/ids.ts'
+import { type ActorRef, actorRef, commandId, formatActorRef } from '../core/ids.ts'
 import { isTooDeep, type JsonObject, MAX_DEPTH, poison } from '../core/json.ts'
+import type { Reference } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
 import { canonicalJson } from '../core/state.ts'
 import type { CommandSpan } from '../core/tracing.ts'
@@ -30,7 +31,7 @@ export interface Command extends CommandOptions {
   readonly json: string
   readonly schemaVersion: number
   /** Actors that must exist and not be gone. */
-  readonly references: ReturnType<EntityDefinition['references']>
+  readonly references: readonly Reference[]
   /** A creation may answer with another actor: the one its command id created before. */
   readonly creates: boolean
   /** Undefined where tracing is off. */
@@ -40,11 +41,13 @@ export interface Command extends CommandOptions {
 /**
  * Parses an event to be sent.
  * Throws AppError `unknown_type`, `invalid_event` (schema, size, text Postgres cannot hold) or `invalid_input` (options).
+ * @param goneIn states in which an actor of this type counts as gone
  */
 export function parseCommand(
   entity: EntityDefinition,
   event: OutgoingEvent,
   options: CommandOptions,
+  goneIn: (type: string) => readonly string[],
   origin: { internal: boolean; creates: boolean; span: CommandSpan | undefined },
 ): Command {
   const { type, ...given } = event
@@ -70,7 +73,9 @@ export function parseCommand(
   refuseOutside('userId', options.userId, 1)
   refuseOutside('causation', options.causation, 1)
   refuseOutside('expectedVersion', options.expectedVersion, 0)
-  const references = entity.references({ ...data, type })
+  const references = entity
+    .references({ ...data, type })
+    .map(to => ({ ...actorRef(to.type, to.id), goneIn: goneIn(to.type) }))
   return { ...options, type, data, json, schemaVersion: definition.version, references, ...origin }
 }
 

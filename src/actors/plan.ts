@@ -37,9 +37,8 @@ export interface Plan<Item> {
 }
 
 /**
- * Each command is decided on the state the one before leads to. A command that changes claims has an append of its own.
- * Pure but for the clock.
- * @param missing address of an actor the command refers to and that is not there
+ * Each command is decided on the state the one before leads to. A command that the log may refuse for itself, because it
+ * changes claims or refers to other actors, has an append of its own. Pure but for the clock.
  */
 export function planBatch<Item extends { readonly command: Command }>(
   clock: Clock,
@@ -47,7 +46,6 @@ export function planBatch<Item extends { readonly command: Command }>(
   ref: ActorRef,
   batch: readonly Item[],
   from: Loaded,
-  missing: (command: Command) => string | undefined,
 ): Plan<Item> {
   const taken: Taken<Item>[] = []
   const refused: Refused<Item>[] = []
@@ -58,11 +56,6 @@ export function planBatch<Item extends { readonly command: Command }>(
     const { command } = item
     if (command.expectedVersion !== undefined && command.expectedVersion !== end.version) {
       refused.push({ item, refusal: refusal(entity, ref, 'wrong_version', end) })
-      continue
-    }
-    const absent = missing(command)
-    if (absent !== undefined) {
-      refused.push({ item, refusal: refusal(entity, ref, 'unknown_reference', end, absent) })
       continue
     }
     const at = stampAfter(clock.now(), end.at)
@@ -78,18 +71,17 @@ export function planBatch<Item extends { readonly command: Command }>(
     }
     const next = entity.claims(decision.state)
     const changesClaims = !sameClaims(holds, next)
-    if (changesClaims && taken.length > 0) break
+    const alone = changesClaims || command.references.length > 0
+    if (alone && taken.length > 0) break
     taken.push({ item, event: newEvent(command, at, decision.state), decision })
     end = { version: end.version + 1, state: decision.state, at }
-    if (changesClaims) {
-      holds = next
-      break
-    }
+    if (changesClaims) holds = next
+    if (alone) break
   }
   return { taken, refused, from, end, held, holds }
 }
 
-/** What the plan writes: its events, and the net change of claims and timers. */
+/** What the plan writes: its events, the net change of claims and timers, and what they rest on. */
 export function appendOf(
   ref: ActorRef,
   { taken, from, held, holds }: Plan<{ readonly command: Command }>,
@@ -104,9 +96,11 @@ export function appendOf(
     ...(spans === undefined ? undefined : { spans }),
   }
   const changesTimers = taken.some(({ decision }) => decision.timers.length > 0 || decision.cancels.length > 0)
-  if (lease === undefined && !changesTimers && held === holds) return append
+  const references = taken[0]?.item.command.references ?? []
+  if (lease === undefined && !changesTimers && held === holds && references.length === 0) return append
   return {
     ...append,
+    references,
     claims: withoutClaims(holds, held),
     releases: withoutClaims(held, holds),
     ...timerChanges(taken, from.version),

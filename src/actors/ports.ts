@@ -16,8 +16,6 @@ export interface ActorLimits {
 
 export interface ActorPorts {
   readonly clock: Clock
-  /** Whether an actor has events and is not gone, as of now. */
-  exists(type: string, id: number): Promise<boolean>
   readonly store: EventStore
   readonly log: Logger
   readonly limits: ActorLimits

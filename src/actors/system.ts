@@ -7,7 +7,6 @@ import type { Clock, EventStore, Lease, Logger, TimerSet } from '../core/ports.t
 import type { CommandResult } from '../core/result.ts'
 import type { Snapshot } from '../core/state.ts'
 import type { CommandSpan, Tracer } from '../core/tracing.ts'
-import { isGone } from '../machines/decide.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
@@ -82,7 +81,6 @@ class HostedActors implements ActorSystem {
       ownership: this.#ownership,
       turns: new Turns(TURNS),
       traced: tracer !== undefined,
-      exists: (type, id) => this.#exists(type, id),
       committed: (events, timers) => this.#committed(events, timers),
       snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
       startEffect: timer => this.#effects.start(timer),
@@ -195,7 +193,7 @@ class HostedActors implements ActorSystem {
     try {
       this.#refuseWhenStopping(internal)
       const entity = this.#entity(ref.type)
-      const command = parseCommand(entity, event, options, { internal, creates: false, span })
+      const command = parseCommand(entity, event, options, this.#goneIn, { internal, creates: false, span })
       return this.#find(entity, ref).send(command)
     } catch (error) {
       return Promise.reject(error)
@@ -211,7 +209,7 @@ class HostedActors implements ActorSystem {
   ): Promise<CommandResult> {
     this.#refuseWhenStopping(internal)
     const entity = this.#entity(type)
-    const command = parseCommand(entity, event, options, { internal, creates: true, span })
+    const command = parseCommand(entity, event, options, this.#goneIn, { internal, creates: true, span })
     for (;;) {
       const ref = { type, id: (await this.#store.nextId(type)) as ActorId }
       faultPoint('create.id-taken')
@@ -239,18 +237,14 @@ class HostedActors implements ActorSystem {
     )
   }
 
+  readonly #goneIn = (type: string): readonly string[] => this.#entity(type).goneIn
+
   #find(entity: EntityDefinition, ref: ActorRef): Actor {
     const known = this.#actors.get(ref)
     if (known !== undefined) return known
     const actor = new Actor(entity, ref, this.#ports)
     this.#actors.add(actor)
     return actor
-  }
-
-  async #exists(type: string, id: number): Promise<boolean> {
-    const entity = this.#entity(type)
-    const { version, state } = await this.#find(entity, actorRef(type, id)).current()
-    return version > 0 && !isGone(entity, state)
   }
 
   #committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void {

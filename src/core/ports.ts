@@ -41,6 +41,12 @@ export interface TimerSet {
   readonly payload: JsonObject
 }
 
+/** An actor that an append refers to. */
+export interface Reference extends ActorRef {
+  /** Top-level states in which it counts as gone. */
+  readonly goneIn: readonly string[]
+}
+
 /** One actor's events, written whole or not at all. */
 export interface Append {
   readonly actor: ActorRef
@@ -52,6 +58,8 @@ export interface Append {
   /** Keys this actor takes (or holds already) and keys it gives back. */
   readonly claims?: readonly Claim[]
   readonly releases?: readonly Claim[]
+  /** The append is refused unless each of these has events before it, and the last of them left it in no state of `goneIn`. */
+  readonly references?: readonly Reference[]
   /** At most one change for each timer name. */
   readonly timers?: readonly TimerSet[]
   readonly cancels?: readonly string[]
@@ -68,6 +76,8 @@ export type AppendOutcome =
   /** A command id of the append was spent before; `position` is the event it led to. */
   | { readonly outcome: 'duplicate'; readonly position: number }
   | { readonly outcome: 'claimed'; readonly kind: string }
+  /** A reference has no events or is gone; `reference` is the first such, as `user/12`. */
+  | { readonly outcome: 'missing'; readonly reference: string }
   | { readonly outcome: 'fenced'; readonly lease: string }
 
 export interface StreamRange {

@@ -21,6 +21,11 @@ export function formatStateValue(value: StateValue): string {
   return typeof value === 'string' ? value : canonicalJson(value as Json)
 }
 
+/** Whether a formatted state value is one of these top-level states, or within one. `append_checked` has the same rule. */
+export function isWithin(state: string, tops: readonly string[]): boolean {
+  return tops.some(top => state === top || state.startsWith(`{${JSON.stringify(top)}:`))
+}
+
 /** JSON with sorted keys and without undefined, for comparing what jsonb has reordered. */
 export function canonicalJson(value: Json | undefined): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null)

@@ -1,5 +1,6 @@
 /** Appends that wait for the log, and which of them may travel in one batch. */
 import { AppError } from '../core/errors.ts'
+import { formatActorRef } from '../core/ids.ts'
 import type { Append, AppendOutcome } from '../core/ports.ts'
 
 export interface WaitingAppend {
@@ -29,6 +30,8 @@ export const QUEUE_BOUNDS: QueueBounds = {
 /** A hot actor may have thousands of appends here, of which one fits a batch: no more of the queue than this is looked through for it. */
 const LOOK_THROUGH = 4
 
+const NONE: readonly never[] = []
+
 export class AppendQueue {
   readonly #bounds: QueueBounds
   #entries: WaitingAppend[] = []
@@ -57,14 +60,16 @@ export class AppendQueue {
   }
 
   /**
-   * Takes the next batch from the head: each actor, command id and claim at most once. What collides keeps its turn, and
-   * so does everything behind it that collides with it. Empty only when nothing waits.
+   * Takes the next batch from the head: each actor, command id and claim at most once, and no actor that another append
+   * of the batch refers to. What collides keeps its turn, and so does everything behind it that collides with it. Empty
+   * only when nothing waits.
    */
   nextBatch(): readonly WaitingAppend[] {
     const { batchEvents, batchBytes } = this.#bounds
     const batch: WaitingAppend[] = []
     const left: WaitingAppend[] = []
     const taken = new Set<string>()
+    const referred = new Set<string>()
     let events = 0
     let bytes = 0
     let index = 0
@@ -73,9 +78,11 @@ export class AppendQueue {
       const full = events + waiting.append.events.length > batchEvents || bytes + waiting.bytes > batchBytes
       if (full && batch.length > 0) break
       const keys = exclusiveKeys(waiting.append)
-      const free = keys.every(key => !taken.has(key))
+      const references = waiting.append.references?.map(formatActorRef) ?? NONE
+      const free = keys.every(key => !taken.has(key) && !referred.has(key)) && !references.some(key => taken.has(key))
       // Also for what stays behind, so that an actor's later appends do not overtake it.
       for (const key of keys) taken.add(key)
+      for (const key of references) referred.add(key)
       if (free) {
         batch.push(waiting)
         events += waiting.append.events.length
@@ -90,7 +97,7 @@ export class AppendQueue {
 
 /** What may occur only once in a batch: `append_batch` decides all its appends on the same state of the log. */
 function exclusiveKeys({ actor, events, claims = [], releases = [] }: Append): readonly string[] {
-  const keys = [`${actor.type}/${actor.id}`]
+  const keys = [formatActorRef(actor)]
   for (const { commandId } of events) if (commandId !== null) keys.push(`command:${commandId}`)
   for (const { kind, key } of claims) keys.push(`claim:${kind}:${key}`)
   for (const { kind, key } of releases) keys.push(`claim:${kind}:${key}`)

@@ -97,15 +97,17 @@ function element(text: string): string {
   return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`
 }
 
-/** Claims, timers and leases of the batch, or null: most batches have none. */
+/** Claims, references, timers and leases of the batch, or null: most batches have none. */
 function extrasJson(batch: readonly WaitingAppend[]): string | null {
   const extras: object[] = []
   for (const [a, { append }] of batch.entries()) {
-    const { actor, claims, releases, timers, cancels, lease } = append
+    const { actor, claims, releases, references, timers, cancels, lease } = append
     const of = { a, actor_type: actor.type, actor_id: actor.id }
     if (lease !== undefined) extras.push({ ...of, op: 'lease', name: lease.name, token: lease.token })
     for (const { kind, key } of claims ?? []) extras.push({ ...of, op: 'claim', kind, key })
     for (const { kind, key } of releases ?? []) extras.push({ ...of, op: 'release', kind, key })
+    for (const { type, id, goneIn } of references ?? [])
+      extras.push({ a, op: 'reference', actor_type: type, actor_id: id, gone_in: goneIn })
     for (const { name, kind, dueAt, payload } of timers ?? [])
       extras.push({ ...of, op: 'timer', name, kind, due_at: dueAt, payload })
     for (const name of cancels ?? []) extras.push({ ...of, op: 'cancel', name })
@@ -176,6 +178,8 @@ function refusal([, outcome, , position, detail]: AnswerRow): AppendOutcome {
       return { outcome, position: position ?? 0 }
     case 'claimed':
       return { outcome, kind: detail ?? '' }
+    case 'missing':
+      return { outcome, reference: detail ?? '' }
     case 'fenced':
       return { outcome, lease: detail ?? '' }
     default:

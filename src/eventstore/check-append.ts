@@ -22,6 +22,9 @@ export function checkAppend(append: Append): readonly string[] {
   if (append.events.length > 1) refuseRepeatedCommand(append.events)
   for (const { kind, key } of [...(append.claims ?? []), ...(append.releases ?? [])])
     if (!isStorableText(key)) throw refused(`The claim of a ${kind}`, 'it holds a NUL or a lone surrogate')
+  for (const { type, id, goneIn } of append.references ?? [])
+    if (!Number.isSafeInteger(id) || ![type, ...goneIn].every(isStorableText))
+      throw refused('A reference', 'it is no address of an actor')
   for (const timer of append.timers ?? []) {
     const why = poison(timer.payload, JSON.stringify(timer.payload)) ?? timerFlaw(timer)
     if (why !== undefined) throw refused(`The timer '${timer.name}'`, why)

@@ -14,7 +14,7 @@ import type {
   StreamRange,
   TimerSet,
 } from '../core/ports.ts'
-import type { Snapshot } from '../core/state.ts'
+import { isWithin, type Snapshot } from '../core/state.ts'
 import { checkAppend } from './check-append.ts'
 import { IdBlocks } from './id-blocks.ts'
 
@@ -87,6 +87,11 @@ export function createMemoryEventStore({
     if (stream(append.actor).length !== append.expectedVersion) return { outcome: 'conflict' }
     if (append.lease !== undefined && log.leases.get(append.lease.name)?.token !== append.lease.token)
       return { outcome: 'fenced', lease: append.lease.name }
+    const missing = append.references?.find(reference => {
+      const last = stream(reference).at(-1)
+      return last === undefined || isWithin(last.state, reference.goneIn)
+    })
+    if (missing !== undefined) return { outcome: 'missing', reference: formatActorRef(missing) }
     const taken = append.claims?.find(({ kind, key }) => {
       const holder = log.claims.get(claimKey(kind, key))
       return holder !== undefined && holder !== formatActorRef(append.actor)

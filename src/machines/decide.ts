@@ -116,11 +116,6 @@ export function allowedEvents(entity: EntityDefinition, state: ActorState): read
   return Object.keys(entity.events).filter(type => names.has(type) && !entity.events[type]?.internal)
 }
 
-export function isGone(entity: EntityDefinition, state: ActorState): boolean {
-  const top = typeof state.value === 'string' ? state.value : (Object.keys(state.value)[0] ?? '')
-  return entity.goneIn.includes(top)
-}
-
 // XState hands actions to the scope it is given. One inert scope a machine, reused, costs 2 µs a transition where the
 // exported `transition()` builds an actor each time (14 µs). Nothing in it is ever started.
 interface Inert {

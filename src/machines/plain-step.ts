@@ -68,7 +68,7 @@ function assigned(assigners: readonly Assigner[], before: ActorState['context'],
 }
 
 function spawn(): never {
-  throw new Error('an assign cannot spawn: the actor would be lost with the process. Use the action spawnChild.')
+  throw new Error('an assign cannot spawn: nothing would run the actor. Use the action spawnChild.')
 }
 
 /** The plain states of a machine by their value; none where anything outside of them could have a say. */

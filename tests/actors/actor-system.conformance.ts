@@ -157,6 +157,55 @@ export function actorSystemConformance(name: string, makeFixture: () => Promise<
         })
       })
 
+      test('what actors refer to may go in the same burst: nothing is made for it afterwards', async () => {
+        const other = await startNode()
+        await booking(1).send(made('parent'))
+        const nodes = [node, other]
+        // In memory, so that some are as quick as the parent.
+        for (let id = 2; id < 22; id++) await booking(id, nodes[id % 2]).state()
+        const child = (id: number) => booking(id, nodes[id % 2]).send(made(`child ${id}`, { parent: 1 }))
+        const early = Array.from({ length: 20 }, (_, n) => child(n + 2))
+        const cancelled = booking(1).send({ type: 'booking.cancelled' })
+        const late = Array.from({ length: 20 }, (_, n) => child(n + 22))
+        const end = accepted(await cancelled).event.position
+        for (const result of await Promise.all([...early, ...late]))
+          if (result.ok) expect(result.event.position).toBeLessThan(end)
+          else
+            expect(result).toMatchObject({
+              reason: 'unknown_reference',
+              detail: 'booking/1',
+              state: 'absent',
+              version: 0,
+            })
+        expect(await child(50)).toMatchObject({ ok: false, reason: 'unknown_reference' })
+      })
+
+      test('a missing reference refuses its command alone; those behind it are decided as if it had not been sent', async () => {
+        await booking(1).send(made('parent'))
+        const [orphan, child, changed] = await Promise.all([
+          booking(2).send(made('orphan', { parent: 9 })),
+          booking(2).send(made('child', { parent: 1 })),
+          booking(2).send({ type: 'booking.changed', seats: 5 }),
+        ])
+        expect(orphan).toMatchObject({ ok: false, reason: 'unknown_reference', detail: 'booking/9' })
+        expect([accepted(child).event.version, accepted(changed).event.version]).toEqual([1, 2])
+        expect(await history(2)).toHaveLength(2)
+      })
+
+      test('a command that its own state refuses is told so, whatever it refers to', async () => {
+        await booking(1).send(made('table'))
+        expect(await booking(1).send(made('again', { parent: 9 }))).toMatchObject({ ok: false, reason: 'not_allowed' })
+      })
+
+      test('a reference that is no address is an error of its command alone', async () => {
+        const [wrong, right] = await Promise.allSettled([
+          booking(1).send(made('table', { parent: -1 })),
+          booking(1).send(made('table')),
+        ])
+        expect(wrong).toMatchObject({ status: 'rejected', reason: { code: 'invalid_input' } })
+        expect(right).toMatchObject({ status: 'fulfilled', value: { ok: true } })
+      })
+
       test('fifty commands at once on one actor: all taken, versions gapless', async () => {
         await booking(1).send(made('table'))
         const results = await Promise.all(
@@ -218,6 +267,19 @@ export function actorSystemConformance(name: string, makeFixture: () => Promise<
         )
         expect(results.map(result => accepted(result).repeated).sort()).toEqual([false, true, true, true, true])
         expect(await history(1)).toHaveLength(2)
+      })
+
+      test('a retry gets the first outcome though what it refers to has gone since', async () => {
+        await booking(1).send(made('parent'))
+        const child = made('child', { parent: 1 })
+        const first = accepted(await node.create('booking', child, { commandId: 'create-1' }))
+        await booking(1).send({ type: 'booking.cancelled' })
+        expect(accepted(await node.create('booking', child, { commandId: 'create-1' }))).toMatchObject({
+          repeated: true,
+          actor: first.actor,
+        })
+        const again = booking(first.actor.id, await startNode()).send(child, { commandId: 'create-1' })
+        expect(accepted(await again).repeated).toBe(true)
       })
 
       test('an id spent on something else is an error', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { actorRef } from '../../src/core/ids.ts'
 import type { Append } from '../../src/core/ports.ts'
 import { AppendQueue, type QueueBounds } from '../../src/eventstore/append-queue.ts'
 import { append, newEvent } from './event-store.conformance.ts'
@@ -21,6 +22,7 @@ function batches(queue: AppendQueue): number[][] {
 
 const under = (id: string) => ({ events: [newEvent({ commandId: id })] })
 const name = (key: string) => [{ kind: 'name', key }]
+const to = (...ids: number[]) => ({ references: ids.map(id => ({ ...actorRef('thing', id), goneIn: ['off'] })) })
 
 describe('a batch', () => {
   test('takes everything that waits and does not collide, in order', () => {
@@ -66,6 +68,31 @@ describe('a batch', () => {
         ]),
       ),
     ).toEqual([[0], [1], [2], [3]])
+  })
+
+  test('holds no append of an actor that another refers to, whichever comes first', () => {
+    expect(batches(queueOf([append(9, 1), append(1, 0, to(9)), append(2, 0)]))).toEqual([[0, 2], [1]])
+    expect(batches(queueOf([append(1, 0, to(9)), append(9, 1), append(2, 0)]))).toEqual([[0, 2], [1]])
+  })
+
+  test('holds as many as there are that refer to the same actor', () => {
+    expect(batches(queueOf([append(1, 0, to(9)), append(2, 0, to(8, 9)), append(3, 0, to(9, 8))]))).toEqual([[0, 1, 2]])
+  })
+
+  test('lets an actor that is referred to all the time have its turn', () => {
+    // 1 is of the actor that all others refer to: what came after it waits for it, and what came before does not.
+    const all = [append(1, 0, to(9)), append(9, 1), append(2, 0, to(9)), append(9, 2), append(3, 0, to(9))]
+    expect(batches(queueOf(all))).toEqual([[0], [1], [2], [3], [4]])
+  })
+
+  test('lets nothing overtake a reference that had to wait', () => {
+    // 1 waits for 0 (actor) and refers to 9; 2 is of 9; 3 refers to 9 too, and 4 to nobody.
+    const all = [append(1, 0), append(1, 1, to(9)), append(9, 1), append(3, 0, to(9)), append(4, 0)]
+    expect(batches(queueOf(all))).toEqual([[0, 4], [1], [2], [3]])
+  })
+
+  test('holds an append that refers to its own actor', () => {
+    expect(batches(queueOf([append(1, 0, to(1)), append(2, 0)]))).toEqual([[0, 1]])
   })
 
   test('is bounded by events and by bytes', () => {

@@ -123,6 +123,7 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
           store.append(append(6, 0, { events: [newEvent({ data: { '\ud800': 1 } })] })),
           store.append(append(7, 0, { lease: { name: 'none', token: 1 } })),
           store.append(append(8, 0)),
+          store.append(append(10, 0, { references: [{ ...actorRef('thing', 99), goneIn: [] }] })),
         ])
         expect(
           outcomes.map(outcome => (outcome.status === 'fulfilled' ? outcome.value.outcome : outcome.reason.code)),
@@ -135,6 +136,7 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
           'invalid_event',
           'fenced',
           'appended',
+          'missing',
         ])
         expect((await readAllEvents(store)).map(event => event.actorId).sort()).toEqual([1, 2, 8, 9])
       })
@@ -171,6 +173,8 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         { events: [newEvent({ userId: Number.NaN })] },
         { events: [newEvent({ commandId: 'twice' }), newEvent({ commandId: 'twice' })] },
         { claims: [{ kind: 'name', key: 'nul\0' }] },
+        { references: [{ ...actorRef('thing', 1), type: 'nul\0', goneIn: [] }] },
+        { references: [{ ...actorRef('thing', 1), goneIn: ['\ud800'] }] },
         { timers: [{ name: 'a', kind: 'event', dueAt: 'soon', payload: {} }] },
         { timers: [{ name: 'a', kind: 'event', dueAt: '2026-01-01T00:00:00Z', payload: { bad: '\0' } }] },
       ]
@@ -229,6 +233,102 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         await store.append(append(1, 0, { claims: [name] }))
         await store.append(append(2, 0, { releases: [name] }))
         expect((await store.append(append(3, 0, { claims: [name] }))).outcome).toBe('claimed')
+      })
+    })
+
+    describe('references', () => {
+      const to = (...ids: number[]) => ({
+        references: ids.map(id => ({ ...actorRef('thing', id), goneIn: ['off', 'lost'] })),
+      })
+      const state = (text: string) => ({ events: [newEvent({ state: text })] })
+
+      test('to an actor without events is refused, and writes nothing', async () => {
+        await store.append(append(1, 0))
+        expect(await store.append(append(5, 0, to(9)))).toEqual({ outcome: 'missing', reference: 'thing/9' })
+        expect(await store.append(append(5, 0, to(1, 8, 7)))).toEqual({ outcome: 'missing', reference: 'thing/8' })
+        // Of another type.
+        const other = { references: [{ ...actorRef('other', 1), goneIn: [] }] }
+        expect(await store.append(append(5, 0, other))).toEqual({ outcome: 'missing', reference: 'other/1' })
+        expect(await readAllEvents(store)).toHaveLength(1)
+        appended(await store.append(append(5, 0, to(1))))
+      })
+
+      test.each([
+        ['on', true],
+        ['off', false],
+        ['lost', false],
+        ['offline', true],
+        ['{"off":"for good"}', false],
+        ['{"lost":{"at":"sea"}}', false],
+        ['{"on":"off"}', true],
+        ['{"offline":"off"}', true],
+      ])('to an actor in the state %s is taken: %s', async (text, taken) => {
+        await store.append(append(1, 0, state(text)))
+        expect((await store.append(append(2, 0, to(1)))).outcome).toBe(taken ? 'appended' : 'missing')
+      })
+
+      test('count by the newest event alone', async () => {
+        await store.append(append(1, 0, { events: [newEvent(), newEvent({ state: 'off' })] }))
+        expect((await store.append(append(2, 0, to(1)))).outcome).toBe('missing')
+        await store.append(append(1, 2))
+        appended(await store.append(append(2, 0, to(1))))
+      })
+
+      test('to an actor that goes at the same time: what came first, and nothing is written behind it', async () => {
+        const other = await open()
+        await store.append(append(1, 0))
+        await store.append(append(2, 0))
+        const outcomes = await Promise.all([
+          store.append(append(1, 1, state('off'))),
+          store.append(append(3, 0, to(1))),
+          store.append(append(4, 0, to(2))),
+          store.append(append(2, 1, state('off'))),
+          store.append(append(5, 0, to(2))),
+          store.append(append(6, 0)),
+        ])
+        expect(outcomes.map(({ outcome }) => outcome)).toEqual([
+          'appended',
+          'missing',
+          'appended',
+          'appended',
+          'missing',
+          'appended',
+        ])
+        expect((await other.append(append(7, 0, to(1)))).outcome).toBe('missing')
+      })
+
+      test('to one that goes on another node meanwhile: nothing has a position behind its end', async () => {
+        const other = await open()
+        await store.append(append(1, 0))
+        const make = (on: EventStore, first: number) =>
+          Array.from({ length: 30 }, (_, n) => on.append(append(first + n, 0, to(1))))
+        const [here, before] = [make(store, 100), make(other, 200)]
+        const going = other.append(append(1, 1, state('off')))
+        const [hereToo, behind] = [make(store, 300), make(other, 400)]
+        const end = appended(await going)[0]?.position ?? 0
+        for (const outcome of await Promise.all([...here, ...hereToo]))
+          if (outcome.outcome === 'appended') expect(outcome.events[0]?.position).toBeLessThan(end)
+          else expect(outcome).toEqual({ outcome: 'missing', reference: 'thing/1' })
+        for (const outcome of await Promise.all(before)) appended(outcome)
+        for (const { outcome } of await Promise.all(behind)) expect(outcome).toBe('missing')
+        expect((await readAllEvents(other)).at(-1)?.position).toBe(end)
+      })
+
+      test('a spent command id and a conflict are told before one that is missing, a claim after', async () => {
+        const name = { claims: [{ kind: 'name', key: 'ada' }] }
+        const [first] = appended(await store.append(append(1, 0, { ...name, events: [newEvent({ commandId: 'c' })] })))
+        expect(await store.append(append(2, 0, { ...to(9), events: [newEvent({ commandId: 'c' })] }))).toEqual({
+          outcome: 'duplicate',
+          position: first?.position,
+        })
+        expect(await store.append(append(1, 0, to(9)))).toEqual({ outcome: 'conflict' })
+        const fenced = { ...to(9), lease: { name: 'job', token: 1 } }
+        expect((await store.append(append(2, 0, fenced))).outcome).toBe('fenced')
+        expect((await store.append(append(2, 0, { ...to(9), ...name }))).outcome).toBe('missing')
+        // Which takes nothing.
+        const bob = { claims: [{ kind: 'name', key: 'bob' }] }
+        expect((await store.append(append(2, 0, { ...to(9), ...bob }))).outcome).toBe('missing')
+        appended(await store.append(append(3, 0, bob)))
       })
     })
 

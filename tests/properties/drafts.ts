@@ -90,12 +90,21 @@ export const oneWithEffect: fc.Arbitrary<Draft> = fc.record({
   nameless: fc.constant(false),
 })
 
-/**
- * What is sent at the same time: to one actor, or creations that want the same names. Not both: a user who is deleted while
- * something is made for them may leave it behind, for references are looked at before the append, not within it.
- */
+/** To a user, and creations for that user, who is deleted meanwhile as often as not. */
+const aroundUser = (whom: number): fc.Arbitrary<Draft> => {
+  const draft = (event: fc.Arbitrary<string>) =>
+    fc.record({ event, who: fc.constant(whom), value, version: fc.constant('any' as const), nameless })
+  return fc.oneof(
+    { weight: 1, arbitrary: draft(fc.constant('user.deleted')) },
+    { weight: 1, arbitrary: change('user', fc.constant(whom)) },
+    { weight: 4, arbitrary: draft(fc.constantFrom('stream.created', 'session.created')) },
+  )
+}
+
+/** What is sent at the same time: to one actor, creations that want the same names, or creations for a user who changes. */
 export const manyDrafts: fc.Arbitrary<readonly Draft[]> = fc.oneof(
   { weight: 1, arbitrary: fc.array(creation(CREATIONS), { minLength: 2, maxLength: 5 }) },
+  { weight: 2, arbitrary: who.chain(whom => fc.array(aroundUser(whom), { minLength: 2, maxLength: 7 })) },
   ...['user', 'stream', 'stream', 'stream', 'session'].map(entity => ({
     weight: 1,
     arbitrary: who.chain(whom =>

@@ -47,12 +47,12 @@ export function expected(world: World, request: Request, at: string): Expected {
     details: details.length === 0 ? [undefined] : details,
   })
   if (expectedVersion !== undefined && expectedVersion !== now.version) return refused('wrong_version')
-  const owner = Number(event['userId'])
-  if (event.type.endsWith('.created') && !isThere(world, 'user', owner))
-    return refused('unknown_reference', `user/${owner}`)
   const { type: eventType, ...data } = event
   const next = transition(type, now, eventType, data, at)
   if (next === undefined) return refused('not_allowed')
+  const owner = Number(event['userId'])
+  if (event.type.endsWith('.created') && !isThere(world, 'user', owner))
+    return refused('unknown_reference', `user/${owner}`)
   // Asked of the world this would lead to, so that the rule for names is written once.
   const held = heldNames(world)
   const wanted = standing(after(world, imagined(world, request, next.state, at)), type, id ?? NOBODY).names

@@ -1,6 +1,7 @@
--- append_batch again: the events of a batch come as one array a column. Reading a batch as JSON records took Postgres more
--- than half the time of writing it; arrays take a quarter of that.
--- The append_batch of json stays for nodes of an older version and hands its batch over; the rules are here alone.
+-- append_batch again, with two changes. The events of a batch come as one array a column: reading them as JSON records
+-- took Postgres more than half the time of writing them, arrays take a quarter of that. And append_checked also looks at
+-- the actors an append refers to: a look before the append would leave time for them to go.
+-- The append_batch of json stays for nodes of an older version and hands its batch over: the rules are here alone.
 
 -- Element i of each array is event i of the batch; an array in which nothing would stand is null. data is a JSON array.
 --   appends numbers the appends of the batch; an append's events share its number and `expected`, and have versions
@@ -9,16 +10,19 @@
 --   lease    {name, token}                       the append is fenced unless the lease still carries the token
 --   claim    {kind, key, actor_type, actor_id}   the append fails unless the key is free or already this actor's
 --   release  {kind, key, actor_type, actor_id}
+--   reference {actor_type, actor_id, gone_in}    the append fails unless that actor has events, and its newest left it in no
+--                                                state of these, and within none
 --   timer    {name, kind, due_at, payload, actor_type, actor_id}
 --   cancel   {name, actor_type, actor_id}
 --
 -- Returns a row for each event of each append (outcome 'appended' or 'repeated', with its position), or one row for an
 -- append that was refused: 'conflict', 'duplicate' (position: the event that spent the command id), 'claimed' (detail:
--- kind), 'fenced' (detail: lease name).
+-- kind), 'missing' (detail: the first reference that failed, as type/id), 'fenced' (detail: lease name).
 -- 'repeated' is an append of this very dot (incarnation, n) that is in the log already: a batch sent again after a lost
 -- connection.
 --
--- The caller holds the lock of append_batch, and sends each actor, each command id and each claim key at most once a batch.
+-- The caller holds the lock of append_batch, and sends each actor, each command id and each claim key at most once a batch,
+-- and no append of an actor together with one that refers to it: all of a batch are judged on the log before it.
 create function append_checked(writer_node text, writer_incarnation bigint, appends integer[], actor_types text[],
   actor_ids bigint[], expected integer[], versions integer[], types text[], schema_versions smallint[], states text[],
   times timestamptz[], numbers bigint[], user_ids bigint[], command_ids text[], causations bigint[], correlations text[],
@@ -40,9 +44,9 @@ begin
       correlation, token, data)
   ),
   extra as materialized (
-    select * from json_to_recordset(coalesce(append_checked.extras, '[]')) as r (
+    select * from rows from (json_to_recordset(coalesce(append_checked.extras, '[]')) as (
       a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
-      due_at timestamptz, payload jsonb)
+      due_at timestamptz, payload jsonb, gone_in text[])) with ordinality
   ),
   -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
   -- joins and for exists (select …), by the size the table had when the connection first wrote.
@@ -65,24 +69,38 @@ begin
   mine as materialized (
     select distinct v.a from verdict v where v.mine
   ),
-  -- What is in the log already is never refused: leases and claims may have changed hands since.
+  referred as materialized (
+    select x.a, x.ordinality, x.actor_type, x.actor_id, x.gone_in, (
+      select e.state from events e
+      where e.actor_type = x.actor_type and e.actor_id = x.actor_id order by e.version desc limit 1
+    ) as state
+    from extra x where x.op = 'reference'
+  ),
+  -- What is in the log already is never refused: leases and claims may have changed hands since, and references may be gone.
   refused as materialized (
     select distinct on (a) a, outcome, position, detail from (
-      select v.a, 1 as rank, 'duplicate' as outcome, v.spent_position as position, null as detail
+      select v.a, 1 as rank, null::bigint as place, 'duplicate' as outcome, v.spent_position as position, null as detail
         from verdict v where v.spent_position is not null and not v.mine
       union all
-      select v.a, 2, 'conflict', null, null
+      select v.a, 2, null, 'conflict', null, null
         from verdict v where (v.there_position is not null and not v.mine) or v.gap
       union all
-      select x.a, 3, 'fenced', null, x.name
+      select x.a, 3, x.ordinality, 'fenced', null, x.name
         from extra x left join leases l on l.name = x.name
         where x.op = 'lease' and l.token is distinct from x.token and not exists (select from mine m where m.a = x.a)
       union all
-      select x.a, 4, 'claimed', null, x.kind
+      -- A nested state is written as JSON that begins with its top: {"live":"recording"}.
+      select f.a, 4, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
+        from referred f
+        where not exists (select from mine m where m.a = f.a) and (f.state is null or exists (
+          select from unnest(f.gone_in) as gone (name)
+          where f.state = gone.name or starts_with(f.state, '{' || to_json(gone.name)::text || ':')))
+      union all
+      select x.a, 5, x.ordinality, 'claimed', null, x.kind
         from extra x join claims c on (c.kind, c.key) = (x.kind, x.key)
         where x.op = 'claim' and (c.actor_type, c.actor_id) <> (x.actor_type, x.actor_id)
           and not exists (select from mine m where m.a = x.a)
-    ) reasons order by a, rank
+    ) reasons order by a, rank, place
   ),
   inserted as (
     insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
