@@ -17,7 +17,7 @@ import { createManualClock } from '../support/manual-clock.ts'
 class Gate {
   readonly #held = new Map<string, ReturnType<typeof Promise.withResolvers<void>>>()
   readonly #done = new Map<string, ReturnType<typeof Promise.withResolvers<void>>>()
-  isOpen = false
+  #isOpen = false
 
   readonly entities = entities.map(entity =>
     entity.type === 'stream'
@@ -30,12 +30,17 @@ class Gate {
       src,
       async context => {
         const name = `${src}:${context.input['airing']}`
-        if (!this.isOpen) await of(this.#held, name).promise
+        if (!this.#isOpen) await of(this.#held, name).promise
         const outcome = await run(context)
         of(this.#done, name).resolve()
         return outcome
       },
     ]
+  }
+
+  open(): void {
+    this.#isOpen = true
+    for (const { resolve } of this.#held.values()) resolve()
   }
 
   /** Resolves when its commands have been answered. */
@@ -60,6 +65,7 @@ beforeEach(() => {
   gate = new Gate()
 })
 afterEach(async () => {
+  gate.open()
   await node?.close()
   node = undefined
   await client.end()
@@ -125,7 +131,7 @@ describe('start, stop and start again in one burst', () => {
 
   test('two broadcasts, the first ended, the second that of the stream; at the end both are, with usage of each', async () => {
     await open()
-    gate.isOpen = true
+    gate.open()
     node = await start()
     const id = await madeOf(node)
     await burst(node, id, ...BURST)
