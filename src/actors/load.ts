@@ -19,7 +19,7 @@ export interface LoadPorts {
   readonly log: Logger
 }
 
-/** The newest state. Throws AppError `history_drift`, `log_unavailable`. */
+/** The newest state. Throws AppError `history_drift`, `schema_mismatch` (an event of newer code), `log_unavailable`. */
 export async function load(ports: LoadPorts, entity: EntityDefinition, ref: ActorRef): Promise<Loaded> {
   return catchUp(ports, entity, ref, (await fromSnapshot(ports, entity, ref)) ?? beginning(entity))
 }

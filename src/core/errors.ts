@@ -92,7 +92,7 @@ export const ERRORS = {
     status: 500,
     exitCode: 9,
     retryable: false,
-    meaning: 'The database is not at the version this code needs.',
+    meaning: 'The database is not at the version this code needs, or newer code wrote an event that is asked for.',
   },
   history_drift: {
     status: 500,

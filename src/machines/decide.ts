@@ -65,7 +65,7 @@ const NONE: readonly never[] = []
 
 /**
  * The state after an event of the log. Throws AppError `history_drift` where today's machine does not take it or ends
- * elsewhere than was recorded.
+ * elsewhere than was recorded, `schema_mismatch` where newer code wrote it, `unknown_type`.
  */
 export function fold(entity: EntityDefinition, state: ActorState, event: RecordedEvent): ActorState {
   const next = decide(entity, state, stamp(event.type, event.at, upcast(entity, event)))?.state
@@ -80,12 +80,10 @@ export function fold(entity: EntityDefinition, state: ActorState, event: Recorde
   )
 }
 
-/** The data of a stored event in the shape of its newest schema version. */
-export function upcast(
-  entity: EntityDefinition,
-  event: Pick<RecordedEvent, 'type' | 'schemaVersion' | 'data'>,
-): JsonObject {
+/** The data of a stored event in the shape of its newest schema version. Throws AppError `schema_mismatch`, `unknown_type`. */
+export function upcast(entity: EntityDefinition, event: RecordedEvent): JsonObject {
   const definition = eventDefinition(entity, event.type)
+  if (event.schemaVersion > definition.version) throw newerThanCode(event, definition.version)
   let data = event.data
   for (let version = event.schemaVersion; version < definition.version; version++) {
     const step = definition.upcasters[version]
@@ -93,6 +91,16 @@ export function upcast(
     data = step(data)
   }
   return data
+}
+
+/** What newer code meant by its data, this code cannot know: a guess would be shown, and decided on, as the truth. */
+function newerThanCode({ actorType, actorId, version, type, position, schemaVersion }: RecordedEvent, known: number) {
+  return new AppError(
+    'schema_mismatch',
+    `${actorType}/${actorId} version ${version} (${type}, position ${position}) was written by newer code, with schema version ` +
+      `${schemaVersion}; this code knows it up to ${known}. The log is unchanged and nothing was lost. Upgrade this node.`,
+    { details: { position, schemaVersion, known } },
+  )
 }
 
 /** Throws AppError `unknown_type`. */

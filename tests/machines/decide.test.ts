@@ -119,6 +119,19 @@ test('old data goes through each upcaster in turn', () => {
   expect([old(1, { a: 1 }), old(2, { b: 2 }), old(3, { c: 3 })]).toEqual([{ c: 20 }, { c: 20 }, { c: 3 }])
 })
 
+test('data of a newer schema version is not taken for what this code knows', () => {
+  const tooNew = logged({ schemaVersion: 2 })
+  const error = expect.objectContaining({
+    code: 'schema_mismatch',
+    message: expect.stringMatching(
+      /position 7.*schema version 2; this code knows it up to 1.*nothing was lost.*Upgrade/,
+    ),
+    details: { position: 7, schemaVersion: 2, known: 1 },
+  })
+  expect(() => upcast(booking, tooNew)).toThrow(error)
+  expect(() => fold(booking, made.state, tooNew)).toThrow(error)
+})
+
 test('a definition that cannot work is refused when it is made', () => {
   expect(() => event(2, z.object({}))).toThrow('needs an upcaster from version 1')
   expect(() => event(1, z.object({ at: z.string() }))).toThrow("cannot have the key 'at'")

@@ -68,8 +68,13 @@ class Runtime {
 
 const STARTED = '2026-01-01T12:00:00.000Z'
 const STOPPED = '2026-01-01T12:01:30.500Z'
-const start = { startedAt: STARTED, userId: 1 }
+const start = { airing: STARTED, startedAt: STARTED, userId: 1 }
 const stop = { ...start, endedAt: STOPPED, imported: false, totalViewers: 5, peakViewers: 3, bytesSent: 9 }
+
+/** What a release that had no names for times on air wrote into its timers. */
+function nameless<Input extends { airing: string }>({ airing: _, ...input }: Input): Omit<Input, 'airing'> {
+  return input
+}
 
 const cases: Readonly<Record<string, readonly [type: string, input: JsonObject]>> = {
   releaseOwned: ['user', {}],
@@ -111,7 +116,7 @@ test('start and stop mean the same broadcast, whichever comes first', async () =
   const startFirst = new Runtime()
   const opened = await startFirst.run('stream', 'openBroadcast', 'a', start)
   await startFirst.run('stream', 'closeBroadcast', 'b', stop)
-  expect(opened).toEqual({ type: 'stream.broadcast.opened', broadcastId: 100, startedAt: STARTED })
+  expect(opened).toEqual({ type: 'stream.broadcast.opened', broadcastId: 100, startedAt: STARTED, airing: STARTED })
   expect(startFirst.log).toEqual([
     'broadcast/100 broadcast.started',
     'usage/101 usage.recorded',
@@ -123,6 +128,62 @@ test('start and stop mean the same broadcast, whichever comes first', async () =
   await stopFirst.run('stream', 'closeBroadcast', 'b', stop)
   expect(await stopFirst.run('stream', 'openBroadcast', 'a', start)).toEqual(opened)
   expect(stopFirst.log.filter(line => line.endsWith('broadcast.started'))).toHaveLength(1)
+})
+
+test('two times on air in one millisecond have a broadcast each, in whatever order their effects run', async () => {
+  const airing = `${STARTED}#1`
+  const effects = [
+    ['openBroadcast', 'open', start],
+    ['closeBroadcast', 'close', { ...stop, endedAt: STARTED }],
+    ['openBroadcast', 'open-again', { ...start, airing }],
+    ['closeBroadcast', 'close-again', { ...stop, endedAt: STARTED, airing, bytesSent: 11 }],
+  ] as const
+  for (const order of permutations(effects)) {
+    const runtime = new Runtime()
+    const opened = new Map<unknown, unknown>()
+    for (const [effect, key, input] of order) {
+      const outcome = await runtime.run('stream', effect, key, input)
+      if (outcome !== undefined) opened.set(outcome['airing'], `broadcast/${outcome['broadcastId']}`)
+    }
+    const broadcastOf = (name: string) => runtime.done.get(`broadcast:stream/7:${name}`)?.to
+    expect(broadcastOf(STARTED)).not.toBe(broadcastOf(airing))
+    expect(opened).toEqual(new Map([STARTED, airing].map(name => [name, broadcastOf(name)])))
+    const of = (type: string) => [...runtime.done.values()].filter(({ event }) => event.type === type)
+    expect(of('broadcast.started')).toHaveLength(2)
+    expect(of('broadcast.ended')).toHaveLength(2)
+    expect(new Map(of('broadcast.ended').map(({ to, event }) => [to, event['bytesSent']]))).toEqual(
+      new Map([
+        [broadcastOf(STARTED), 9],
+        [broadcastOf(airing), 11],
+      ]),
+    )
+    expect(of('usage.recorded')).toHaveLength(4)
+  }
+})
+
+function permutations<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
+  if (items.length === 0) return [[]]
+  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map(rest => [item, ...rest]))
+}
+
+test('a broadcast that was begun before times on air had names is found by its start, and its timers do what they did', async () => {
+  const runtime = new Runtime()
+  const opened = await runtime.run('stream', 'openBroadcast', 'a', nameless(start))
+  expect(opened).toEqual({ type: 'stream.broadcast.opened', broadcastId: 100, startedAt: STARTED })
+  expect([...runtime.done.keys()]).toContain(`broadcast:stream/7:${STARTED}`)
+  await runtime.run('stream', 'closeBroadcast', 'b', stop)
+  expect(runtime.log.filter(line => line.includes('broadcast/'))).toEqual([
+    'broadcast/100 broadcast.started',
+    'broadcast/100 broadcast.ended',
+  ])
+
+  // What it may have sent before it was stopped is the same when it is sent again.
+  const imported = new Runtime({ 'stream_sessions.stream_id=7': [40] })
+  await imported.run('stream', 'closeBroadcast', 'c', { ...nameless(stop), imported: true })
+  expect([...imported.done.values()][0]).toEqual({
+    to: 'broadcast/40',
+    event: { type: 'broadcast.ended', endedAt: STOPPED, totalViewers: 5, peakViewers: 3, bytesSent: 9 },
+  })
 })
 
 test('the end carries the totals, and the usage what they cost', async () => {
@@ -147,11 +208,14 @@ test('a stream that was live in 24.2 ends the broadcast 24.2 left open, or one o
   const left = new Runtime({ 'stream_sessions.stream_id=7': [40, 41] }, to => to === 'broadcast/40')
   await left.run('stream', 'closeBroadcast', 'key', { ...stop, imported: true })
   expect(left.log).toEqual(['broadcast/41 broadcast.ended', 'usage/101 usage.recorded'])
+  // So that the broadcast of the next time on air, which may be in the table by now, refuses.
+  expect([...left.done.values()][0]?.event).toMatchObject({ imported: true })
 
   const none = new Runtime({ 'stream_sessions.stream_id=7': [40] }, to => to === 'broadcast/40')
   await none.run('stream', 'closeBroadcast', 'key', {
     ...stop,
     imported: true,
+    airing: '2024-01-01T00:00:00.123456Z',
     startedAt: '2024-01-01T00:00:00.123456Z',
   })
   expect(none.log).toEqual([

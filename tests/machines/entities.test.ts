@@ -172,9 +172,8 @@ function makeGolden(entity: EntityDefinition): GoldenLog[] {
   return (histories[entity.type] ?? []).map(history => {
     let state = initialState(entity)
     const events = history.map((step, index) => {
-      const [type, schemaVersion, data] =
-        typeof step === 'string' ? [step, entity.events[step]?.version ?? 1, samples[step] ?? {}] : step
-      const at = new Date(Date.parse(AT) + index * 1_000).toISOString()
+      const [type, schemaVersion, data, at = new Date(Date.parse(AT) + index * 1_000).toISOString()] =
+        typeof step === 'string' ? ([step, entity.events[step]?.version ?? 1, samples[step] ?? {}] as const) : step
       const event = { type, schemaVersion, at, data, state: '' }
       const decision = decide(entity, state, stamp(type, at, upcast(entity, logEvent(entity, index + 1, event))))
       if (decision === undefined) throw new Error(`${type} is refused in '${formatStateValue(state.value)}'`)

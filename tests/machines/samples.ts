@@ -146,7 +146,8 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'billing.closed': {},
 }
 
-type Step = string | readonly [type: string, schemaVersion: number, data: JsonObject]
+/** `at` where it is not a second after the one before. */
+type Step = string | readonly [type: string, schemaVersion: number, data: JsonObject, at?: string]
 
 /** Lives of actors that together hold each event; old versions of events with the data they were written with. */
 export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> = {
@@ -185,10 +186,34 @@ export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> =
       'stream.stats.updated',
     ],
     ['stream.imported', 'stream.started', 'stream.deleted'],
+    // Two times on air in one millisecond, as they were written when the second found the broadcast of the first.
+    [
+      'stream.created',
+      ['stream.started', 2, {}, LATER],
+      ['stream.stopped', 1, {}, LATER],
+      ['stream.started', 2, {}, LATER],
+      ['stream.broadcast.opened', 1, { broadcastId: 3, startedAt: LATER }, LATER],
+    ],
+    [
+      'stream.created',
+      ['stream.started', 2, {}, LATER],
+      ['stream.stopped', 1, {}, LATER],
+      ['stream.started', 2, {}, LATER],
+      ['stream.broadcast.opened', 1, { broadcastId: 4, startedAt: LATER, airing: `${LATER}#1` }, LATER],
+    ],
+    [['stream.imported', 1, { row: { ...streamRow, is_live: true, started_at: null } }], 'stream.stopped'],
   ],
   broadcast: [
     ['broadcast.started', 'broadcast.progressed', 'broadcast.ended', 'broadcast.recorded'],
     ['broadcast.imported'],
+    [
+      ['broadcast.imported', 1, { row: { ...broadcastRow, session_end: null } }],
+      [
+        'broadcast.ended',
+        1,
+        { totalViewers: 5, peakViewers: 4, bytesSent: 100, endedAt: '2026-01-01T12:00:01.000Z', imported: true },
+      ],
+    ],
   ],
   recording: [
     [

@@ -37,6 +37,7 @@ describe('parks the actor', () => {
     ['whose event the state does not take', { type: 'item.made', data: { name: 'again' } }, 'not allowed'],
     ['with an event that no code knows', { type: 'item.vanished' }, 'item.vanished'],
     ['whose old event the upcaster fails on', { type: 'item.sized', schemaVersion: 1, data: { feet: 1 } }, 'no inches'],
+    ['with an event of newer code', { type: 'item.sized', schemaVersion: 3, data: { size: 1 } }, 'Upgrade this node'],
     ['whose view fails', { type: 'item.sized', schemaVersion: 2, data: { size: 13 } }, 'no view of that'],
     [
       'whose row breaks a check',

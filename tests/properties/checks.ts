@@ -48,6 +48,7 @@ function shownFacts(type: string, context: JsonObject): Facts {
         streamKey: column('stream_key'),
         viewers: column('viewer_count'),
         startedAt: column('started_at'),
+        again: context['again'] ?? null,
         total: context['totalViewers'] ?? null,
         peak: context['peakViewers'] ?? null,
         bytes: context['bytesSent'] ?? null,

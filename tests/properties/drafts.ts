@@ -107,22 +107,21 @@ export const manyDrafts: fc.Arbitrary<readonly Draft[]> = fc.oneof(
   { weight: 2, arbitrary: who.chain(whom => fc.array(aroundUser(whom), { minLength: 2, maxLength: 7 })) },
   ...['user', 'stream', 'stream', 'stream', 'session'].map(entity => ({
     weight: 1,
-    arbitrary: who.chain(whom =>
-      fc.array(change(entity, fc.constant(whom)), { minLength: 2, maxLength: 7 }).map(onceOnAir),
-    ),
+    arbitrary: who.chain(whom => fc.array(change(entity, fc.constant(whom)), { minLength: 2, maxLength: 7 })),
   })),
 )
 
-/** Times on air are told apart by when they began: two within a millisecond are one. */
-function onceOnAir(drafts: readonly Draft[]): readonly Draft[] {
-  let started = false
-  return drafts.map(draft => {
-    if (draft.event !== 'stream.started') return draft
-    const again = started
-    started = true
-    return again ? { ...draft, event: 'viewer.joined' } : draft
-  })
-}
+/** Times on air that begin in the same millisecond, or end in that in which the next begins. */
+export const flickering: fc.Arbitrary<readonly Draft[]> = fc
+  .record({ whom: who, from: fc.nat({ max: 1 }), length: fc.integer({ min: 3, max: 6 }), value, nameless })
+  .map(({ whom, from, length, ...drawn }) =>
+    Array.from({ length }, (_, index) => ({
+      ...drawn,
+      event: (from + index) % 2 === 0 ? 'stream.started' : 'stream.stopped',
+      who: whom,
+      version: 'any',
+    })),
+  )
 
 export function toRequest(world: World, now: number, commandId: string | undefined, draft: Draft): Request {
   const { event, who: index, version: wanted } = draft

@@ -1,5 +1,6 @@
 /** What the runtime does of its own accord: which of its events are owed, and what is still owed at the end. */
 import type { LogEvent } from '../../src/core/event.ts'
+import { airing } from './rules.ts'
 import { idsOf, isThere, type Step, standing, type World } from './world.ts'
 
 /** One time on air of a stream. */
@@ -7,6 +8,8 @@ interface Air {
   readonly streamId: number
   readonly userId: number
   readonly startedAt: string
+  /** No other of this stream has it. */
+  readonly name: string
   /** Undefined while it is live. */
   readonly end:
     | { readonly at: string; readonly total: number; readonly peak: number; readonly bytes: number }
@@ -19,7 +22,13 @@ function airsOf(world: World, streamId: number): readonly Air[] {
   for (const step of world.actors.get(`stream/${streamId}`) ?? []) {
     const { event, state, facts } = step
     if (event.type === 'stream.started')
-      airs.push({ streamId, userId: Number(facts['userId']), startedAt: event.at, end: undefined })
+      airs.push({
+        streamId,
+        userId: Number(facts['userId']),
+        startedAt: event.at,
+        name: airing(facts),
+        end: undefined,
+      })
     else if (before?.state === 'live' && state !== 'live') {
       const { total, peak, bytes } = before.facts
       const sent = Math.max(Number(bytes), Number(event.data['bytesSent'] ?? 0))
@@ -41,10 +50,12 @@ function firsts(world: World, type: string): readonly { readonly id: number; rea
   })
 }
 
-function broadcastOf(world: World, { streamId, startedAt }: Pick<Air, 'streamId' | 'startedAt'>): number | undefined {
-  return firsts(world, 'broadcast').find(
-    ({ event: { data } }) => data['streamId'] === streamId && data['startedAt'] === startedAt,
-  )?.id
+/** The command that makes the broadcast of a time on air says whose it is. */
+const makes = ({ streamId, name }: Pick<Air, 'streamId' | 'name'>, { commandId }: LogEvent) =>
+  commandId === `broadcast:stream/${streamId}:${name}`
+
+function broadcastOf(world: World, air: Pick<Air, 'streamId' | 'name'>): number | undefined {
+  return firsts(world, 'broadcast').find(({ event }) => makes(air, event))?.id
 }
 
 function usagesOf(world: World, streamId: number, kind: string): readonly LogEvent[] {
@@ -70,17 +81,16 @@ export function isOwed(world: World, event: LogEvent): boolean {
     case 'stream.deleted':
       return ownerIsDeleted
     case 'stream.broadcast.opened': {
-      const air = { streamId: actorId, startedAt: String(data['startedAt']) }
+      const air = { streamId: actorId, name: String(data['airing']) }
       return facts['broadcastId'] === null && broadcastOf(world, air) === data['broadcastId']
     }
     case 'broadcast.started': {
-      const air = { streamId: Number(data['streamId']), startedAt: String(data['startedAt']) }
-      const known = airsOf(world, air.streamId).some(({ startedAt }) => startedAt === air.startedAt)
-      return known && broadcastOf(world, air) === undefined
+      const air = airsOf(world, Number(data['streamId'])).find(known => makes(known, event))
+      return air !== undefined && air.startedAt === data['startedAt'] && broadcastOf(world, air) === undefined
     }
     case 'broadcast.ended': {
       const airs = airsOf(world, Number(facts['streamId']))
-      const end = airs.find(({ startedAt }) => startedAt === facts['startedAt'])?.end
+      const end = airs.find(air => broadcastOf(world, air) === actorId)?.end
       const { totalViewers, peakViewers, bytesSent, endedAt } = data
       return (
         end !== undefined &&

@@ -28,6 +28,11 @@ const watched = (facts: Facts, viewers: number, joined: number): Facts => ({
   peak: Math.max(number(facts['peak']), viewers),
 })
 
+/** What the time on air is called that a stream began last. */
+export function airing({ startedAt, again }: Facts): string {
+  return again === 0 ? String(startedAt) : `${startedAt}#${again}`
+}
+
 export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   user: {
     'user.registered': {
@@ -53,10 +58,19 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
         name: name ?? '',
         streamKey: streamKey ?? '',
         startedAt: null,
+        again: 0,
         ...OFF_AIR,
       }),
     },
-    'stream.started': { in: ['idle'], to: 'live', sets: (_, __, at) => ({ ...OFF_AIR, startedAt: at }) },
+    'stream.started': {
+      in: ['idle'],
+      to: 'live',
+      sets: (facts, _, at) => ({
+        ...OFF_AIR,
+        startedAt: at,
+        again: facts['startedAt'] === at ? number(facts['again']) + 1 : 0,
+      }),
+    },
     'stream.stopped': { in: ['live'], to: 'idle', sets: () => OFF_AIR },
     'viewer.joined': { in: ['live'], sets: facts => watched(facts, number(facts['viewers']) + 1, 1) },
     'viewer.left': {
@@ -82,7 +96,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     'stream.broadcast.opened': {
       in: ['live'],
       internal: true,
-      when: (facts, data) => facts['startedAt'] === data['startedAt'],
+      when: (facts, data) => facts['startedAt'] === data['startedAt'] && airing(facts) === data['airing'],
       sets: given(['broadcastId']),
     },
     'stream.deleted': { in: KEPT, to: 'deleted' },

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { checkAll, checkReadTables, checkView } from './checks.ts'
 import type { Client } from './client.ts'
 import type { Cut } from './cuttable-link.ts'
-import { type Draft, manyDrafts, oneDraft, oneWithEffect, otherContent } from './drafts.ts'
+import { type Draft, flickering, manyDrafts, oneDraft, oneWithEffect, otherContent } from './drafts.ts'
 import type { Request } from './expectations.ts'
 import type { Installation } from './installation.ts'
 
@@ -69,9 +69,11 @@ const send = fc
     sending(`Send(${at})`, [draft], always, (client, real, requests) => client.exchange(real, at, requests)),
   )
 
+const atOnce = fc.oneof({ weight: 4, arbitrary: manyDrafts }, { weight: 1, arbitrary: flickering })
+
 /** At once, and some of them twice. */
 const burst = fc
-  .record({ node, drafts: manyDrafts, twice: fc.nat({ max: 2 }), anyhow })
+  .record({ node, drafts: atOnce, twice: fc.nat({ max: 2 }), anyhow })
   .map(({ node: at, drafts, twice, anyhow: always }) =>
     sending(`Burst(${at}, first ${twice} twice)`, drafts, always, (client, real, requests) =>
       client.exchange(real, at, [...requests, ...requests.slice(0, twice)]),
@@ -113,8 +115,9 @@ const crash = fc
   .record({
     node,
     what: fc.oneof(
-      fc.record({ cut, drafts: manyDrafts }),
+      fc.record({ cut, drafts: atOnce }),
       fc.record({ cut, drafts: oneDraft.map((draft): readonly Draft[] => [draft]) }),
+      fc.record({ cut: cutInEffect, drafts: flickering }),
       fc.record({ cut: cutInEffect, drafts: oneWithEffect.map((draft): readonly Draft[] => [draft]) }),
     ),
     anyhow,

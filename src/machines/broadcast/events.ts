@@ -12,7 +12,14 @@ export const events = {
   'broadcast.recorded': event(1, z.object({ recordingPath: name(512) })),
   'broadcast.ended': event(
     1,
-    z.object({ totalViewers: count, peakViewers: count, bytesSent: bytes, endedAt: z.string().max(40) }),
+    z.object({
+      totalViewers: count,
+      peakViewers: count,
+      bytesSent: bytes,
+      endedAt: z.string().max(40),
+      /** Meant for a broadcast of 24.2 alone. */
+      imported: z.literal(true).optional(),
+    }),
     { internal: true },
   ),
 }

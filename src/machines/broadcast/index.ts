@@ -13,5 +13,6 @@ export const broadcast = defineEntity({
   // No references: its stream may be deleted while it is being closed.
   view: rowView('stream_sessions', columns),
   goneIn: [],
+  stateVersion: 2,
   maxId: MAX_INT4,
 })

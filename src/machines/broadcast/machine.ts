@@ -7,6 +7,8 @@ import type { BroadcastRow } from './row.ts'
 
 export interface BroadcastContext extends WithRow<BroadcastRow> {
   readonly row: BroadcastRow | null
+  /** Is a row of 24.2. */
+  readonly imported: boolean
 }
 
 const base = setup({ types: {} as { context: BroadcastContext; events: BroadcastEvent } })
@@ -21,7 +23,7 @@ const record = base.createAction(
 
 export const machine = base.createMachine({
   id: 'broadcast',
-  context: { row: null },
+  context: { row: null, imported: false },
   initial: 'absent',
   states: {
     absent: {
@@ -46,9 +48,9 @@ export const machine = base.createMachine({
           {
             guard: ({ event }) => event.row.session_end === null,
             target: 'live',
-            actions: assign({ row: ({ event }) => event.row }),
+            actions: assign({ row: ({ event }) => event.row, imported: true }),
           },
-          { target: 'ended', actions: assign({ row: ({ event }) => event.row }) },
+          { target: 'ended', actions: assign({ row: ({ event }) => event.row, imported: true }) },
         ],
       },
     },
@@ -66,6 +68,7 @@ export const machine = base.createMachine({
         },
         'broadcast.recorded': { actions: record },
         'broadcast.ended': {
+          guard: ({ context, event }) => event.imported !== true || context.imported,
           target: 'ended',
           actions: assign({
             row: ({ context: { row }, event }) =>

@@ -4,12 +4,15 @@ import type { JsonObject } from '../../core/json.ts'
 import type { Effect, EffectContext } from '../define.ts'
 import { secondsBetween } from '../fields.ts'
 
-/** The broadcast that began at this time: the same one for whoever asks first, the start or the stop. */
-function broadcastOf({ actor, create }: EffectContext, startedAt: string): Promise<ActorRef> {
+/** The broadcast of this time on air: the same one for whoever asks first, the start or the stop. */
+function broadcastOf({ actor, create, input }: EffectContext): Promise<ActorRef> {
+  const startedAt = String(input['startedAt'])
+  // Timers of earlier releases have no name for it but its start.
+  const airing = String(input['airing'] ?? startedAt)
   return create(
     'broadcast',
     { type: 'broadcast.started', streamId: actor.id, startedAt },
-    `broadcast:${formatActorRef(actor)}:${startedAt}`,
+    `broadcast:${formatActorRef(actor)}:${airing}`,
   )
 }
 
@@ -26,14 +29,16 @@ async function recordUsage(context: EffectContext, userId: unknown, usage: JsonO
 }
 
 export const openBroadcast: Effect = async context => {
-  const { startedAt, userId } = context.input
-  const broadcast = await broadcastOf(context, String(startedAt))
+  const { startedAt, userId, airing } = context.input
+  const broadcast = await broadcastOf(context)
   await recordUsage(context, userId, { eventType: 'stream_start' })
-  return { type: 'stream.broadcast.opened', broadcastId: broadcast.id, startedAt: String(startedAt) }
+  const opened = { type: 'stream.broadcast.opened', broadcastId: broadcast.id, startedAt: String(startedAt) }
+  // As it was begun: what an earlier release may have sent already is the same command again.
+  return airing === undefined ? opened : { ...opened, airing }
 }
 
 export const closeBroadcast: Effect = async context => {
-  const { startedAt, endedAt, userId, imported, totalViewers, peakViewers, bytesSent } = context.input
+  const { startedAt, endedAt, userId, imported, airing, totalViewers, peakViewers, bytesSent } = context.input
   const start = String(startedAt)
   const totals = {
     endedAt: String(endedAt),
@@ -41,9 +46,11 @@ export const closeBroadcast: Effect = async context => {
     peakViewers: peakViewers ?? 0,
     bytesSent: bytesSent ?? 0,
   }
-  const end = (broadcast: ActorRef) =>
-    context.send(broadcast, { type: 'broadcast.ended', ...totals }, `${context.key}:end:${broadcast.id}`)
-  if (imported !== true || !(await endImported(context, end))) await end(await broadcastOf(context, start))
+  const end = (broadcast: ActorRef, which: JsonObject = {}) =>
+    context.send(broadcast, { type: 'broadcast.ended', ...totals, ...which }, `${context.key}:end:${broadcast.id}`)
+  // Timers of earlier releases send what they would have sent: it may have been taken already.
+  const endOld = (broadcast: ActorRef) => end(broadcast, airing === undefined ? {} : { imported: true })
+  if (imported !== true || !(await endImported(context, endOld))) await end(await broadcastOf(context))
   await recordUsage(context, userId, {
     eventType: 'stream_end',
     bytesTransferred: totals.bytesSent,
@@ -52,7 +59,7 @@ export const closeBroadcast: Effect = async context => {
   return undefined
 }
 
-/** Ends the broadcasts 24.2 had left open; false where it had none. */
+/** Ends the broadcasts 24.2 had left open; false where it had none. That of the next time on air may be among those found. */
 async function endImported(
   { actor, findInReadTable }: EffectContext,
   end: (broadcast: ActorRef) => Promise<{ readonly ok: boolean }>,

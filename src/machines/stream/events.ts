@@ -52,7 +52,11 @@ export const events = {
   ),
   'stream.visibility.changed': event(1, z.object({ isPublic: z.boolean() })),
   'stream.key.rotated': event(1, z.object({ streamKey: name(512) })),
-  'stream.broadcast.opened': event(1, z.object({ broadcastId: reference, startedAt: z.string() }), { internal: true }),
+  'stream.broadcast.opened': event(
+    1,
+    z.object({ broadcastId: reference, startedAt: z.string(), airing: z.string().max(60).optional() }),
+    { internal: true },
+  ),
   'stream.deleted': event(1, z.object({ reason: text(255).optional() })),
 }
 

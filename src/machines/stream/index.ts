@@ -18,5 +18,6 @@ export const stream = defineEntity({
   },
   references: ({ type, userId }) => (type === 'stream.created' ? [{ type: 'user', id: Number(userId) }] : []),
   effects: { openBroadcast, closeBroadcast },
+  stateVersion: 2,
   maxId: MAX_INT4,
 })

@@ -17,6 +17,8 @@ interface Tally {
 
 export interface StreamContext extends WithRow<StreamRow>, Tally {
   readonly row: StreamRow | null
+  /** How many earlier times on air began at this very `started_at`: a millisecond holds more than one. */
+  readonly again: number
 }
 
 const NOTHING: Tally = { totalViewers: 0, peakViewers: 0, bytesSent: 0, broadcastId: null, imported: false }
@@ -60,16 +62,23 @@ const describe = base.createAction(
   }),
 )
 
+/** The name of this time on air, which no other one of the stream has; command ids and timers are made of it. */
+function airing({ row, again }: StreamContext): string {
+  const startedAt = row?.started_at ?? ''
+  return again === 0 ? startedAt : `${startedAt}#${again}`
+}
+
 /** An effect for each time on air: one that has to be tried again is not displaced by that of the next time. */
 const ofThisTime =
   (effect: string) =>
   ({ context }: { context: StreamContext }) =>
-    `${effect}:${context.row?.started_at ?? ''}`
+    `${effect}:${airing(context)}`
 
 const openBroadcast = base.createAction(
   spawnChild('openBroadcast', {
     id: ofThisTime('openBroadcast'),
     input: (({ context }: { context: StreamContext }) => ({
+      airing: airing(context),
       startedAt: context.row?.started_at ?? '',
       userId: context.row?.user_id ?? null,
     })) as never,
@@ -81,6 +90,7 @@ const closeBroadcast = base.createAction(
     id: ofThisTime('closeBroadcast'),
     input: (({ context, event }: { context: StreamContext; event: StreamEvent }) => ({
       imported: context.imported,
+      airing: airing(context),
       startedAt: context.row?.started_at ?? event.at,
       endedAt: event.at,
       userId: context.row?.user_id ?? null,
@@ -100,7 +110,7 @@ const editable = {
 
 export const machine = base.createMachine({
   id: 'stream',
-  context: { row: null, ...NOTHING },
+  context: { row: null, again: 0, ...NOTHING },
   initial: 'absent',
   states: {
     absent: {
@@ -153,6 +163,7 @@ export const machine = base.createMachine({
           actions: [
             assign(({ context, event }) => ({
               ...NOTHING,
+              again: event.at === context.row?.started_at ? context.again + 1 : 0,
               row: changed(context.row, {
                 is_live: true,
                 viewer_count: 0,
@@ -199,7 +210,9 @@ export const machine = base.createMachine({
           })),
         },
         'stream.broadcast.opened': {
-          guard: ({ context, event }) => event.startedAt === context.row?.started_at,
+          // Events of earlier releases do not name their time on air.
+          guard: ({ context, event }) =>
+            event.airing === undefined ? event.startedAt === context.row?.started_at : event.airing === airing(context),
           actions: assign({ broadcastId: ({ event }) => event.broadcastId }),
         },
         'stream.stopped': {
