@@ -1,6 +1,6 @@
 /** The same rows into the same table by plain node-postgres: batches of `rows`, as many connections as are in flight. */
 import pg from 'pg'
-import { INSERT, row } from '../peers/raw-insert.ts'
+import { INSERT, parameters, row } from '../peers/raw-insert.ts'
 import { keepBusy } from './keep-busy.ts'
 import type { OpenedSide } from './side-process.ts'
 
@@ -8,9 +8,7 @@ export async function open({ url, rows }: { url: string; rows: number }): Promis
   const pool = new pg.Pool({ connectionString: url, max: 2 })
   let n = 0
   const insert = async () => {
-    const batch: object[] = []
-    for (let index = 0; index < rows; index++) batch.push(row(n++))
-    const values = [JSON.stringify(batch)]
+    const values = parameters(Array.from({ length: rows }, () => row(n++)))
     await pool.query({ name: 'raw_insert', text: INSERT, values, rowMode: 'array' })
   }
   return {

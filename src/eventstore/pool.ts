@@ -94,7 +94,7 @@ function separateOptions(address: string): { url: string; options: string } {
   return { url: address.replace(given, ''), options: new URLSearchParams(`o=${text}`).get('o') ?? '' }
 }
 
-interface Statement {
+export interface Statement {
   readonly name?: string
   readonly text: string
   readonly values?: readonly unknown[]
@@ -185,7 +185,7 @@ function safeInteger(text: string): number {
 }
 
 /** `2026-01-01 00:00:00.5+00` (the session is in UTC) as ISO 8601: milliseconds always, microseconds where there are any. */
-function isoText(text: string): string {
+export function isoText(text: string): string {
   const time = text.slice(11, -3)
   const fraction = time.slice(9)
   return `${text.slice(0, 10)}T${time.slice(0, 8)}.${fraction.length < 3 ? fraction.padEnd(3, '0') : fraction}Z`

@@ -1,55 +1,100 @@
-/** The hot path of loading and replaying: events with only what folding reads, in half the time of whole ones. */
+/**
+ * The hot path of loading, replaying and rebuilding: events with only what folding reads.
+ *
+ * A chunk comes as one row that holds a JSON array for each column. The client takes it apart with one `JSON.parse` a
+ * column, a third of the work of a row of seven values for each event.
+ */
 import type { RecordedEvent } from '../core/event.ts'
 import type { ActorId, ActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { StreamRange } from '../core/ports.ts'
-import { type Pool, queryArrays } from './pool.ts'
+import { isoText, type Pool, type PoolClient, queryArrays, type Statement } from './pool.ts'
 
+// As large as an event may be, so many of them stay far below what Postgres and JavaScript can hold in one text.
 const CHUNK = 1_000
 
-export const RECORDED_COLUMNS = 'version, position, type, schema_version, data::text as data, state, at'
+/** What the text of a statement of `readColumns` selects, beside `owner`. */
+export const RECORDED_COLUMNS = 'version, position, type, schema_version, data, state, at'
 
-export type RecordedRow = [
-  version: number,
-  position: number,
-  type: string,
-  schemaVersion: number,
+type Columns = [
+  versions: string | null,
+  positions: string,
+  types: string,
+  schemaVersions: string,
   data: string,
-  state: string,
-  at: string,
-  ...more: unknown[],
+  states: string,
+  times: string,
+  owners: string,
 ]
 
-export function toRecorded(actorType: string, actorId: ActorId, row: RecordedRow): RecordedEvent {
-  return {
-    actorType,
-    actorId,
-    version: row[0],
-    position: row[1],
-    type: row[2],
-    schemaVersion: row[3],
-    data: JSON.parse(row[4]) as JsonObject,
-    state: row[5],
-    at: row[6],
-  }
+/** Events in the order of the statement, and the `owner` of each, by which the caller knows whose it is. */
+export interface OwnedEvents {
+  readonly events: readonly RecordedEvent[]
+  readonly owners: readonly number[]
+}
+
+const NONE: OwnedEvents = { events: [], owners: [] }
+
+/** @param statement selects `RECORDED_COLUMNS` and a number as `owner` */
+export async function readColumns(
+  pool: Pool | PoolClient,
+  { text, ...statement }: Statement,
+  actorOf: (owner: number) => { readonly type: string; readonly id: number },
+): Promise<OwnedEvents> {
+  const [row] = await queryArrays<Columns>(pool, {
+    ...statement,
+    text: `
+      select json_agg(version)::text, json_agg(position)::text, json_agg(type)::text, json_agg(schema_version)::text,
+        json_agg(data)::text, json_agg(state)::text, json_agg(at)::text, json_agg(owner)::text
+      from (${text}) e`,
+  })
+  if (row === undefined || row[0] === null) return NONE
+  const [versions, positions, types, schemaVersions, data, states, times, owners] = (
+    row as Exclude<Columns[number], null>[]
+  ).map(column => JSON.parse(column)) as [
+    number[],
+    number[],
+    string[],
+    number[],
+    JsonObject[],
+    string[],
+    string[],
+    number[],
+  ]
+  const events = owners.map((owner, index): RecordedEvent => {
+    const { type, id } = actorOf(owner)
+    return {
+      actorType: type,
+      actorId: id as ActorId,
+      version: versions[index] as number,
+      position: positions[index] as number,
+      type: types[index] as string,
+      schemaVersion: schemaVersions[index] as number,
+      data: data[index] as JsonObject,
+      state: states[index] as string,
+      // Up to the minutes of the zone it is written as in a row.
+      at: isoText((times[index] as string).slice(0, -3)),
+    }
+  })
+  return { events, owners }
 }
 
 /** By version, in chunks. The next chunk is under way while the caller folds this one. */
 export async function* readRecorded(
   pool: Pool,
-  { type, id }: ActorRef,
+  actor: ActorRef,
   range: StreamRange = {},
 ): AsyncIterable<readonly RecordedEvent[]> {
   const to = range.to ?? 2_147_483_647
   const read = async (from: number): Promise<readonly RecordedEvent[]> => {
-    const rows = await queryArrays<RecordedRow>(pool, {
+    const statement = {
       name: 'read_recorded',
       text: `
-        select ${RECORDED_COLUMNS} from events
+        select ${RECORDED_COLUMNS}, actor_id as owner from events
         where actor_type = $1 and actor_id = $2 and version >= $3 and version <= $4 order by version limit ${CHUNK}`,
-      values: [type, id, from, to],
-    })
-    return rows.map(row => toRecorded(type, id, row))
+      values: [actor.type, actor.id, from, to],
+    }
+    return (await readColumns(pool, statement, () => actor)).events
   }
   let next = read(range.from ?? 1)
   for (;;) {

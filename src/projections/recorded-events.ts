@@ -2,10 +2,10 @@
 import type { RecordedEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, formatActorRef } from '../core/ids.ts'
 import { type Pool, type PoolClient, queryArrays } from '../eventstore/pool.ts'
-import { RECORDED_COLUMNS, type RecordedRow, toRecorded } from '../eventstore/recorded-events.ts'
+import { RECORDED_COLUMNS, readColumns } from '../eventstore/recorded-events.ts'
 
 /** Events in one answer. */
-export const CHUNK = 5_000
+export const CHUNK = 2_000
 
 /**
  * Events of all actors of a type up to a position, by id and version, in chunks. The next chunk is under way while the
@@ -17,15 +17,15 @@ export async function* readByActor(
   range: { readonly afterId: number; readonly upTo: number },
 ): AsyncIterable<readonly RecordedEvent[]> {
   const read = async (afterId: number, afterVersion: number): Promise<readonly RecordedEvent[]> => {
-    const rows = await queryArrays<RecordedRow>(pool, {
+    const statement = {
       name: 'read_by_actor',
       text: `
-        select ${RECORDED_COLUMNS}, actor_id from events
+        select ${RECORDED_COLUMNS}, actor_id as owner from events
         where actor_type = $1 and (actor_id, version) > ($2, $3) and position <= $4
         order by actor_id, version limit ${CHUNK}`,
       values: [actorType, afterId, afterVersion, range.upTo],
-    })
-    return rows.map(row => toRecorded(actorType, row[7] as ActorId, row))
+    }
+    return (await readColumns(pool, statement, id => ({ type: actorType, id }))).events
   }
   // No actor has as many versions: the first to be read is the one after `afterId`.
   let next = read(range.afterId, 2_147_483_647)
@@ -55,11 +55,12 @@ export async function readGaps(
   client: PoolClient,
   gaps: readonly Gap[],
 ): Promise<readonly (readonly RecordedEvent[])[]> {
-  const rows = await queryArrays<RecordedRow>(client, {
+  const statement = {
     name: 'read_gaps',
     // A lateral that cannot be flattened: each gap is a range of the stream index, whatever the planner thinks of the rest.
     text: `
-      select e.*, g.which from json_to_recordset($1) as g (which integer, type text, id bigint, after integer, before integer)
+      select e.*, g.which as owner
+      from json_to_recordset($1) as g (which integer, type text, id bigint, after integer, before integer)
       cross join lateral (
         select ${RECORDED_COLUMNS} from events
         where actor_type = g.type and actor_id = g.id and version > g.after and version < g.before
@@ -68,13 +69,10 @@ export async function readGaps(
     values: [
       JSON.stringify(gaps.map(({ ref: { type, id }, after, before }, which) => ({ which, type, id, after, before }))),
     ],
-  })
-  const found: RecordedEvent[][] = gaps.map(() => [])
-  for (const row of rows) {
-    const which = row[7] as number
-    const ref = gaps[which]?.ref
-    if (ref !== undefined) found[which]?.push(toRecorded(ref.type, ref.id, row))
   }
+  const { events, owners } = await readColumns(client, statement, which => (gaps[which] as Gap).ref)
+  const found: RecordedEvent[][] = gaps.map(() => [])
+  for (const [index, which] of owners.entries()) found[which]?.push(events[index] as RecordedEvent)
   return found
 }
 
