@@ -100,8 +100,9 @@ function element(text: string): string {
 /** Claims, references, timers and leases of the batch, or null: most batches have none. */
 function extrasJson(batch: readonly WaitingAppend[]): string | null {
   const extras: object[] = []
-  for (const [a, { append }] of batch.entries()) {
-    const { actor, claims, releases, references, timers, cancels, lease } = append
+  for (let a = 0; a < batch.length; a++) {
+    const { actor, claims, releases, references, timers, cancels, lease } = (batch[a] as WaitingAppend).append
+    if ((claims ?? releases ?? references ?? timers ?? cancels ?? lease) === undefined) continue
     const of = { a, actor_type: actor.type, actor_id: actor.id }
     if (lease !== undefined) extras.push({ ...of, op: 'lease', name: lease.name, token: lease.token })
     for (const { kind, key } of claims ?? []) extras.push({ ...of, op: 'claim', kind, key })
@@ -124,14 +125,7 @@ export function outcomes(
   const [first] = rows
   if (first !== undefined && first[0] === null) {
     let position = first[3] ?? 0
-    return batch.map(waiting => ({
-      outcome: 'appended',
-      events: logEvents(
-        writer,
-        waiting,
-        waiting.append.events.map(() => position++),
-      ),
-    }))
+    return batch.map(waiting => ({ outcome: 'appended', events: logEvents(writer, waiting, () => position++) }))
   }
   const positions = batch.map((): number[] => [])
   const refusals = new Map<number, AppendOutcome>()
@@ -144,17 +138,17 @@ export function outcomes(
   }
   return batch.map(
     (waiting, a) =>
-      refusals.get(a) ?? { outcome: 'appended', events: logEvents(writer, waiting, positions[a] as number[]) },
+      refusals.get(a) ?? { outcome: 'appended', events: logEvents(writer, waiting, index => positions[a]?.[index]) },
   )
 }
 
 function logEvents(
   { node, incarnation }: Writer,
   { append, n }: WaitingAppend,
-  positions: readonly number[],
+  positionOf: (index: number) => number | undefined,
 ): readonly LogEvent[] {
   return append.events.map((event, index) => {
-    const position = positions[index]
+    const position = positionOf(index)
     if (position === undefined) throw new Error('append_batch did not answer for every event')
     return {
       ...event,

@@ -6,6 +6,7 @@ import type { Append, TimerSet } from '../core/ports.ts'
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z$/
 const MAX_SMALLINT = 32_767
+const NONE: readonly never[] = []
 
 /**
  * Answers the JSON of each event's data, made once for this check and the writing.
@@ -20,12 +21,13 @@ export function checkAppend(append: Append): readonly string[] {
     if (why !== undefined) throw refused(`'${event.type}'`, why)
   }
   if (append.events.length > 1) refuseRepeatedCommand(append.events)
-  for (const { kind, key } of [...(append.claims ?? []), ...(append.releases ?? [])])
-    if (!isStorableText(key)) throw refused(`The claim of a ${kind}`, 'it holds a NUL or a lone surrogate')
+  for (const claims of [append.claims, append.releases])
+    for (const { kind, key } of claims ?? NONE)
+      if (!isStorableText(key)) throw refused(`The claim of a ${kind}`, 'it holds a NUL or a lone surrogate')
   for (const { type, id, goneIn } of append.references ?? [])
     if (!Number.isSafeInteger(id) || ![type, ...goneIn].every(isStorableText))
       throw refused('A reference', 'it is no address of an actor')
-  for (const timer of append.timers ?? []) {
+  for (const timer of append.timers ?? NONE) {
     const why = poison(timer.payload, JSON.stringify(timer.payload)) ?? timerFlaw(timer)
     if (why !== undefined) throw refused(`The timer '${timer.name}'`, why)
   }
