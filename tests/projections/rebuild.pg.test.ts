@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RebuildProgress } from '../../src/projections/rebuild.ts'
+import { CHUNK } from '../../src/projections/recorded-events.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { doubledItem, note } from './item-entity.ts'
 import { ItemLog } from './item-log.ts'
@@ -25,7 +26,7 @@ async function makeItems(count: number): Promise<void> {
 }
 
 /** More events than a chunk holds: two chunks of items with three events each. */
-async function makeTwoChunks(): Promise<void> {
+async function makeSeveralChunks(): Promise<void> {
   await Promise.all(
     Array.from({ length: 2_400 }, (_, n) =>
       log.write(
@@ -164,7 +165,7 @@ describe('a rebuild', () => {
 
   test('ends equal while others go on writing, in every page of which readers see whole tables', async () => {
     const projections = await log.start({ clock: systemClock })
-    await makeTwoChunks()
+    await makeSeveralChunks()
     await projections.caughtUp()
     // What the log says: all sizes are equal within a name's first letter. Half-done tables would show both.
     await tamper('update items set size = 0')
@@ -214,7 +215,7 @@ describe('a rebuild', () => {
   })
 
   test('that lost its lock to another one gives up before it writes', async () => {
-    await makeTwoChunks()
+    await makeSeveralChunks()
     let asked = 0
     const store = {
       ...log.store,
@@ -233,7 +234,7 @@ describe('a rebuild', () => {
   })
 
   test('survives the loss of the connection that keeps others out', async () => {
-    await makeTwoChunks()
+    await makeSeveralChunks()
     let cut = 0
     const store = {
       ...log.store,
@@ -262,7 +263,7 @@ describe('an interrupted rebuild', () => {
 
   /** Ends after the first chunk; what that chunk wrote is marked, so that it shows whether it was written again. */
   async function interruptAndMark(): Promise<void> {
-    await makeTwoChunks()
+    await makeSeveralChunks()
     await expect(
       log.rebuild({
         onProgress: () => {
@@ -280,7 +281,8 @@ describe('an interrupted rebuild', () => {
     await log.rebuild({ onProgress: ({ position }) => positions.push(position) })
     expect(await log.query('select size from items where id = 1')).toEqual([{ size: 99 }])
     expect((await log.rows()).slice(1)).toEqual(log.expectedRows().slice(1))
-    expect(positions[0]).toBeGreaterThan(5_000)
+    // What was done before counts.
+    expect(positions[0]).toBeGreaterThan(CHUNK)
     expect(await leftovers()).toEqual([])
   })
 
@@ -301,7 +303,7 @@ describe('an interrupted rebuild', () => {
   })
 
   test('may have been killed', async () => {
-    await makeTwoChunks()
+    await makeSeveralChunks()
     const child = startRebuild()
     // Its first question is where the log ends, the second comes after a chunk.
     await once(child.stdout, 'data')
