@@ -23,6 +23,7 @@ import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
+import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
 import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
@@ -51,7 +52,7 @@ export interface NodeOptions {
   readonly tracerProvider?: TracerProvider
 }
 
-export interface RuntimeNode {
+export interface RuntimeNode extends SnapshotReader {
   readonly name: string
   readonly incarnation: number
   readonly log: EventStore
@@ -175,6 +176,7 @@ async function assemble(
     projections,
     audit,
     actor: (type, id) => actors.actor(actorRef(type, id)),
+    ...createSnapshotReader({ actors, store }),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
     subscribe: (pattern, listener) => topics.subscribe(pattern, listener),
     health: () => health({ name, clock, store, projections, bus, actors, audit }),

@@ -26,4 +26,7 @@ export {
   type View,
 } from './machines/define.ts'
 export { entities } from './machines/index.ts'
+export { type ActorDelta, applyDelta, type DeltaEvent, maskDelta, parseDelta } from './snapshots/delta.ts'
+export { type ActorSnapshot, maskSnapshot, parseSnapshot } from './snapshots/snapshot.ts'
+export { decodeSnapshot, encodeSnapshot } from './snapshots/snapshot-bytes.ts'
 export type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'
