@@ -24,7 +24,7 @@ import { entities as registry } from './machines/index.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
-import { createInProcessBus } from './sync/in-process-bus.ts'
+import { createInProcessBus, type InProcessHub } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly database?: string
   /** `redis://…` or `rediss://…`. Without it events reach only the subscribers in this process. */
   readonly redis?: string
+  /** Without Redis: where nodes of this process meet that are given the same one. */
+  readonly hub?: InProcessHub
   /** PEM file of the authority that signed the Redis server's certificate. */
   readonly redisCa?: string
   /** Directory for the embedded Postgres, default `.rootstream` in the working directory. */
@@ -112,7 +114,7 @@ async function assemble(
 
   const bus: Bus =
     options.redis === undefined
-      ? createInProcessBus({ node: name, incarnation, log })
+      ? createInProcessBus({ node: name, incarnation, log, ...(options.hub === undefined ? {} : { hub: options.hub }) })
       : createRedisBus({
           url: options.redis,
           ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
@@ -130,6 +132,7 @@ async function assemble(
       entities,
       clock,
       log,
+      link: bus,
       holder: `${name}#${incarnation}#${randomUUID()}`,
       ...(tracer === undefined ? {} : { tracer }),
       readTables: {
