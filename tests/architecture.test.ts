@@ -62,7 +62,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'logging.ts',
     'system-clock.ts',
   ],
-  'health.ts': ['core', 'actors', 'audit', 'projections'],
+  'health.ts': ['core', 'actors', 'audit', 'projections', 'sync'],
   'index.ts': [
     'core',
     'machines',
