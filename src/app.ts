@@ -6,6 +6,7 @@ import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { AppError } from './core/errors.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
 import type { Bus, Clock, EventStore, Logger, SealedLog, Service } from './core/ports.ts'
@@ -23,7 +24,10 @@ import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
-import { createInProcessBus } from './sync/in-process-bus.ts'
+import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
+import { createInProcessBus, type InProcessHub } from './sync/in-process-bus.ts'
+import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
+import { openLegacyKeys } from './sync/legacy-keys.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
@@ -34,8 +38,12 @@ export interface NodeOptions {
   readonly database?: string
   /** `redis://…` or `rediss://…`. Without it events reach only the subscribers in this process. */
   readonly redis?: string
+  /** Without Redis: where nodes of this process meet that are given the same one. */
+  readonly hub?: InProcessHub
   /** PEM file of the authority that signed the Redis server's certificate. */
   readonly redisCa?: string
+  /** Keeps the Redis keys and channels of RootStream 24.2 up to date for its readers; needs `redis`. */
+  readonly legacyRedis?: boolean
   /** Directory for the embedded Postgres, default `.rootstream` in the working directory. */
   readonly home?: string
   /** Keeps everything in memory: for tests, gone when the process ends. */
@@ -51,7 +59,7 @@ export interface NodeOptions {
   readonly tracerProvider?: TracerProvider
 }
 
-export interface RuntimeNode {
+export interface RuntimeNode extends SnapshotReader {
   readonly name: string
   readonly incarnation: number
   readonly log: EventStore
@@ -111,7 +119,7 @@ async function assemble(
 
   const bus: Bus =
     options.redis === undefined
-      ? createInProcessBus({ node: name, incarnation, log })
+      ? createInProcessBus({ node: name, incarnation, log, ...(options.hub === undefined ? {} : { hub: options.hub }) })
       : createRedisBus({
           url: options.redis,
           ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
@@ -129,6 +137,7 @@ async function assemble(
       entities,
       clock,
       log,
+      link: bus,
       holder: `${name}#${incarnation}#${randomUUID()}`,
       ...(tracer === undefined ? {} : { tracer }),
       readTables: {
@@ -144,9 +153,16 @@ async function assemble(
     createAuditor({ sealedLog, clock, log, withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work) }),
   )
 
+  const legacy =
+    options.legacyRedis === true
+      ? createBridge({ ...options, name, clock, log, installation, store, actors, projections })
+      : undefined
+  if (legacy !== undefined) await started(legacy)
+
   const topics = createTopics<LogEvent>({ log })
   const announce = (events: readonly LogEvent[]) => {
     projections.wake()
+    legacy?.wake()
     for (const event of events) topics.emit(event.type, event)
   }
   actors.onCommitted(events => {
@@ -175,11 +191,39 @@ async function assemble(
     projections,
     audit,
     actor: (type, id) => actors.actor(actorRef(type, id)),
+    ...createSnapshotReader({ actors, store }),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
     subscribe: (pattern, listener) => topics.subscribe(pattern, listener),
-    health: () => health({ name, clock, store, projections, bus, actors, audit }),
+    health: () => health({ name, clock, store, projections, bus, actors, audit, legacy }),
     close: closeAll,
   }
+}
+
+type BridgeOptions = Pick<NodeOptions, 'redis' | 'redisCa'> &
+  Required<Pick<NodeOptions, 'name' | 'clock' | 'log'>> &
+  Pick<RuntimeNode, 'actors' | 'projections'> &
+  Pick<OpenLog, 'store' | 'installation'>
+
+function createBridge(options: BridgeOptions): LegacyBridge {
+  const { redis, redisCa, name, clock, log, installation, store, actors, projections } = options
+  if (redis === undefined)
+    throw new AppError(
+      'invalid_input',
+      'The keys of RootStream 24.2 are kept in Redis, and none is configured. Nothing was started. Set REDIS_URL, or leave ROOTSTREAM_LEGACY_REDIS out.',
+    )
+  const ca = redisCa === undefined ? {} : { ca: redisCa }
+  return createLegacyBridge({
+    store,
+    clock,
+    log,
+    openKeys: onClosed => openLegacyKeys({ url: redis, ...ca, node: name, namespace: installation, onClosed }),
+    withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
+    liveIds: async position => {
+      await projections.caughtUp(position)
+      return projections.find('streams', 'is_live', true)
+    },
+    streamState: id => actors.actor(actorRef('stream', id)).state(),
+  })
 }
 
 /** Its modules and packages are loaded only here, where tracing is on. Stops last, when the last span has ended. */

@@ -15,6 +15,8 @@ export interface Config {
   readonly redis: string | undefined
   /** PEM file of the authorities to trust for `rediss://`, instead of the system's (NODE_EXTRA_CA_CERTS adds to those). */
   readonly redisCa: string | undefined
+  /** Whether the keys of 24.2 in Redis are kept up to date. */
+  readonly legacyRedis: boolean
   /** Directory of the node's own files; absolute. */
   readonly home: string
   /** Port 0 is a free one. */
@@ -49,6 +51,7 @@ const VARIABLES = {
     'redis://[[user]:password@]host[:port][/database], or rediss:// for TLS, special characters percent-encoded',
   ),
   ROOTSTREAM_REDIS_CA: text(() => true, 'the path of a PEM file'),
+  ROOTSTREAM_LEGACY_REDIS: text(value => value === 'true' || value === 'false', 'true or false'),
   ROOTSTREAM_HOME: text(() => true, 'the path of a directory'),
   ROOTSTREAM_HTTP_HOST: text(
     value => HOST.test(value),
@@ -93,6 +96,7 @@ export function loadConfig(env: Environment = process.env): Config {
     from: values.ROOTSTREAM_FROM_URL,
     redis: values.REDIS_URL,
     redisCa: values.ROOTSTREAM_REDIS_CA,
+    legacyRedis: values.ROOTSTREAM_LEGACY_REDIS === 'true',
     home,
     http: { host, port: Number(values.ROOTSTREAM_HTTP_PORT ?? 9880) },
     socket: fits ? socket : undefined,

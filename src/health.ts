@@ -4,6 +4,7 @@ import type { Auditor } from './audit/auditor.ts'
 import { AppError } from './core/errors.ts'
 import type { Bus, Clock, EventStore } from './core/ports.ts'
 import type { Projections } from './projections/projections.ts'
+import type { LegacyBridge } from './sync/legacy-bridge.ts'
 
 export interface ComponentHealth {
   readonly status: 'ok' | 'degraded' | 'down'
@@ -32,8 +33,9 @@ export async function health(parts: {
   bus: Bus
   actors: ActorSystem
   audit: Auditor
+  legacy: LegacyBridge | undefined
 }): Promise<HealthReport> {
-  const { name, clock, store, projections, bus, actors, audit } = parts
+  const { name, clock, store, projections, bus, actors, audit, legacy } = parts
   const checks: Readonly<Record<Component, () => Promise<ComponentHealth>>> = {
     log: async () => ({ status: 'ok', detail: { head: await store.head() } }),
     projections: async () => {
@@ -41,7 +43,10 @@ export async function health(parts: {
       const well = status.failures === 0 && status.lag < LAG_LIMIT
       return { status: well ? 'ok' : 'degraded', detail: { ...status } }
     },
-    bus: async () => ({ status: bus.healthy ? 'ok' : 'degraded', detail: { ...bus.stats() } }),
+    bus: async () => ({
+      status: bus.healthy ? 'ok' : 'degraded',
+      detail: { ...bus.stats(), ...(legacy === undefined ? {} : { legacy: legacy.stats() }) },
+    }),
     actors: async () => ({ status: 'ok', detail: { ...actors.stats() } }),
     audit: async () => {
       const status = await audit.status()

@@ -1,6 +1,6 @@
 /** RootStream Runtime: what a program that embeds a node may use. */
 
-export type { ActorHandle, ActorSystem, ActorView } from './actors/api.ts'
+export type { ActorHandle, ActorSystem, ActorView, StateOptions } from './actors/api.ts'
 export type { CommandOptions } from './actors/command.ts'
 export { createNode, type NodeOptions, type RuntimeNode } from './app.ts'
 export type { Auditor, SealingStatus } from './audit/auditor.ts'
@@ -26,4 +26,8 @@ export {
   type View,
 } from './machines/define.ts'
 export { entities } from './machines/index.ts'
+export { type ActorDelta, applyDelta, type DeltaEvent, maskDelta, parseDelta } from './snapshots/delta.ts'
+export { type ActorSnapshot, maskSnapshot, parseSnapshot } from './snapshots/snapshot.ts'
+export { decodeSnapshot, encodeSnapshot } from './snapshots/snapshot-bytes.ts'
+export { createInProcessHub, type InProcessHub } from './sync/in-process-bus.ts'
 export type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'

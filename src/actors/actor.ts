@@ -8,6 +8,7 @@ import type { CommandResult } from '../core/result.ts'
 import { type EffectStart, fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { type Command, repeatedOutcome } from './command.ts'
+import { Freshness } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
@@ -25,6 +26,7 @@ export class Actor {
   readonly #ports: ActorPorts
   readonly #mailbox = new Mailbox()
   readonly #backoff: Backoff
+  readonly #freshness = new Freshness()
   #loaded: Loaded | undefined
   #running: Promise<void> | undefined
   #restart = false
@@ -77,21 +79,28 @@ export class Actor {
     })
   }
 
-  /** The newest state: what is in memory, brought up to the log. */
-  async current(): Promise<Loaded> {
-    this.lastUsed = this.#ports.clock.now()
+  /** The newest state: what is in memory, brought up to the log; or as it is, where it is certain to be no older than asked. */
+  async current(maxStaleMs = 0): Promise<Loaded> {
+    const asked = this.#ports.clock.now()
+    this.lastUsed = asked
     const known = this.#loaded
+    const { reading } = this.#ports.link
+    if (known !== undefined && this.#freshness.allows(known.version, asked, maxStaleMs, reading)) return known
     const fresh =
       known === undefined
         ? await load(this.#ports, this.#entity, this.ref)
         : await catchUp(this.#ports, this.#entity, this.ref, known)
     // The mailbox may have moved on meanwhile; the state never goes back.
-    if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) this.#loaded = fresh
+    if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) {
+      this.#loaded = fresh
+      this.#freshness.known(asked, reading)
+    }
     return fresh
   }
 
   /** An event of another node. Anything but the next version is left to the log. */
   hear(event: LogEvent): void {
+    this.#freshness.heard(event.version)
     if (!this.idle || this.#loaded === undefined || event.version !== this.#loaded.version + 1) return
     try {
       this.#loaded = { version: event.version, state: fold(this.#entity, this.#loaded.state, event), at: event.at }
@@ -150,11 +159,14 @@ export class Actor {
     const spans = this.#ports.traced ? plan.taken.map(({ item }) => item.command.span) : undefined
     const append = appendOf(this.ref, plan, lease, spans)
     faultPoint('actor.decided')
+    const asked = this.#ports.clock.now()
+    const { reading } = this.#ports.link
     const answer = await store.append(append)
     switch (answer.outcome) {
       case 'appended': {
         faultPoint('actor.committed')
         this.#loaded = plan.end
+        this.#freshness.known(asked, reading)
         this.#backoff.reset()
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')

@@ -7,6 +7,7 @@ import type { CommandResult } from '../core/result.ts'
 import type { Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import type { CommandOptions } from './command.ts'
+import type { Link } from './link-watch.ts'
 import type { ActorLimits, ReadTables } from './ports.ts'
 
 /** An actor's state as it is shown. */
@@ -22,12 +23,24 @@ export interface ActorView {
   readonly at: string | null
 }
 
+export interface StateOptions {
+  /**
+   * How old the answer may be, whatever is down: 0 (default) reads Postgres. An answer comes from memory where this node
+   * compared its copy with the log within that time, and its link to the others has been whole ever since: up, and without
+   * a gap. At most 60,000.
+   */
+  readonly maxStaleMs?: number
+}
+
 export interface ActorHandle {
   readonly ref: ActorRef
   /** Resolves when the event is durable, or with a refusal. Throws AppError; a retryable one may be sent again with the same command id. */
   send(event: OutgoingEvent, options?: CommandOptions): Promise<CommandResult>
-  /** The newest state in the log. */
-  state(): Promise<ActorView>
+  /**
+   * The newest state in the log; with `maxStaleMs` one that was the newest at most so long ago, from memory where that is
+   * certain (see `StateOptions`). Throws AppError `log_unavailable`, `invalid_input`.
+   */
+  state(options?: StateOptions): Promise<ActorView>
   /** The state after a version, or as it was at a time (ISO 8601). */
   stateAt(point: { version: number } | { at: string }): Promise<ActorView>
   /** Events by version, in chunks. */
@@ -63,6 +76,8 @@ export interface ActorSystemOptions {
   /** Unique to this start of this node; holder of its leases. */
   readonly holder: string
   readonly readTables?: ReadTables
+  /** How this node hears of the others' events. Without it every read goes to the log. */
+  readonly link?: Link
   readonly limits?: Partial<ActorLimits>
   /** Absent where tracing is off. */
   readonly tracer?: Tracer

@@ -4,6 +4,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Clock, DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
 import type { Snapshot } from '../core/state.ts'
+import type { LinkWatch } from './link-watch.ts'
 import type { Ownership } from './ownership.ts'
 import type { Turns } from './turns.ts'
 
@@ -21,6 +22,7 @@ export interface ActorPorts {
   readonly limits: ActorLimits
   readonly ownership: Ownership
   readonly turns: Turns
+  readonly link: LinkWatch
   /** Whether commands have spans. */
   readonly traced: boolean
   committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void

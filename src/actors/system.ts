@@ -13,6 +13,8 @@ import { ActorTable } from './actor-table.ts'
 import type { ActorHandle, ActorSystem, ActorSystemOptions } from './api.ts'
 import { type CommandOptions, parseCommand } from './command.ts'
 import { EffectRunner } from './effects.ts'
+import { maxStaleOf } from './freshness.ts'
+import { watchLink } from './link-watch.ts'
 import { loadAt, viewOf } from './load.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
@@ -45,7 +47,7 @@ class HostedActors implements ActorSystem {
   #cancelSweep: (() => void) | undefined
   #stopping = false
 
-  constructor({ store, entities, clock, log, holder, readTables, limits, tracer }: ActorSystemOptions) {
+  constructor({ store, entities, clock, log, holder, readTables, link, limits, tracer }: ActorSystemOptions) {
     this.#tracer = tracer
     this.#store = store
     this.#clock = clock
@@ -80,6 +82,7 @@ class HostedActors implements ActorSystem {
       limits: bounds,
       ownership: this.#ownership,
       turns: new Turns(TURNS),
+      link: watchLink(link),
       traced: tracer !== undefined,
       committed: (events, timers) => this.#committed(events, timers),
       snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
@@ -101,6 +104,7 @@ class HostedActors implements ActorSystem {
     await Promise.all([...this.#actors].map(actor => actor.settled()))
     await Promise.all(this.#snapshots)
     await this.#ownership.stop()
+    this.#ports.link.stop()
     this.#actors.clear()
   }
 
@@ -111,7 +115,7 @@ class HostedActors implements ActorSystem {
     return {
       ref,
       send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
-      state: async () => viewOf(entity, ref, await this.#find(entity, ref).current()),
+      state: async (within = {}) => viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within))),
       stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
     }

@@ -21,6 +21,11 @@ export function formatStateValue(value: StateValue): string {
   return typeof value === 'string' ? value : canonicalJson(value as Json)
 }
 
+/** The value of a formatted state. */
+export function parseStateValue(state: string): StateValue {
+  return state.startsWith('{') ? (JSON.parse(state) as StateValue) : state
+}
+
 /** Whether a formatted state value is one of these top-level states, or within one. `append_checked` has the same rule. */
 export function isWithin(state: string, tops: readonly string[]): boolean {
   return tops.some(top => state === top || state.startsWith(`{${JSON.stringify(top)}:`))

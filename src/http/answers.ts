@@ -77,6 +77,45 @@ export const actorView = z.object({
   at: time.nullable(),
 })
 
+const format = z.int().min(1).describe('Grows when older readers could misread it.')
+const shape = z.int().min(1).describe('Shape of the context. A delta fits a snapshot of the same one.')
+const id = z.int().min(1)
+
+export const snapshot = z
+  .object({
+    type: z.string(),
+    id,
+    version: z.int().min(1),
+    stateVersion: shape,
+    format,
+    state: z.object({ value: z.union([z.string(), data]), context: data }),
+    at: time,
+  })
+  .describe('The whole state of an actor at a version; secrets are masked.')
+
+const deltaHead = { type: z.string(), id, from: version, to: z.int().min(1), stateVersion: shape, format }
+
+export const delta = z
+  .union([
+    z.object({
+      ...deltaHead,
+      kind: z.literal('events'),
+      events: z.array(
+        z.object({
+          version: z.int().min(1),
+          position,
+          type: z.string(),
+          schemaVersion: z.int().min(1),
+          data,
+          state: stateText,
+          at: time,
+        }),
+      ),
+    }),
+    z.object({ ...deltaHead, kind: z.literal('snapshot'), snapshot }),
+  ])
+  .describe('The events after `from`, up to `to`; or the snapshot at `to`, where those would be more.')
+
 const next = z.int().optional().describe('Where the next page starts; absent on the last.')
 
 export const actorPage = z.object({
@@ -154,6 +193,8 @@ export const NAMED: Readonly<Record<string, z.ZodType>> = {
   ActorView: actorView,
   ActorPage: actorPage,
   EventPage: eventPage,
+  Snapshot: snapshot,
+  Delta: delta,
   SealPage: sealPage,
   BatchResults: batchResults,
   Projections: projections,

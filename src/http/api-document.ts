@@ -17,8 +17,13 @@ declare module 'fastify' {
   }
 }
 
-/** A schema of a JSON body, the schema of another content type, or null for no body. */
-type Answer = z.ZodType | { readonly contentType: string; readonly schema: z.ZodType } | null
+interface Content {
+  readonly contentType: string
+  readonly schema: z.ZodType
+}
+
+/** A schema of a JSON body, the schema of another content type, several to choose from by Accept, or null for no body. */
+type Answer = z.ZodType | Content | readonly Content[] | null
 
 /** The `response` of a route: its answers by status, and problem+json for all others. */
 export function answers(
@@ -41,8 +46,11 @@ export function answers(
 
 function documented(description: string, answer: Answer): object {
   if (answer === null) return z.null().describe(description)
-  const { contentType, schema } = answer instanceof z.ZodType ? { contentType: JSON_TYPE, schema: answer } : answer
-  return { description, content: { [contentType]: { schema } } }
+  const contents = answer instanceof z.ZodType ? [{ contentType: JSON_TYPE, schema: answer }] : [answer].flat()
+  return {
+    description,
+    content: Object.fromEntries(contents.map(({ contentType, schema }) => [contentType, { schema }])),
+  }
 }
 
 /** To be called before any route is registered. `named` schemas become components of the document. */

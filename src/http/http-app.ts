@@ -21,6 +21,7 @@ import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
+import { snapshotRoutes } from './routes/snapshots.ts'
 import { statusRoutes } from './routes/status.ts'
 import { streamRoutes } from './routes/streams.ts'
 import type { EventStreams } from './streams/event-streams.ts'
@@ -101,6 +102,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   documentRoutes(app)
   statusRoutes(app, shared)
   actorRoutes(app, node, schemas)
+  snapshotRoutes(app, node)
   batchRoutes(app, shared, schemas)
   auditRoutes(app, node)
   streamRoutes(app, shared)

@@ -23,6 +23,12 @@ export const stateQuery = z.strictObject({
 export const stateHeaders = z.object({
   'if-none-match': z.string().max(1_000).optional().describe('An ETag: answered with 304 while it is the newest.'),
 })
+export const snapshotHeaders = stateHeaders.extend({
+  accept: z.string().max(1_000).optional().describe('`application/octet-stream` for the compressed form.'),
+})
+export const deltaQuery = z.strictObject({
+  since: whole.optional().describe('The version that is there already. Default 0: none.'),
+})
 export const eventsQuery = z.strictObject({
   from: whole.optional().describe('First version; `next` of the page before. Default 1.'),
   to: whole.optional().describe('Last version.'),

@@ -65,6 +65,19 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     framesReceived: counter('frames_received_total', 'Frames of other nodes that were heard.'),
     gaps: counter('gaps_total', 'How often frames may have been missed and the log was asked.'),
   }
+  const legacyBridging = gauge('legacy_redis_bridging', 'Whether this node keeps the Redis keys of 24.2.')
+  const legacyCounters = {
+    written: new Counter({
+      name: 'rootstream_legacy_redis_changes_total',
+      help: 'Changes of the Redis keys of 24.2 that were written.',
+      registers,
+    }),
+    failures: new Counter({
+      name: 'rootstream_legacy_redis_failures_total',
+      help: 'How often keeping the Redis keys of 24.2 was broken off; it is begun anew.',
+      registers,
+    }),
+  }
   const dropped = new Counter({
     name: 'rootstream_bus_frames_dropped_total',
     help: 'Frames that were thrown away; the log has their events.',
@@ -84,6 +97,9 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
     const bus = components.bus.detail
     for (const [figure, shown] of Object.entries(busCounters)) setCount(shown, {}, bus[figure])
+    const legacy = (bus['legacy'] ?? {}) as Readonly<Record<string, unknown>>
+    show(legacyBridging, legacy['bridging'])
+    for (const [figure, shown] of Object.entries(legacyCounters)) setCount(shown, {}, legacy[figure])
     for (const reason of Object.keys(noDrops())) setCount(dropped, { reason: snakeCase(reason) }, bus[reason])
   }
 

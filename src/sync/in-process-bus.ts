@@ -5,11 +5,30 @@ import { type MonitoredBus, noDrops } from './monitored-bus.ts'
 
 /** What buses of one process meet at. */
 export interface InProcessHub {
-  readonly members: Set<(frame: Frame) => void>
+  readonly members: Set<Member>
+  /** Takes a node off the hub: from now on it hears nobody and nobody hears it. */
+  cut(node: string): void
+  /** Puts it back; it is told to catch up from the log, and so are the others. */
+  heal(node: string): void
+  isCut(node: string): boolean
+}
+
+interface Member {
+  receive(frame: Frame): void
+  catchUp(): void
 }
 
 export function createInProcessHub(): InProcessHub {
-  return { members: new Set() }
+  const members = new Set<Member>()
+  const away = new Set<string>()
+  return {
+    members,
+    cut: node => void away.add(node),
+    heal(node) {
+      if (away.delete(node)) for (const member of members) member.catchUp()
+    },
+    isCut: node => away.has(node),
+  }
 }
 
 export interface InProcessBusOptions {
@@ -28,24 +47,30 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
   let running = false
   let stopped = false
 
-  const receive = (frame: Frame) => {
-    if (!running || (frame.node === node && frame.incarnation === incarnation)) return
-    counts.framesReceived++
-    frames.emit(frame)
+  const member: Member = {
+    receive(frame) {
+      if (!running || (frame.node === node && frame.incarnation === incarnation)) return
+      if (hub.isCut(node) || hub.isCut(frame.node)) return
+      counts.framesReceived++
+      frames.emit(frame)
+    },
+    catchUp() {
+      counts.gaps++
+      gaps.emit()
+    },
   }
 
   return {
     async start() {
       if (running || stopped) return
       running = true
-      hub.members.add(receive)
-      counts.gaps++
-      gaps.emit()
+      hub.members.add(member)
+      member.catchUp()
     },
     async stop() {
       running = false
       stopped = true
-      hub.members.delete(receive)
+      hub.members.delete(member)
     },
     publish(frame) {
       if (!running || frame.events.length === 0) return
@@ -53,13 +78,13 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
       const receivers = [...hub.members]
       // Later, so that no receiver runs inside the sender's call; microtasks keep the order.
       queueMicrotask(() => {
-        for (const receiver of receivers) receiver(frame)
+        for (const receiver of receivers) receiver.receive(frame)
       })
     },
     onFrame: listener => frames.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
-      return running
+      return running && !hub.isCut(node)
     },
     stats: () => ({ ...counts, dropped: 0, ...noDrops() }),
   }

@@ -5,6 +5,7 @@ import { createManualClock } from '../support/manual-clock.ts'
 import { actorMemoryConformance } from './actor-memory.conformance.ts'
 import { accepted, made, openStage, type StoreFixture } from './actor-system-stage.ts'
 import { commandIdsConformance } from './command-ids.conformance.ts'
+import { readsConformance } from './reads.conformance.ts'
 import { severalNodesConformance } from './several-nodes.conformance.ts'
 import { timersAndEffectsConformance } from './timers-and-effects.conformance.ts'
 
@@ -206,6 +207,7 @@ export function actorSystemConformance(name: string, makeFixture: () => Promise<
     })
 
     commandIdsConformance(stage)
+    readsConformance(stage)
     severalNodesConformance(stage)
     timersAndEffectsConformance(stage)
     actorMemoryConformance(stage)

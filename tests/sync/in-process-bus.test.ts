@@ -1,6 +1,7 @@
 /** The in-process bus. */
 import { expect, test } from 'vitest'
 import { createInProcessBus, createInProcessHub } from '../../src/sync/in-process-bus.ts'
+import type { MonitoredBus } from '../../src/sync/monitored-bus.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { describeBus } from './bus-conformance.ts'
 import { logEvent } from './log-events.ts'
@@ -27,6 +28,34 @@ test('without a shared hub a bus is alone', async () => {
   await Promise.resolve()
   expect(heard).toEqual([])
   expect(a.stats().framesSent).toBe(1)
+})
+
+test('a node that is cut off neither hears nor is heard, and on its return all are told to catch up', async () => {
+  const hub = createInProcessHub()
+  const log = createRecordingLog()
+  const [a, b] = [1, 2].map(incarnation =>
+    createInProcessBus({ node: incarnation === 1 ? 'a' : 'b', incarnation, log, hub }),
+  ) as [MonitoredBus, MonitoredBus]
+  const heard: string[] = []
+  for (const [name, bus] of Object.entries({ a, b })) {
+    await bus.start()
+    bus.onFrame(frame => heard.push(`${name} hears ${frame.node}`))
+    bus.onGap(() => heard.push(`${name} catches up`))
+  }
+  const both = async () => {
+    a.publish({ node: 'a', incarnation: 1, events: [logEvent(1)] })
+    b.publish({ node: 'b', incarnation: 2, events: [logEvent(2)] })
+    await Promise.resolve()
+    await Promise.resolve()
+  }
+  hub.cut('b')
+  await both()
+  expect([a.healthy, b.healthy, heard]).toEqual([true, false, []])
+  hub.heal('b')
+  hub.heal('b')
+  expect([b.healthy, heard]).toEqual([true, ['a catches up', 'b catches up']])
+  await both()
+  expect(heard.slice(2)).toEqual(['b hears a', 'a hears b'])
 })
 
 test('a receiver runs outside the sender’s call', async () => {

@@ -1,5 +1,5 @@
-/** `rootstream actors list | show | send` */
-import { readFileSync } from 'node:fs'
+/** `rootstream actors list | show | snapshot | send` */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ActorView } from '../../actors/api.ts'
 import { AppError } from '../../core/errors.ts'
@@ -7,6 +7,8 @@ import { formatActorRef, parseActorRef } from '../../core/ids.ts'
 import { mask } from '../../core/mask.ts'
 import type { CommandResult } from '../../core/result.ts'
 import type { OutgoingEvent } from '../../machines/define.ts'
+import { maskSnapshot } from '../../snapshots/snapshot.ts'
+import { encodeSnapshot } from '../../snapshots/snapshot-bytes.ts'
 import { runs, withNode } from '../command.ts'
 import type { Output } from '../output.ts'
 import { showDiff } from './show-diff.ts'
@@ -60,6 +62,27 @@ export function actorsCommand(program: Command): void {
           `${address} has no events${version === undefined && at === undefined ? '' : ' then'}.`,
         )
       context.out.result(viewDocument(view), () => showView(context.out, view))
+    }),
+  )
+
+  const snapshot = actors
+    .command('snapshot <actor>')
+    .description('the whole state of an actor as a copy to keep; secrets are masked')
+    .option('--out <file>', 'write the compressed form to this file')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  rootstream actors snapshot stream/1\n  rootstream actors snapshot stream/1 --out stream-1.rss',
+    )
+  runs<{ out?: string }, [string]>(snapshot, (context, { out: file }, address) =>
+    withNode(context, async node => {
+      const ref = parseActorRef(address)
+      const taken = maskSnapshot(await node.getSnapshot(ref.type, ref.id))
+      if (file === undefined) return context.out.result(taken, () => context.out.line(JSON.stringify(taken, null, 2)))
+      const bytes = encodeSnapshot(taken)
+      writeOut(file, bytes)
+      context.out.result({ actor: address, version: taken.version, file, bytes: bytes.length }, () =>
+        context.out.line(`${address} at version ${taken.version} is in ${file} (${bytes.length} bytes)`),
+      )
     }),
   )
 
@@ -148,6 +171,16 @@ function parseData(data: string | undefined): object {
     'invalid_input',
     'The data of an event is a JSON object, for example \'{"name":"Mine"}\'. Nothing was changed.',
   )
+}
+
+function writeOut(file: string, bytes: Buffer): void {
+  try {
+    writeFileSync(file, bytes)
+  } catch (cause) {
+    throw new AppError('invalid_input', `${file} cannot be written. Nothing else was changed; name another file.`, {
+      cause,
+    })
+  }
 }
 
 function unknownType(type: string, known: readonly string[]): AppError {

@@ -23,6 +23,7 @@ import {
   stateQuery,
   typePath,
 } from '../input.ts'
+import { matchesEtag } from '../match-etag.ts'
 import { sendProblem } from '../problem.ts'
 
 const DEFAULT_PAGE = 100
@@ -68,7 +69,7 @@ export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSch
       const view = await viewAt(node.actor(request.params.type, actorId(request.params.id)), request.query)
       const etag = `"${view.version}"`
       reply.header('etag', etag)
-      if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send()
+      if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
       return viewBody(view)
     },
   )
@@ -173,12 +174,6 @@ async function viewAt(actor: ActorHandle, { version, at }: z.output<typeof state
   if (view.version !== version)
     throw new AppError('not_found', `${name} has no version ${version}; its last is ${view.version}.`)
   return view
-}
-
-/** If-None-Match (RFC 9110): a list of tags, compared weakly, or a star. */
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false
-  return header.split(',').some(tag => ['*', etag, `W/${etag}`].includes(tag.trim()))
 }
 
 function viewBody({ ref, version, state, context, allowed, at }: ActorView): object {
