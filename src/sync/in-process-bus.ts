@@ -61,6 +61,7 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
     get healthy() {
       return running
     },
+    warnings: () => [],
     stats: () => ({ ...counts, dropped: 0, ...noDrops() }),
   }
 }
