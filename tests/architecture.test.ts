@@ -50,7 +50,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   'health.ts': ['core', 'actors', 'audit', 'projections'],
   'index.ts': ['core', 'machines', 'actors', 'audit', 'projections', 'sync', 'tracing', 'app.ts', 'health.ts'],
-  'config.ts': ['core', 'tracing'],
+  'config.ts': ['core', 'sync', 'tracing'],
   'logging.ts': ['core', 'redaction.ts'],
   'redaction.ts': [],
   'system-clock.ts': ['core'],
