@@ -110,6 +110,13 @@ CREATE INDEX events_type ON events USING btree (type, "position");
 CREATE INDEX events_user ON events USING btree (user_id, "position") WHERE user_id IS NOT NULL;
 CREATE TRIGGER refuse_rewrite BEFORE DELETE OR UPDATE OR TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewrite();
 
+create table frame_key (
+  only_one boolean default true not null,
+  key text default ((gen_random_uuid())::text || (gen_random_uuid())::text) not null,
+  constraint frame_key_pkey PRIMARY KEY (only_one),
+  constraint frame_key_only_one_check CHECK (only_one)
+);
+
 create table id_blocks (
   actor_type text not null,
   next_id bigint not null,

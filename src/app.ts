@@ -1,5 +1,5 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
-import { randomUUID } from 'node:crypto'
+import { generateKeySync, type KeyObject, randomUUID } from 'node:crypto'
 import os from 'node:os'
 import path from 'node:path'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
@@ -13,6 +13,7 @@ import type { Bus, Clock, EventStore, Logger, SealedLog, Service } from './core/
 import type { CommandResult } from './core/result.ts'
 import type { Tracer } from './core/tracing.ts'
 import { startPostgres } from './embedded/postgres.ts'
+import { readFrameKey } from './eventstore/frame-key.ts'
 import { createMemoryEventStore, createMemoryLog } from './eventstore/memory-event-store.ts'
 import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
 import { migrate } from './eventstore/migrate.ts'
@@ -111,7 +112,7 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, sealedLog, incarnation, installation, projections } = await openLog(
+  const { store, sealedLog, incarnation, installation, frameKey, projections } = await openLog(
     { ...options, clock, entities, name, log, tracer },
     opened,
   )
@@ -124,6 +125,8 @@ async function assemble(
           url: options.redis,
           ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
           namespace: installation,
+          key: await frameKey(),
+          startedAt: await store.head(),
           node: name,
           incarnation,
           clock,
@@ -251,6 +254,8 @@ interface OpenLog {
   readonly projections: Projections
   /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
   readonly installation: string
+  /** Asked for only where frames leave the process. */
+  readonly frameKey: () => Promise<KeyObject>
 }
 
 type OpenOptions = NodeOptions &
@@ -267,6 +272,8 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
       incarnation: store.incarnation,
       projections: createMemoryProjections({ store, entities }),
       installation: store.installation,
+      // A log in memory is no other node's, so nobody shares its key.
+      frameKey: async () => generateKeySync('hmac', { length: 256 }),
     }
   }
   let url = options.database
@@ -282,5 +289,6 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
   const { incarnation, installation } = store
-  return { store, sealedLog: createPgSealedLog(store.pool), incarnation, projections, installation }
+  const sealedLog = createPgSealedLog(store.pool)
+  return { store, sealedLog, incarnation, projections, installation, frameKey: () => readFrameKey(store.pool) }
 }

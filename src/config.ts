@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import { AppError } from './core/errors.ts'
+import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
 import { readTracing } from './tracing/environment.ts'
 import type { TracingOptions } from './tracing/tracing-options.ts'
 
@@ -11,7 +12,7 @@ export interface Config {
   readonly database: string | undefined
   /** The log that `replay --from` reads, where the address is not in its arguments. */
   readonly from: string | undefined
-  /** `redis://…`; undefined: no other node is told anything. */
+  /** See `parseRedisUrl`; undefined: no other node is told anything. */
   readonly redis: string | undefined
   /** PEM file of the authorities to trust for `rediss://`, instead of the system's (NODE_EXTRA_CA_CERTS adds to those). */
   readonly redisCa: string | undefined
@@ -46,10 +47,7 @@ const POSTGRES_FORM = 'postgres://[user[:password]@]host[:port]/database, specia
 const VARIABLES = {
   DATABASE_URL: text(isPostgresUrl, POSTGRES_FORM),
   ROOTSTREAM_FROM_URL: text(isPostgresUrl, POSTGRES_FORM),
-  REDIS_URL: text(
-    isRedisUrl,
-    'redis://[[user]:password@]host[:port][/database], or rediss:// for TLS, special characters percent-encoded',
-  ),
+  REDIS_URL: text(isRedisUrl, REDIS_URL_FORM),
   ROOTSTREAM_REDIS_CA: text(() => true, 'the path of a PEM file'),
   ROOTSTREAM_LEGACY_REDIS: text(value => value === 'true' || value === 'false', 'true or false'),
   ROOTSTREAM_HOME: text(() => true, 'the path of a directory'),
@@ -142,12 +140,13 @@ function isPostgresUrl(value: string): boolean {
   return (protocol === 'postgres:' || protocol === 'postgresql:') && /^\/[^/]+$/.test(pathname) && decodes(value)
 }
 
-/** The form only; the bus reads the parts. */
 function isRedisUrl(value: string): boolean {
-  if (!URL.canParse(value) || !decodes(value)) return false
-  const { protocol, hostname: host, pathname, search, hash, username, password } = new URL(value)
-  const plain = search === '' && hash === '' && (username === '' || password !== '')
-  return /^rediss?:$/.test(protocol) && host !== '' && plain && /^\/?$|^\/\d{1,5}\/?$/.test(pathname)
+  try {
+    parseRedisUrl(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function decodes(url: string): boolean {

@@ -43,10 +43,16 @@ export async function health(parts: {
       const well = status.failures === 0 && status.lag < LAG_LIMIT
       return { status: well ? 'ok' : 'degraded', detail: { ...status } }
     },
-    bus: async () => ({
-      status: bus.healthy ? 'ok' : 'degraded',
-      detail: { ...bus.stats(), ...(legacy === undefined ? {} : { legacy: legacy.stats() }) },
-    }),
+    bus: async () => {
+      const warnings = bus.warnings()
+      const well = bus.healthy && warnings.length === 0
+      const detail = {
+        ...bus.stats(),
+        ...(warnings.length > 0 && { warnings }),
+        ...(legacy !== undefined && { legacy: legacy.stats() }),
+      }
+      return { status: well ? 'ok' : 'degraded', detail }
+    },
     actors: async () => ({ status: 'ok', detail: { ...actors.stats() } }),
     audit: async () => {
       const status = await audit.status()

@@ -75,7 +75,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'app.ts',
     'health.ts',
   ],
-  'config.ts': ['core', 'tracing'],
+  'config.ts': ['core', 'sync', 'tracing'],
   'logging.ts': ['core', 'redaction.ts'],
   'redaction.ts': [],
   'system-clock.ts': ['core'],

@@ -155,6 +155,10 @@ test.each([
   'redis://cache/123456',
   'redis://cache?x=1',
   'redis://cache#x',
+  'redis+sentinel://:p%40w@one,two:26380/main/2',
+  'redis+sentinel://one,two',
+  'rediss+cluster://one,two:7001',
+  'redis+cluster://one,two/1',
 ])('REDIS_URL=%s is taken exactly where the bus can read it', url => {
   const outcome = (attempt: () => unknown) => {
     try {

@@ -205,6 +205,8 @@ export interface Bus extends Service {
   onFrame(listener: (frame: Frame) => void): () => void
   /** Whether frames reach the others now. */
   readonly healthy: boolean
+  /** What somebody should see to although frames flow; one sentence each. */
+  warnings(): readonly string[]
   stats(): Readonly<Record<string, number>>
   /** Called when frames may have been missed: catch up from the log. Returns the unsubscribe. */
   onGap(listener: () => void): () => void

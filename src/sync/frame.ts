@@ -3,9 +3,8 @@ import { z } from 'zod'
 import type { LogEvent } from '../core/event.ts'
 import type { ActorId } from '../core/ids.ts'
 import { isTooDeep, type JsonObject } from '../core/json.ts'
+import type { FrameSignature } from './frame-signature.ts'
 
-/** Grows when an older node could misread a frame. */
-const FORMAT = 1
 /** A frame is closed before it grows beyond this. */
 export const FRAME_BYTES = 1024 * 1024
 /** What is larger is not even parsed. */
@@ -17,13 +16,20 @@ export interface Sender {
   readonly incarnation: number
 }
 
+/** How far a sender has counted. */
+export interface FrameNumbers {
+  /** Its frames of every kind are numbered 1, 2, 3, …: what is not above the last one heard is a repetition. */
+  readonly order: number
+  /** Its frames with events are numbered 1, 2, 3, … among themselves; other frames carry the last of these. */
+  readonly seq: number
+}
+
 /** Of any version of the trace context format; what is longer is not one. */
 const MAX_TRACEPARENT = 200
 
-export type WireFrame = Sender & {
-  /** Events frames of a sender are numbered 1, 2, 3, …; the others carry the number of the last events frame. */
-  readonly seq: number
-} & (
+export type WireFrame = Sender &
+  FrameNumbers &
+  (
     | { readonly kind: 'events'; readonly events: readonly LogEvent[]; readonly traceparent?: string | undefined }
     | { readonly kind: 'heartbeat' | 'farewell' }
   )
@@ -59,6 +65,7 @@ const logEvent = z.object({
 const sender = {
   node: z.string().min(1).max(200),
   incarnation: z.int().nonnegative(),
+  order: z.int().positive(),
 }
 
 const wireFrame = z.discriminatedUnion('kind', [
@@ -72,17 +79,16 @@ const wireFrame = z.discriminatedUnion('kind', [
   z.object({ ...sender, kind: z.enum(['heartbeat', 'farewell']), seq: z.int().nonnegative() }),
 ])
 
-const anyFormat = z.object({ v: z.int() })
-
 /**
  * Writes a batch as as few frames as the size allows.
- * @param seq number of the sender's last frame before these
+ * @param last numbers of the sender's last frame before these
  * @param traceparent goes into each
- * @returns one entry for each number used; undefined where an event is too large to send: receivers notice the gap
+ * @returns one entry for each pair of numbers used; undefined where an event is too large to send: receivers notice the gap
  */
 export function encodeEvents(
+  signature: FrameSignature,
   from: Sender,
-  seq: number,
+  last: FrameNumbers,
   events: readonly LogEvent[],
   traceparent?: string,
 ): readonly (string | undefined)[] {
@@ -91,8 +97,11 @@ export function encodeEvents(
   let bytes = 0
   const trace = traceparent === undefined ? '' : `,"traceparent":${JSON.stringify(traceparent)}`
   const close = () => {
-    if (texts.length > 0)
-      frames.push(`${head(from, 'events', seq + frames.length + 1)}${trace},"events":[${texts.join(',')}]}`)
+    if (texts.length > 0) {
+      const used = frames.length + 1
+      const head = fields(from, 'events', { order: last.order + used, seq: last.seq + used })
+      frames.push(signature.sign(`${head}${trace},"events":[${texts.join(',')}]}`))
+    }
     texts = []
     bytes = 0
   }
@@ -111,26 +120,33 @@ export function encodeEvents(
   return frames
 }
 
-export function encodeSign(from: Sender, kind: 'heartbeat' | 'farewell', seq: number): string {
-  return `${head(from, kind, seq)}}`
+export function encodeSign(
+  signature: FrameSignature,
+  from: Sender,
+  kind: 'heartbeat' | 'farewell',
+  numbers: FrameNumbers,
+): string {
+  return signature.sign(`${fields(from, kind, numbers)}}`)
 }
 
-/** Never throws: what cannot be used is named instead. */
-export function decodeFrame(payload: Buffer): WireFrame | 'oversize' | 'malformed' | 'foreignVersion' {
+/** Never throws: what cannot be used is named instead, and what is not signed is not parsed. */
+export function decodeFrame(
+  signature: FrameSignature,
+  payload: Buffer,
+): WireFrame | 'oversize' | 'malformed' | 'foreignVersion' | 'forged' {
   if (payload.byteLength > MAX_FRAME_BYTES) return 'oversize'
+  const checked = signature.check(payload)
+  if (checked !== 'signed') return checked
   let value: unknown
   try {
     value = JSON.parse(payload.toString('utf8'))
   } catch {
     return 'malformed'
   }
-  const format = anyFormat.safeParse(value)
-  if (!format.success) return 'malformed'
-  if (format.data.v !== FORMAT) return 'foreignVersion'
   return wireFrame.safeParse(value).data ?? 'malformed'
 }
 
-function head(from: Sender, kind: WireFrame['kind'], seq: number): string {
-  const fields = { v: FORMAT, kind, node: from.node, incarnation: from.incarnation, seq }
-  return JSON.stringify(fields).slice(0, -1)
+/** The start of a frame's JSON, after the signature. */
+function fields(from: Sender, kind: WireFrame['kind'], { order, seq }: FrameNumbers): string {
+  return JSON.stringify({ kind, node: from.node, incarnation: from.incarnation, order, seq }).slice(1, -1)
 }

@@ -86,6 +86,7 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
     get healthy() {
       return running && !hub.isCut(node)
     },
+    warnings: () => [],
     stats: () => ({ ...counts, dropped: 0, ...noDrops() }),
   }
 }

@@ -1,7 +1,9 @@
 /** The Redis keys and channels of RootStream 24.2, written under a mark that tells who wrote them last and how far. */
 import { createHash } from 'node:crypto'
-import type { ChainableCommander } from 'ioredis'
-import { connectionOptions, openPublisher } from './redis-link.ts'
+import { type ChainableCommander, Redis } from 'ioredis'
+import { AppError } from '../core/errors.ts'
+import { ANSWER_TIMEOUT_MS, connectionOptions } from './redis-link.ts'
+import { toMaster } from './redis-server-link.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 /** As 24.2 set them. */
@@ -40,12 +42,18 @@ export interface LegacyKeysOptions {
   readonly onClosed: () => void
 }
 
-/** One connection for one attempt. Throws AppError `invalid_input` (URL) or `setup_failed` (ca). */
+/** One connection for one attempt. Throws AppError `invalid_input` (URL, or that of a cluster) or `setup_failed` (ca). */
 export function openLegacyKeys(options: LegacyKeysOptions): LegacyKeys {
   const address = parseRedisUrl(options.url)
+  if (address.kind === 'cluster')
+    throw new AppError(
+      'invalid_input',
+      'The keys of 24.2 are kept on one server, not in a cluster. Nothing was written; give the address of a server, or leave the bridge off.',
+    )
   const link = connectionOptions(address, options.node, options.ca)
-  const redis = openPublisher({
-    ...link,
+  const redis = new Redis({
+    ...toMaster(address, link),
+    socketTimeout: ANSWER_TIMEOUT_MS,
     db: address.db,
     connectionName: `${link.connectionName}:legacy`,
     retryStrategy: () => null,

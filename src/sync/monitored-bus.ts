@@ -18,6 +18,8 @@ export type Drops = {
   unsent: number
   oversize: number
   malformed: number
+  /** Without the signature of a node of this log. */
+  forged: number
   /** Of a node that runs another version of the frame format. */
   foreignVersion: number
   /** Heard before, or later than a frame that was sent after it. */
@@ -29,7 +31,7 @@ export interface MonitoredBus extends Bus {
 }
 
 export function noDrops(): Drops {
-  return { unsent: 0, oversize: 0, malformed: 0, foreignVersion: 0, repeated: 0 }
+  return { unsent: 0, oversize: 0, malformed: 0, forged: 0, foreignVersion: 0, repeated: 0 }
 }
 
 export function sumOfDrops(drops: Readonly<Drops>): number {

@@ -1,11 +1,14 @@
 /** The bus between nodes, over Redis pub/sub: at most once, so every doubt ends in a gap that sends listeners to the log. */
-import type { Redis } from 'ioredis'
+import type { KeyObject } from 'node:crypto'
 import type { Clock, Frame, Logger } from '../core/ports.ts'
 import { decodeFrame, encodeEvents, encodeSign, type Sender, type WireFrame } from './frame.ts'
+import { createFrameSignature } from './frame-signature.ts'
 import { createListeners } from './listeners.ts'
 import { type Drops, type MonitoredBus, noDrops, sumOfDrops } from './monitored-bus.ts'
 import { createOutbox } from './outbox.ts'
-import { channelOf, connectionOptions, frameChannels, openPublisher, openSubscriber } from './redis-link.ts'
+import { createClusterLink } from './redis-cluster-link.ts'
+import { frameChannels, type LinkListener, type RedisLink, reasonOf } from './redis-link.ts'
+import { createServerLink } from './redis-server-link.ts'
 import { parseRedisUrl } from './redis-url.ts'
 import { createSenders } from './senders.ts'
 
@@ -13,12 +16,13 @@ import { createSenders } from './senders.ts'
 const HEARTBEAT_MS = 1_000
 /** Heartbeats a sender may miss before it counts as gone, and echoes of our own before the link counts as dead. */
 const PATIENCE = 5
-const MAX_SENDERS = 1_024
+const MAX_SENDERS = 4_096
+/** Whoever sends frames that are not signed is warned of again after so many intervals. */
+const FORGED_WARNING_TICKS = 600
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 /** How long `start` waits for the link before it lets the node run without it. */
 const START_PATIENCE_MS = 3_000
 const STOP_PATIENCE_MS = 1_000
-const RESUBSCRIBE_MS = 5_000
 
 export interface RedisBusOptions {
   /** See `parseRedisUrl`. */
@@ -27,6 +31,10 @@ export interface RedisBusOptions {
   readonly incarnation: number
   /** What identifies the log: nodes hear each other only where it is the same. It is hashed. */
   readonly namespace: string
+  /** What all nodes of the log share and nobody else: only frames signed with it are read. */
+  readonly key: KeyObject
+  /** Position of the log when the node started: a frame that only holds events up to it tells nothing. Default 0. */
+  readonly startedAt?: number
   readonly clock: Clock
   readonly log: Logger
   /** PEM file of the authorities to trust for `rediss://`, instead of the system's. */
@@ -37,30 +45,27 @@ export interface RedisBusOptions {
 
 /** Throws AppError `invalid_input` (URL) or `setup_failed` (ca). Redis itself need not be there, now or ever. */
 export function createRedisBus(options: RedisBusOptions): MonitoredBus {
-  const { node, incarnation, clock, log } = options
+  const { node, incarnation, startedAt = 0, clock, log } = options
   const self: Sender = { node, incarnation }
-  const address = parseRedisUrl(options.url)
-  const connection = connectionOptions(address, node, options.ca)
-  const server = `${address.host}:${address.port}/${address.db}`
-  const channels = frameChannels(options.namespace, address.db)
-  const channel = channelOf(node, channels)
+  const link = createLink(options)
+  const signature = createFrameSignature(options.key)
 
   const frames = createListeners<Frame>('frames', log)
   const gaps = createListeners<void>('gaps', log)
-  const senders = createSenders({ patience: PATIENCE, limit: MAX_SENDERS })
+  const senders = createSenders({ self, patience: PATIENCE, limit: MAX_SENDERS })
   const counts = { framesSent: 0, framesReceived: 0, gaps: 0 }
   const drops = noDrops()
-  let publisher: Redis | undefined
-  let subscriber: Redis | undefined
+  let started = false
   let stopped: Promise<void> | undefined
   let publishing = false
-  let subscribed = false
   let reported: boolean | undefined
+  let order = 0
   let seq = 0
   let unheardTicks = 0
   let foreign = false
+  let forgedTicks = 0
+  let twins: readonly string[] = []
   let cancelTick = () => {}
-  let cancelResubscribe = () => {}
   let settleStart = () => {}
 
   const drop = (reason: keyof Drops) => void drops[reason]++
@@ -72,32 +77,32 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
 
   /** Tells the log about the link once for each change, whatever the number of attempts. */
   const report = (reason?: string) => {
-    const connected = publishing && subscribed
+    const connected = publishing && link.subscribed
     if (stopped !== undefined || connected === reported || (!connected && reason === undefined)) return
     reported = connected
-    if (connected) log.info({ redis: server }, 'Connected to Redis.')
+    if (connected) log.info({ redis: link.name }, 'Connected to Redis.')
     else
       log.warn(
-        { redis: server, reason },
+        { redis: link.name, reason },
         'Redis cannot be reached; the log is untouched and this node catches up from it. Trying again.',
       )
     settleStart()
   }
 
-  const send = (payload: string) => publisher?.publish(channel, payload) ?? Promise.reject(new Error('not started'))
   const outbox = createOutbox({
     maxBytes: options.maxWaitingBytes ?? MAX_WAITING_BYTES,
-    send,
+    send: link.publish,
     onSent: () => void counts.framesSent++,
     onFailed: err => {
       drop('unsent')
       log.debug({ err }, 'A frame was not sent; receivers notice the gap.')
     },
   })
+  const sign = (kind: 'heartbeat' | 'farewell') => encodeSign(signature, self, kind, { order: ++order, seq })
   /** The link counts as up when Redis took a heartbeat: it also refuses accounts that lack the right. */
   const beat = async () => {
     try {
-      await send(encodeSign(self, 'heartbeat', seq))
+      await link.publish(sign('heartbeat'))
       publishing = true
       report()
     } catch (err) {
@@ -108,10 +113,11 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
 
   const receive = (payload: Buffer) => {
     if (stopped !== undefined) return
-    const frame = decodeFrame(payload)
+    const frame = decodeFrame(signature, payload)
     if (typeof frame === 'string') {
       drop(frame)
       if (frame === 'foreignVersion') foreign = true
+      if (frame === 'forged') warnOfForgery()
       return
     }
     // One's own frames come back too: they prove that both connections work.
@@ -119,103 +125,93 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     if (frame.node !== node || frame.incarnation !== incarnation) hear(frame)
   }
   const hear = (frame: WireFrame) => {
-    const key = JSON.stringify([frame.node, frame.incarnation])
-    const heard = frame.kind === 'events' ? senders.frame(key, frame.seq) : senders.sign(key, frame.seq)
-    if (frame.kind === 'farewell') senders.forget(key)
+    // Whoever recorded what was said before this node started must not make it news.
+    const past = frame.kind === 'events' && frame.events.every(({ position }) => position <= startedAt)
+    if (past && !senders.knows(frame)) return drop('repeated')
+    const { node, incarnation } = frame
+    const sender = { node, incarnation }
+    const heard = frame.kind === 'events' ? senders.frame(sender, frame) : senders.sign(sender, frame)
+    if (heard === 'old') return drop('repeated')
+    if (frame.kind === 'farewell') senders.leave(sender)
     if (heard === 'gap') missed('a frame of another node was lost')
     if (frame.kind !== 'events') return
-    if (heard === 'old') return drop('repeated')
+    if (past) return drop('repeated')
     counts.framesReceived++
-    const { traceparent } = frame
-    frames.emit({
-      node: frame.node,
-      incarnation: frame.incarnation,
-      events: frame.events,
-      ...(traceparent === undefined ? {} : { traceparent }),
-    })
+    const { events, traceparent } = frame
+    frames.emit({ ...sender, events, ...(traceparent === undefined ? {} : { traceparent }) })
+  }
+
+  const warnOfForgery = () => {
+    if (forgedTicks > 0) return
+    forgedTicks = FORGED_WARNING_TICKS
+    log.warn(
+      { redis: link.name },
+      'Frames arrive on the channels of this log that no node of it has signed. They are dropped and counted. Who else may publish there?',
+    )
+  }
+  const findTwins = () => {
+    const found = senders.twins()
+    for (const name of found) if (!twins.includes(name)) log.warn({ node: name }, twinWarning(name))
+    twins = found
   }
 
   const tick = () => {
     cancelTick = clock.after(HEARTBEAT_MS, tick)
-    if (publisher?.status === 'ready') void beat()
+    if (link.open) void beat()
+    link.tick()
     if (senders.tick() > 0) missed('another node fell silent')
+    findTwins()
+    forgedTicks = Math.max(0, forgedTicks - 1)
     // At most once an interval: whoever floods us with such frames must not make us read the log all the time.
     if (foreign) missed('a node speaks another version of the frame format')
     foreign = false
     // A peer that vanished without closing the connection is never reported by the socket of a listener.
-    if (publishing && subscribed && ++unheardTicks > PATIENCE) {
+    if (publishing && link.subscribed && ++unheardTicks > PATIENCE) {
       unheardTicks = 0
-      subscriber?.disconnect(true)
+      link.renew()
     }
   }
 
-  const subscribe = async (connection: Redis) => {
-    try {
-      await connection.subscribe(...channels)
-    } catch (err) {
-      // Refused while connected (a right is missing, say): ask again, it may be granted.
-      if (connection.status === 'ready')
-        cancelResubscribe = clock.after(RESUBSCRIBE_MS, () => void subscribe(connection))
-      return report(reasonOf(err))
-    }
-    if (stopped !== undefined) return
-    subscribed = true
-    unheardTicks = 0
-    report()
-    missed('subscribed')
-  }
-
-  const openConnections = () => {
-    publisher = openPublisher(connection)
-    publisher.on('error', err => report(reasonOf(err)))
-    publisher.on('ready', () => {
+  const listener: LinkListener = {
+    opened() {
       outbox.open()
       void beat()
-    })
-    publisher.on('close', () => {
+    },
+    closed() {
       publishing = false
       outbox.close()
-      report('the connection was closed')
-    })
-    const listening = openSubscriber(connection)
-    subscriber = listening
-    listening.on('error', err => report(reasonOf(err)))
-    listening.on('ready', () => void subscribe(listening))
-    listening.on('messageBuffer', (_channel: Buffer, payload: Buffer) => receive(payload))
-    listening.on('close', () => {
-      subscribed = false
-      cancelResubscribe()
-      report('the connection was closed')
-    })
-    // Failures arrive as error events as well.
-    publisher.connect().catch(() => {})
-    subscriber.connect().catch(() => {})
+    },
+    subscribed() {
+      unheardTicks = 0
+      report()
+      missed('subscribed')
+    },
+    failed: report,
+    payload: receive,
   }
 
   const close = async () => {
     cancelTick()
-    cancelResubscribe()
     settleStart()
-    if (publishing && publisher !== undefined) {
-      send(encodeSign(self, 'farewell', seq)).catch(() => {})
+    if (publishing) {
+      link.publish(sign('farewell')).catch(() => {})
       // Answered after everything that was sent before it.
-      const quit = publisher.quit().catch(() => {})
+      const quit = link.quit().catch(() => {})
       await Promise.race([quit, new Promise<void>(resolve => clock.after(STOP_PATIENCE_MS, resolve))])
     }
-    publisher?.disconnect()
-    subscriber?.disconnect()
+    link.stop()
     publishing = false
-    subscribed = false
   }
 
   return {
     async start() {
-      if (publisher !== undefined || stopped !== undefined) return
+      if (started || stopped !== undefined) return
+      started = true
       const settled = new Promise<void>(resolve => {
         settleStart = resolve
       })
       const cancel = clock.after(START_PATIENCE_MS, () => report('no answer yet'))
-      openConnections()
+      link.start(listener)
       cancelTick = clock.after(HEARTBEAT_MS, tick)
       await settled
       cancel()
@@ -227,12 +223,14 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     publish({ events, traceparent }) {
       if (stopped !== undefined) return
       try {
-        for (const payload of encodeEvents(self, seq, events, traceparent)) {
+        for (const payload of encodeEvents(signature, self, { order, seq }, events, traceparent)) {
+          order++
           seq++
           if (payload === undefined) drop('oversize')
           else if (!outbox.push(payload)) drop('unsent')
         }
       } catch (err) {
+        order++
         seq++
         drop('unsent')
         log.error({ err }, 'A batch could not be written as a frame; receivers notice the gap and read the log.')
@@ -241,13 +239,21 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     onFrame: listener => frames.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
-      return publishing && subscribed
+      return publishing && link.subscribed
     },
+    warnings: () => twins.map(twinWarning),
     stats: () => ({ ...counts, dropped: sumOfDrops(drops), ...drops }),
   }
 }
 
-// Of an authentication error ioredis keeps the command too, password and all: only the message may go on.
-function reasonOf(err: unknown): string {
-  return err instanceof Error ? err.message || ((err as NodeJS.ErrnoException).code ?? err.name) : 'unknown'
+function twinWarning(name: string): string {
+  return `Two nodes are called "${name}". Both work, but nobody can tell who wrote what: give each a ROOTSTREAM_NODE of its own.`
+}
+
+function createLink({ url, node, namespace, ca, clock }: RedisBusOptions): RedisLink {
+  const address = parseRedisUrl(url)
+  const base = { node, channels: frameChannels(namespace, address.db), ca }
+  return address.kind === 'cluster'
+    ? createClusterLink({ ...base, address })
+    : createServerLink({ ...base, address, clock })
 }

@@ -2,6 +2,7 @@
 import { createConnection } from 'node:net'
 import { connect } from 'node:tls'
 import { AbstractConnector, type RedisOptions } from 'ioredis'
+import type { Endpoint } from './redis-url.ts'
 
 /**
  * ioredis listens to the first error of a socket only, and a TLS socket has a second one when its certificate is
@@ -18,19 +19,37 @@ export class GuardedConnector extends AbstractConnector {
   }
 
   override async connect() {
-    const { host = 'localhost', port = 6379, tls } = this.#options
+    this.connecting = true
+    const { host, port } = await this.locate()
+    // Given up meanwhile: a socket opened now would be nobody's.
+    if (!this.connecting) throw new Error('Connection is closed.')
+    const { tls } = this.#options
     const socket = tls === undefined ? createConnection({ host, port }) : connect({ ...tls, host, port })
     socket.on('error', error => {
       this.firstError ??= error
     })
-    this.connecting = true
     this.stream = socket
     return socket
+  }
+
+  /** Asked before each connection. */
+  protected async locate(): Promise<Endpoint> {
+    const { host = 'localhost', port = 6379 } = this.#options
+    return { host, port }
   }
 
   /** A socket that is closed already must not leave a timer behind. */
   override disconnect(): void {
     if (this.stream?.destroyed !== false) this.connecting = false
     else super.disconnect()
+  }
+}
+
+/** A connector that asks each time where to connect to. */
+export function createLocatingConnector(locate: () => Promise<Endpoint>): typeof GuardedConnector {
+  return class extends GuardedConnector {
+    protected override locate(): Promise<Endpoint> {
+      return locate()
+    }
   }
 }

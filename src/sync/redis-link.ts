@@ -1,18 +1,57 @@
-/** The two connections of a node to Redis: one that publishes, one that listens. They reconnect for ever. */
+/** How a node reaches the others over Redis: one way to publish, one to listen, both of which reconnect for ever. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Redis, type RedisOptions } from 'ioredis'
 import { AppError } from '../core/errors.ts'
 import { GuardedConnector } from './redis-connector.ts'
-import type { RedisAddress } from './redis-url.ts'
+import type { RedisAccess, RedisAddress } from './redis-url.ts'
 
 const SHARDS = 16
 const CONNECT_TIMEOUT_MS = 5_000
 /** A peer that does not close its side is cut off after this. */
 const DISCONNECT_TIMEOUT_MS = 500
-/** A publisher that gets no answer for so long has a dead peer. */
-const ANSWER_TIMEOUT_MS = 5_000
+/** A connection that gets no answer for so long has a dead peer. */
+export const ANSWER_TIMEOUT_MS = 5_000
 const MAX_RETRY_MS = 2_000
+
+/** What a link tells. */
+export interface LinkListener {
+  /** Frames can be published: at the start and after each reconnection. */
+  opened(): void
+  /** What is under way may be lost. */
+  closed(): void
+  /** Redis has taken the subscription to all channels, for the first time or anew: what was said before was not heard. */
+  subscribed(): void
+  /** An attempt failed, or a connection was lost. */
+  failed(reason: string): void
+  payload(payload: Buffer): void
+}
+
+export interface RedisLink {
+  /** For log lines. */
+  readonly name: string
+  readonly subscribed: boolean
+  /** Whether `publish` has a connection to go by. */
+  readonly open: boolean
+  start(listener: LinkListener): void
+  publish(payload: string): Promise<unknown>
+  /** A heartbeat interval has passed. */
+  tick(): void
+  /** Nothing comes back of what is published: the connection that listens is not to be trusted. */
+  renew(): void
+  /** Tells Redis that no more follows; resolves when everything published was answered. */
+  quit(): Promise<unknown>
+  /** Drops all connections. */
+  stop(): void
+}
+
+export interface LinkOptions<Address = RedisAddress> {
+  readonly address: Address
+  readonly node: string
+  readonly channels: readonly string[]
+  /** PEM file. */
+  readonly ca: string | undefined
+}
 
 /** Channels all nodes of one log listen to. Pub/sub ignores the database index, and one Redis may serve several logs. */
 export function frameChannels(namespace: string, db: number): readonly string[] {
@@ -26,16 +65,14 @@ export function channelOf(node: string, channels: readonly string[]): string {
   return channels[shard] ?? ''
 }
 
-type LinkOptions = RedisOptions & { readonly replyMapping: 'legacy' }
+export type ConnectionOptions = RedisOptions & { readonly replyMapping: 'legacy' }
 
-/** Throws AppError `setup_failed` where the file with the authority cannot be read. */
-export function connectionOptions(address: RedisAddress, node: string, ca: string | undefined): LinkOptions {
+/** Of every connection to a server. Throws AppError `setup_failed` where the file with the authority cannot be read. */
+export function connectionOptions(access: RedisAccess, node: string, ca: string | undefined): ConnectionOptions {
   return {
-    host: address.host,
-    port: address.port,
-    ...(address.username !== undefined && { username: address.username }),
-    ...(address.password !== undefined && { password: address.password }),
-    ...(address.tls && { tls: ca === undefined ? {} : { ca: readCa(ca) } }),
+    ...(access.username !== undefined && { username: access.username }),
+    ...(access.password !== undefined && { password: access.password }),
+    ...(access.tls && { tls: ca === undefined ? {} : { ca: readCa(ca) } }),
     connectionName: `rootstream:${node.replaceAll(/[^\x21-\x7e]/g, '_')}`,
     Connector: GuardedConnector,
     lazyConnect: true,
@@ -47,7 +84,7 @@ export function connectionOptions(address: RedisAddress, node: string, ca: strin
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // The bus subscribes by itself, because it must know when Redis has acknowledged it.
+    // The link subscribes by itself, because it must know when Redis has acknowledged it.
     autoResubscribe: false,
     // Pub/sub works while Redis loads its data, and INFO needs a right that a lean account lacks.
     enableReadyCheck: false,
@@ -56,12 +93,30 @@ export function connectionOptions(address: RedisAddress, node: string, ca: strin
   }
 }
 
-export function openPublisher(options: LinkOptions): Redis {
-  return new Redis({ ...options, socketTimeout: ANSWER_TIMEOUT_MS })
+/** Opens a connection that reconnects for ever. Its failures arrive as error events. */
+export function openConnection(options: ConnectionOptions): Redis {
+  const connection = new Redis(options)
+  connection.connect().catch(() => {})
+  return connection
 }
 
-export function openSubscriber(options: LinkOptions): Redis {
-  return new Redis({ ...options, connectionName: `${options.connectionName}:subscriber` })
+/** Opens a connection for one question. Rejects where it takes longer, as does what is asked. */
+export async function openBriefly(options: ConnectionOptions, patienceMs: number): Promise<Redis> {
+  const connection = new Redis({
+    ...options,
+    connectTimeout: patienceMs,
+    commandTimeout: patienceMs,
+    retryStrategy: null,
+  })
+  // The rejection says the same.
+  connection.on('error', () => {})
+  await connection.connect()
+  return connection
+}
+
+// Of an authentication error ioredis keeps the command too, password and all: only the message may go on.
+export function reasonOf(err: unknown): string {
+  return err instanceof Error ? err.message || ((err as NodeJS.ErrnoException).code ?? err.name) : 'unknown'
 }
 
 function readCa(file: string): string {

@@ -1,26 +1,117 @@
-/** The trace context of a frame, as it goes over the wire. */
-import { expect, test } from 'vitest'
-import { decodeFrame, encodeEvents } from '../../src/sync/frame.ts'
+/** Frames as they go over the wire: what they carry, and what is not read. */
+import { createSecretKey } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { decodeFrame, encodeEvents, encodeSign, MAX_FRAME_BYTES } from '../../src/sync/frame.ts'
+import { createFrameSignature } from '../../src/sync/frame-signature.ts'
+import { frameSignature, signedFrame } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-const SENDER = { node: 'writer', incarnation: 1 }
+const SENDER = { node: 'Knoten ü', incarnation: 1 }
 
-function overTheWire(traceparent?: string): unknown {
-  const [payload] = encodeEvents(SENDER, 0, [logEvent(1)], traceparent)
-  return decodeFrame(Buffer.from(payload ?? ''))
+function encoded(traceparent?: string): string {
+  const [payload] = encodeEvents(frameSignature, SENDER, { order: 6, seq: 2 }, [logEvent(1)], traceparent)
+  if (payload === undefined) throw new Error('it fits')
+  return payload
 }
 
-test('the trace context goes with the events', () => {
-  expect(overTheWire(TRACEPARENT)).toMatchObject({ kind: 'events', seq: 1, traceparent: TRACEPARENT })
+const decoded = (payload: string | Buffer) => decodeFrame(frameSignature, Buffer.from(payload))
+
+describe('what they carry', () => {
+  test('events, and the numbers after the last ones', () => {
+    const frame = { ...SENDER, kind: 'events', order: 7, seq: 3, events: [logEvent(1)] }
+    expect(decoded(encoded())).toEqual(frame)
+  })
+  test('signs of life', () => {
+    const sign = encodeSign(frameSignature, SENDER, 'heartbeat', { order: 8, seq: 3 })
+    expect(decoded(sign)).toEqual({ ...SENDER, kind: 'heartbeat', order: 8, seq: 3 })
+  })
+  test('the trace context goes with the events', () => {
+    expect(decoded(encoded(TRACEPARENT))).toMatchObject({ kind: 'events', traceparent: TRACEPARENT })
+  })
+  test('a trace context that is too long costs the trace, not the events', () => {
+    const frame = decoded(encoded('x'.repeat(100_000)))
+    expect(frame).toMatchObject({ kind: 'events', events: [logEvent(1)] })
+    expect(frame).not.toHaveProperty('traceparent', expect.anything())
+  })
+  test('nodes of the first format find another one', () => {
+    expect(JSON.parse(encoded())).toMatchObject({ v: 2 })
+  })
 })
 
-test('a frame without one is as before', () => {
-  expect(overTheWire()).toEqual({ ...SENDER, kind: 'events', seq: 1, events: [logEvent(1)] })
-})
+describe('what is not read', () => {
+  test('a frame with any byte changed, cut or added', () => {
+    const whole = Buffer.from(encoded())
+    const damage = fc.oneof(
+      fc.record({ at: fc.nat(whole.length - 1), bit: fc.nat(7) }).map(({ at, bit }) => {
+        const copy = Buffer.from(whole)
+        copy[at] = (copy[at] ?? 0) ^ (1 << bit)
+        return copy
+      }),
+      fc.nat(whole.length - 1).map(length => whole.subarray(0, length)),
+      fc.uint8Array({ minLength: 1 }).map(tail => Buffer.concat([whole, tail])),
+    )
+    fc.assert(
+      fc.property(damage, payload => {
+        expect(['forged', 'malformed', 'foreignVersion']).toContain(decoded(payload))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
 
-test('one that is too long costs the trace, not the events', () => {
-  const frame = overTheWire('x'.repeat(100_000))
-  expect(frame).toMatchObject({ kind: 'events', events: [logEvent(1)] })
-  expect(frame).not.toHaveProperty('traceparent', expect.anything())
+  test.each([
+    ['another key', createFrameSignature(createSecretKey('another', 'utf8')).sign('"kind":"heartbeat"}')],
+    ['no signature', '{"v":2,"kind":"heartbeat","node":"a","incarnation":1,"order":1,"seq":0}'],
+    ['nothing else', '{"v":2}'],
+    ['an empty one', '{"v":2,"mac":"",'],
+    ['a short one', `{"v":2,"mac":"${'a'.repeat(42)}","kind":"heartbeat"}`],
+    ['one that is no base64', `{"v":2,"mac":"${'\u0000'.repeat(43)}",}`],
+    ['one moved to another frame', encoded().slice(0, 60) + encoded(TRACEPARENT).slice(60)],
+  ])('forged: %s', (_what, payload) => expect(decoded(payload)).toBe('forged'))
+
+  test.each(['{"v":1,"kind":"heartbeat"}', '{"v":3,"mac":7}', '{"v":1}', '{"v":999999999,'])(
+    'another version: %s',
+    payload => expect(decoded(payload)).toBe('foreignVersion'),
+  )
+
+  test.each([
+    '',
+    'not json',
+    'null',
+    '[]',
+    '{}',
+    '{"v":"2"}',
+    '{"v":-1}',
+    '{"v":1e3}',
+    '{"v":9999999999,',
+    ' {"v":2,',
+    '\u0000',
+    '['.repeat(100_000),
+  ])('no frame: %.20s', payload => expect(decoded(payload)).toBe('malformed'))
+
+  const heartbeat = { kind: 'heartbeat', node: 'a', incarnation: 1, order: 1, seq: 0 }
+  const events = { ...heartbeat, kind: 'events', seq: 1, events: [logEvent(1)] }
+  test.each([
+    { ...heartbeat, order: 0 },
+    { ...heartbeat, order: undefined },
+    { ...heartbeat, seq: -1 },
+    { ...heartbeat, incarnation: 1.5 },
+    { ...heartbeat, node: 'x'.repeat(300) },
+    { ...heartbeat, kind: 'gossip' },
+    { ...events, seq: 0 },
+    { ...events, events: [] },
+    { ...events, events: [{ ...logEvent(1), position: 0 }] },
+    { ...events, events: [{ ...logEvent(1), data: [] }] },
+    { ...events, events: [{ ...logEvent(1), data: JSON.parse(`${'{"a":'.repeat(40)}1${'}'.repeat(40)}`) }] },
+    { ...events, events: [{ ...logEvent(1), at: 'yesterday' }] },
+    { ...events, events: [{ ...logEvent(1), type: 7 }] },
+  ])('signed and wrong all the same: $kind, case %#', frame => expect(decoded(signedFrame(frame))).toBe('malformed'))
+
+  test('signed and no JSON', () => expect(decoded(frameSignature.sign('"kind":'))).toBe('malformed'))
+
+  test('too large, signed or not', () => {
+    expect(decoded(Buffer.alloc(MAX_FRAME_BYTES + 1))).toBe('oversize')
+    expect(decoded(signedFrame({ ...heartbeat, padding: 'x'.repeat(MAX_FRAME_BYTES) }))).toBe('oversize')
+  })
 })

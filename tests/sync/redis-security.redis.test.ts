@@ -13,6 +13,7 @@ import { createRedisBus, type RedisBusOptions } from '../../src/sync/redis-bus.t
 import { createManualClock } from '../support/manual-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from './eventually.ts'
+import { frameKey } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
 import { type PrivateRedis, startPrivateRedis } from './private-redis.ts'
 
@@ -25,7 +26,7 @@ afterEach(async () => {
 
 function createBus(url: string, options: Partial<RedisBusOptions> = {}) {
   const log = createRecordingLog()
-  const base = { node: randomUUID(), incarnation: 1, namespace: 'one', clock: createManualClock(), log }
+  const base = { node: randomUUID(), incarnation: 1, namespace: 'one', key: frameKey, clock: createManualClock(), log }
   const bus = createRedisBus({ url, ...base, ...options })
   open.push(bus)
   return { bus, log }

@@ -1,4 +1,5 @@
 /** `rootstream doctor` */
+import { generateKeySync, randomUUID } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { AppError, ERRORS } from '../../core/errors.ts'
@@ -198,7 +199,9 @@ async function redis({ config, log }: CommandContext): Promise<readonly Finding[
   const bus = createRedisBus({
     url: config.redis,
     ...(config.redisCa === undefined ? {} : { ca: config.redisCa }),
-    namespace: 'doctor',
+    // Nobody else is there, whatever doctors look at the same time.
+    namespace: randomUUID(),
+    key: generateKeySync('hmac', { length: 256 }),
     node: config.node,
     incarnation: 0,
     clock: systemClock,
