@@ -161,7 +161,7 @@ test.concurrent('Redis is slow, narrow and breaks off for one node: a late frame
   await Promise.all([
     runWorkload(commands, SMALL),
     (async () => {
-      for (const count of [20, 50, 80]) {
+      for (const count of [20, 40, 60]) {
         await commands.settled(count)
         b.toRedis.reset()
       }
