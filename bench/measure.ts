@@ -117,7 +117,7 @@ function figures(rounds: readonly Round[]): Figures {
 }
 
 /** CPU of the server and its backends, those that ended included: Linux adds them to the parent that waited for them. */
-function cpuSeconds(postmaster: number): number {
+export function cpuSeconds(postmaster: number): number {
   let ticks = 0
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue

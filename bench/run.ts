@@ -8,8 +8,9 @@ import { memory } from './memory.ts'
 import { rebuild } from './rebuild.ts'
 import { replay } from './replay.ts'
 import { startBenchServer } from './server.ts'
+import { sync } from './sync.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { append, replay, rebuild, memory }
+const BENCHES: Readonly<Record<string, Bench>> = { append, replay, rebuild, memory, sync }
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),

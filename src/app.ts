@@ -26,6 +26,7 @@ import { entities as registry } from './machines/index.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
+import { createFrameBatcher } from './sync/frame-batcher.ts'
 import { createInProcessBus, type InProcessHub } from './sync/in-process-bus.ts'
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
 import { openLegacyKeys } from './sync/legacy-keys.ts'
@@ -134,6 +135,17 @@ async function assemble(
         })
   await started(bus)
 
+  const outgoing = createFrameBatcher({
+    pass: events => {
+      const span = tracer?.publish(events)
+      const frame = { node: name, incarnation, events }
+      bus.publish(span === undefined ? frame : { ...frame, traceparent: span.traceparent })
+      span?.ended()
+    },
+  })
+  // Between the two: what the actors commit last still goes out.
+  opened.push({ close: async () => outgoing.flush() })
+
   const actors = await started(
     createActorSystem({
       store,
@@ -169,14 +181,8 @@ async function assemble(
     for (const event of events) topics.emit(event.type, event)
   }
   actors.onCommitted(events => {
-    const span = tracer?.publish(events)
-    bus.publish(
-      span === undefined
-        ? { node: name, incarnation, events }
-        : { node: name, incarnation, events, traceparent: span.traceparent },
-    )
+    outgoing.add(events)
     announce(events)
-    span?.ended()
   })
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)

@@ -8,7 +8,7 @@ export interface Tracer {
   command(start: CommandStart): CommandSpan | undefined
   /** A batch of appends goes to the log now. */
   append(batch: BatchStart): AppendSpan | undefined
-  /** The events of one append are told to other nodes and to subscribers. */
+  /** The events of a batch are told to other nodes. */
   publish(events: readonly LogEvent[]): PublishSpan | undefined
   /** Another node told of events. */
   receive(events: readonly LogEvent[], traceparent: string): Span | undefined

@@ -1,6 +1,5 @@
 /** The connections of one process to Postgres: all can break at once, and with a killed process none is made again. */
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { openFaultProxy } from '../support/fault-proxy.ts'
 
 export interface Cut {
   /** `kill`: no connection is made any more. `break`: the process lives on and makes new ones. */
@@ -21,8 +20,6 @@ export interface CuttableLink {
 }
 
 export async function openCuttableLink(to: string): Promise<CuttableLink> {
-  const { hostname, port } = new URL(to)
-  const sockets = new Set<Socket>()
   const { promise: gone, resolve } = Promise.withResolvers<void>()
   let planned: Cut | undefined
   let passed = 0
@@ -34,41 +31,17 @@ export async function openCuttableLink(to: string): Promise<CuttableLink> {
     cut(planned.how)
     return true
   }
-  const server = createServer(client => {
-    const upstream = connect(Number(port), hostname)
-    const close = () => {
-      client.destroy()
-      upstream.destroy()
-    }
-    for (const [from, into] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from)
-      from.on('error', close)
-      from.on('close', () => {
-        sockets.delete(from)
-        close()
-      })
-      from.on('data', data => {
-        if (!isCutAt(data)) into.write(data)
-      })
-    }
-  })
+  const proxy = await openFaultProxy(to, { inspect: data => !isCutAt(data) })
   function cut(how: Cut['how']): void {
     planned = undefined
     // What the server has received by now it still carries out.
-    for (const socket of sockets) socket.destroy()
+    proxy.reset()
     if (how === 'break') return
-    if (server.listening) server.close()
+    void proxy.close()
     resolve()
   }
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const url = new URL(to)
-  url.port = String((server.address() as AddressInfo).port)
   return {
-    url: url.href,
+    url: proxy.via(to),
     gone,
     cutLater: cut => {
       planned = cut

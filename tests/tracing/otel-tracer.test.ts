@@ -2,7 +2,7 @@
 import { context, type Span, SpanKind, type TracerProvider, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { AlwaysOffSampler, ParentBasedSampler } from '@opentelemetry/sdk-trace'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { AppError } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/ports.ts'
@@ -11,6 +11,7 @@ import type { Effect } from '../../src/machines/define.ts'
 import { createOtelTracer } from '../../src/tracing/otel-tracer.ts'
 import { bookingEntity } from '../support/booking-entity.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { eventually } from '../sync/eventually.ts'
 import { failed, finishedSpans, placeOf } from './finished-spans.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -61,7 +62,7 @@ test('a command says what became of it, and nothing of what it carried', async (
   })
   expect(outcome('repeated').attributes).toMatchObject({ ...first, 'rootstream.position': 1 })
   expect(spans.all().filter(failed)).toEqual([])
-  expect(spans.one('publish')).toMatchObject({ kind: SpanKind.INTERNAL })
+  await eventually(() => expect(spans.one('publish')).toMatchObject({ kind: SpanKind.INTERNAL }))
   expect(placeOf(spans.one('publish')).parent).toBe(placeOf(outcome('accepted')).spanId)
   expect(JSON.stringify(spans.all().map(({ name, attributes, events }) => ({ name, attributes, events })))).not.toMatch(
     /secret|77/,
@@ -153,11 +154,15 @@ test('commands of one append are published together, in the trace of the first, 
   const node = await start(spans.provider)
   const made = await node.create('booking', MADE)
   const actor = node.actor('booking', made.actor.id)
+  await eventually(() => expect(spans.named('publish')).toHaveLength(1))
   // The first travels alone; what queues up behind it shares the next append.
   await Promise.all([3, 4, 5].map(seats => actor.send({ type: 'booking.changed', seats })))
   const at = (position: number) => spans.one('command booking.changed', { 'rootstream.position': position })
-  const published = spans.named('publish').find(({ attributes }) => attributes['rootstream.position.last'] === 4)
-  if (published === undefined) throw new Error('the frame was not published')
+  const published = await vi.waitFor(() => {
+    const found = spans.named('publish').find(({ attributes }) => attributes['rootstream.position.last'] === 4)
+    if (found === undefined) throw new Error('the frame was not published')
+    return found
+  })
   const [first, ...others] = [2, 3, 4]
     .filter(position => position >= Number(published.attributes['rootstream.position.first']))
     .map(position => placeOf(at(position)).spanId)
