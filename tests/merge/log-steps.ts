@@ -57,7 +57,7 @@ const step: fc.Arbitrary<LogStep> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(200) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant('skew' as const), node, ms: fc.integer({ min: -250, max: 250 }) }),
+    arbitrary: fc.record({ kind: fc.constant('skew' as const), node, ms: fc.integer({ min: -2_000, max: 2_000 }) }),
   },
 )
 

@@ -26,7 +26,7 @@ import { type LogFault, withFault } from './log-faults.ts'
 export type ActorName = 'user' | 'session' | 'stream'
 export const NODES = ['a', 'b', 'c'] as const
 const DRIFT_MS = 600_000
-const LEASE_MS = 500
+const LEASE_MS = 5_000
 
 /** An event as the simulation follows it from its writing to its end. */
 export interface Written extends OffsideEvent {
