@@ -8,6 +8,7 @@ const root = path.resolve(import.meta.dirname, '../src')
 const MAY_IMPORT: Record<string, readonly string[]> = {
   core: [],
   machines: ['core'],
+  merge: ['core', 'machines'],
   eventstore: ['core'],
   audit: ['core'],
   sync: ['core'],
@@ -155,11 +156,12 @@ test('a technology stays in its adapter', () => {
   expect(wrong).toEqual([])
 })
 
-test('core and machines touch neither clock, chance nor the outside', () => {
+test('core, machines and merge touch neither clock, chance nor the outside', () => {
   const impure =
     /\bDate\.now\(|new Date\(\)|Math\.random|randomUUID|process\.|setTimeout|setInterval|\bfetch\(|from 'node:(?!util)/
   const wrong = files.filter(
-    file => ['core', 'machines'].includes(layerOf(file)) && impure.test(readFileSync(path.join(root, file), 'utf8')),
+    file =>
+      ['core', 'machines', 'merge'].includes(layerOf(file)) && impure.test(readFileSync(path.join(root, file), 'utf8')),
   )
   expect(wrong).toEqual([])
 })
