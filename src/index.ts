@@ -15,6 +15,8 @@ export type { Accepted, CommandResult, Refusal, RefusalReason } from './core/res
 export type { SealSummary } from './core/seal.ts'
 export type { ActorState, StateValue } from './core/state.ts'
 export type { ComponentHealth, HealthReport } from './health.ts'
+export type { LiveChange } from './live/changes.ts'
+export type { LiveHandle, LiveStats } from './live/live-state.ts'
 export {
   defineEntity,
   type Effect,
@@ -26,4 +28,5 @@ export {
   type View,
 } from './machines/define.ts'
 export { entities } from './machines/index.ts'
+export type { LiveDefinition, LiveField, LiveValue, LiveValues } from './machines/live-fields.ts'
 export type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'

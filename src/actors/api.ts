@@ -64,6 +64,8 @@ export interface ActorSystemOptions {
   readonly holder: string
   readonly readTables?: ReadTables
   readonly limits?: Partial<ActorLimits>
+  /** Events an actor is to be sent before one of this type, if it will have them. */
+  readonly before?: (actor: ActorRef, eventType: string) => readonly OutgoingEvent[]
   /** Absent where tracing is off. */
   readonly tracer?: Tracer
 }

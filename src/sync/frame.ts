@@ -25,6 +25,7 @@ export type WireFrame = Sender & {
   readonly seq: number
 } & (
     | { readonly kind: 'events'; readonly events: readonly LogEvent[]; readonly traceparent?: string | undefined }
+    | { readonly kind: 'live'; readonly payload: unknown }
     | { readonly kind: 'heartbeat' | 'farewell' }
   )
 
@@ -69,6 +70,7 @@ const wireFrame = z.discriminatedUnion('kind', [
     events: z.array(logEvent).min(1),
     traceparent: z.string().max(MAX_TRACEPARENT).optional().catch(undefined),
   }),
+  z.object({ ...sender, kind: z.literal('live'), seq: z.int().nonnegative(), payload: z.unknown() }),
   z.object({ ...sender, kind: z.enum(['heartbeat', 'farewell']), seq: z.int().nonnegative() }),
 ])
 
@@ -113,6 +115,11 @@ export function encodeEvents(
 
 export function encodeSign(from: Sender, kind: 'heartbeat' | 'farewell', seq: number): string {
   return `${head(from, kind, seq)}}`
+}
+
+/** @param json what its readers parse, bounded by its writer */
+export function encodeLive(from: Sender, seq: number, json: string): string {
+  return `${head(from, 'live', seq)},"payload":${json}}`
 }
 
 /** Never throws: what cannot be used is named instead. */

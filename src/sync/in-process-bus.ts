@@ -1,11 +1,16 @@
 /** The bus of a node without Redis: nodes of one process that share a hub hear each other. */
-import type { Frame, Logger } from '../core/ports.ts'
+import type { Frame, LiveFrame, Logger } from '../core/ports.ts'
 import { createListeners } from './listeners.ts'
 import { type MonitoredBus, noDrops } from './monitored-bus.ts'
 
 /** What buses of one process meet at. */
 export interface InProcessHub {
-  readonly members: Set<(frame: Frame) => void>
+  readonly members: Set<Member>
+}
+
+interface Member {
+  receive(frame: Frame): void
+  receiveLive(node: string, incarnation: number, json: string): void
 }
 
 export function createInProcessHub(): InProcessHub {
@@ -23,40 +28,56 @@ export interface InProcessBusOptions {
 export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
   const { node, incarnation, log, hub = createInProcessHub() } = options
   const frames = createListeners<Frame>('frames', log)
+  const lives = createListeners<LiveFrame>('live frames', log)
   const gaps = createListeners<void>('gaps', log)
   const counts = { framesSent: 0, framesReceived: 0, gaps: 0 }
   let running = false
   let stopped = false
 
-  const receive = (frame: Frame) => {
-    if (!running || (frame.node === node && frame.incarnation === incarnation)) return
-    counts.framesReceived++
-    frames.emit(frame)
+  const isOwn = (from: { readonly node: string; readonly incarnation: number }) =>
+    from.node === node && from.incarnation === incarnation
+  const member: Member = {
+    receive(frame) {
+      if (!running || isOwn(frame)) return
+      counts.framesReceived++
+      frames.emit(frame)
+    },
+    receiveLive(from, start, json) {
+      if (!running || isOwn({ node: from, incarnation: start })) return
+      lives.emit({ node: from, incarnation: start, payload: JSON.parse(json) })
+    },
+  }
+  // Later, so that no receiver runs inside the sender's call; microtasks keep the order.
+  const tell = (say: (to: Member) => void) => {
+    const receivers = [...hub.members]
+    queueMicrotask(() => {
+      for (const receiver of receivers) say(receiver)
+    })
   }
 
   return {
     async start() {
       if (running || stopped) return
       running = true
-      hub.members.add(receive)
+      hub.members.add(member)
       counts.gaps++
       gaps.emit()
     },
     async stop() {
       running = false
       stopped = true
-      hub.members.delete(receive)
+      hub.members.delete(member)
     },
     publish(frame) {
       if (!running || frame.events.length === 0) return
       counts.framesSent++
-      const receivers = [...hub.members]
-      // Later, so that no receiver runs inside the sender's call; microtasks keep the order.
-      queueMicrotask(() => {
-        for (const receiver of receivers) receiver(frame)
-      })
+      tell(to => to.receive(frame))
+    },
+    publishLive(json) {
+      if (running) tell(to => to.receiveLive(node, incarnation, json))
     },
     onFrame: listener => frames.add(listener),
+    onLive: listener => lives.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
       return running

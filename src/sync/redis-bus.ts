@@ -1,7 +1,7 @@
 /** The bus between nodes, over Redis pub/sub: at most once, so every doubt ends in a gap that sends listeners to the log. */
 import type { Redis } from 'ioredis'
-import type { Clock, Frame, Logger } from '../core/ports.ts'
-import { decodeFrame, encodeEvents, encodeSign, type Sender, type WireFrame } from './frame.ts'
+import type { Clock, Frame, LiveFrame, Logger } from '../core/ports.ts'
+import { decodeFrame, encodeEvents, encodeLive, encodeSign, type Sender, type WireFrame } from './frame.ts'
 import { createListeners } from './listeners.ts'
 import { type Drops, type MonitoredBus, noDrops, sumOfDrops } from './monitored-bus.ts'
 import { createOutbox } from './outbox.ts'
@@ -46,6 +46,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
   const channel = channelOf(node, channels)
 
   const frames = createListeners<Frame>('frames', log)
+  const lives = createListeners<LiveFrame>('live frames', log)
   const gaps = createListeners<void>('gaps', log)
   const senders = createSenders({ patience: PATIENCE, limit: MAX_SENDERS })
   const counts = { framesSent: 0, framesReceived: 0, gaps: 0 }
@@ -123,6 +124,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     const heard = frame.kind === 'events' ? senders.frame(key, frame.seq) : senders.sign(key, frame.seq)
     if (frame.kind === 'farewell') senders.forget(key)
     if (heard === 'gap') missed('a frame of another node was lost')
+    if (frame.kind === 'live') lives.emit({ node: frame.node, incarnation: frame.incarnation, payload: frame.payload })
     if (frame.kind !== 'events') return
     if (heard === 'old') return drop('repeated')
     counts.framesReceived++
@@ -238,7 +240,12 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
         log.error({ err }, 'A batch could not be written as a frame; receivers notice the gap and read the log.')
       }
     },
+    publishLive(json) {
+      // While the link is down nothing waits: it would take the place of events, and be stale by then.
+      if (stopped === undefined && publishing && !outbox.push(encodeLive(self, seq, json))) drop('unsent')
+    },
     onFrame: listener => frames.add(listener),
+    onLive: listener => lives.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
       return publishing && subscribed
