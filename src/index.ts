@@ -16,7 +16,7 @@ export type { SealSummary } from './core/seal.ts'
 export type { ActorState, StateValue } from './core/state.ts'
 export type { ComponentHealth, HealthReport } from './health.ts'
 export type { LiveChange } from './live/changes.ts'
-export type { LiveHandle, LiveStats } from './live/live-state.ts'
+export type { LiveHandle, LiveStats, LiveWrites } from './live/live-state.ts'
 export {
   defineEntity,
   type Effect,

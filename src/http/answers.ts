@@ -86,6 +86,11 @@ export const actorPage = z.object({
 
 export const eventPage = z.object({ events: z.array(event), next })
 
+export const liveFigures = z.object({
+  actor: address,
+  values: z.record(z.string(), z.union([z.number(), z.string()])).describe('By field, merged over all nodes.'),
+})
+
 const hash = z.string().describe('SHA-256 in hex.')
 
 export const sealPage = z.object({
@@ -155,6 +160,7 @@ export const NAMED: Readonly<Record<string, z.ZodType>> = {
   ActorPage: actorPage,
   EventPage: eventPage,
   SealPage: sealPage,
+  LiveFigures: liveFigures,
   BatchResults: batchResults,
   Projections: projections,
   Health: health,

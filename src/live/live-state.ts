@@ -33,18 +33,23 @@ const FLUSHES = 1_000
 /** Of this many intervals without an event another node than the one in charge tells the log. */
 const OVERDUE = 3
 const MAX_ACTORS = 50_000
-/** Writes of an actor that wait until the log has said which time it is in. */
-const MAX_WAITING = 100
 
 export interface LiveHandle {
   /** Throws AppError `invalid_input` (no such field, or not a value of it), `overloaded`. */
   set(field: string, value: LiveValue): void
   /** Adds to what this node has set. Throws as `set`. */
   add(field: string, amount: number): void
+  /** Sets and adds together: all of them, or none where one is refused. Throws as `set`. */
+  write(figures: LiveWrites): void
   /** Merged over all nodes; empty where the actor is in no time with live figures. */
   read(): LiveValues
   /** Asks the log once whether the actor takes live figures now. Throws AppError `log_unavailable`. */
   opened(): Promise<boolean>
+}
+
+export interface LiveWrites {
+  readonly set?: LiveValues | undefined
+  readonly add?: Readonly<Record<string, number>> | undefined
 }
 
 export interface LiveStats {
@@ -99,6 +104,11 @@ interface Write {
   readonly add: boolean
 }
 
+interface WaitingWrite {
+  readonly set?: LiveValue | undefined
+  readonly added: number
+}
+
 class LiveNode implements LiveState {
   readonly #options: LiveStateOptions
   readonly #self: string
@@ -112,7 +122,7 @@ class LiveNode implements LiveState {
   readonly #unsent = new Map<LiveDocument, Set<string>>()
   /** Documents that may have something to tell the log. */
   readonly #unflushed = new Set<LiveDocument>()
-  readonly #waiting = new Map<Subject, Write[]>()
+  readonly #waiting = new Map<Subject, Map<string, WaitingWrite>>()
   readonly #lookups = new Map<Subject, Promise<void>>()
   /** Lifecycle events came while the log was being asked. */
   readonly #stale = new Set<Subject>()
@@ -167,8 +177,13 @@ class LiveNode implements LiveState {
         `Actors of type '${actor.type}' have no live figures. There are for: ${[...this.#definitions.keys()].join(', ')}.`,
       )
     return {
-      set: (field, value) => this.#write(actor, definition, { field, value, add: false }),
-      add: (field, value) => this.#write(actor, definition, { field, value, add: true }),
+      set: (field, value) => this.#write(actor, definition, [{ field, value, add: false }]),
+      add: (field, value) => this.#write(actor, definition, [{ field, value, add: true }]),
+      write: ({ set = {}, add = {} }) =>
+        this.#write(actor, definition, [
+          ...Object.entries(set).map(([field, value]) => ({ field, value, add: false })),
+          ...Object.entries(add).map(([field, value]) => ({ field, value, add: true })),
+        ]),
       read: () => {
         const subject = this.#replica.find(actor.type, actor.id)
         const document = subject === undefined ? undefined : presentDocument(subject)
@@ -220,36 +235,42 @@ class LiveNode implements LiveState {
     )
   }
 
-  #write(actor: ActorRef, definition: LiveDefinition, write: Write): void {
-    const rule = definition.fields[write.field]
-    const fitting =
-      rule !== undefined && (!write.add || rule.rule === 'counter' || rule.rule === 'sumByNode')
-        ? write.add
-          ? Number.isSafeInteger(write.value) && (rule.rule === 'sumByNode' || Number(write.value) >= 0)
-          : rule.rule !== 'counter' && fits(rule, write.value, this.#options.clock.now(), DRIFT_MS)
-        : false
+  #write(actor: ActorRef, definition: LiveDefinition, writes: readonly Write[]): void {
+    for (const write of writes) this.#check(actor, definition, write)
+    const subject = this.#subject(actor)
+    for (const write of writes) {
+      this.#counts.writes++
+      const document = this.#waiting.has(subject) ? undefined : (presentDocument(subject) ?? this.#open(subject))
+      if (document !== undefined) this.#apply(document, subject, write)
+      else if (subject.period === null) this.#counts.refused++
+      else this.#wait(subject, write)
+    }
+  }
+
+  #check(actor: ActorRef, { fields }: LiveDefinition, { field, value, add }: Write): void {
+    const rule = Object.hasOwn(fields, field) ? fields[field] : undefined
+    const gauge = rule?.rule === 'sumByNode'
+    const fitting = add
+      ? Number.isSafeInteger(value) && (gauge || (rule?.rule === 'counter' && Number(value) >= 0))
+      : rule !== undefined && rule.rule !== 'counter' && fits(rule, value, this.#options.clock.now(), DRIFT_MS)
     if (!fitting)
       throw new AppError(
         'invalid_input',
-        `'${write.field}' of ${formatActorRef(actor)} is no live figure, or cannot be given that value in that way. Nothing was changed.`,
+        `'${field.slice(0, 60)}' of ${formatActorRef(actor)} is no live figure, or cannot be given that value in that way. Nothing was changed.`,
       )
-    const subject = this.#subject(actor)
-    this.#counts.writes++
-    const document = presentDocument(subject) ?? this.#open(subject)
-    if (document !== undefined) this.#apply(document, subject, write)
-    else if (subject.period === null) this.#counts.refused++
-    else this.#wait(subject, write)
   }
 
   /** Until the log has said which time the actor is in. */
-  #wait(subject: Subject, write: Write): void {
+  #wait(subject: Subject, { field, value, add }: Write): void {
     let waiting = this.#waiting.get(subject)
     if (waiting === undefined) {
-      waiting = []
+      waiting = new Map()
       this.#waiting.set(subject, waiting)
     }
-    if (waiting.length >= MAX_WAITING) this.#counts.refused++
-    else waiting.push(write)
+    const known = waiting.get(field) ?? { added: 0 }
+    const isMax = subject.definition.fields[field]?.rule === 'max'
+    if (add) waiting.set(field, { ...known, added: known.added + Number(value) })
+    else waiting.set(field, { set: isMax ? Math.max(Number(known.set ?? 0), Number(value)) : value, added: 0 })
     this.#lookUpLater(subject)
   }
 
@@ -504,11 +525,15 @@ class LiveNode implements LiveState {
       subject.period = subject.definition.period(state, context) ?? null
     } while (this.#stale.has(subject))
     for (const period of [...subject.documents.keys()]) if (period !== subject.period) subject.documents.delete(period)
-    const waiting = this.#waiting.get(subject) ?? []
+    const waiting = this.#waiting.get(subject) ?? new Map<string, WaitingWrite>()
     this.#waiting.delete(subject)
     const document = this.#open(subject)
-    if (document === undefined) this.#counts.refused += waiting.length
-    else for (const write of waiting) this.#apply(document, subject, write)
+    if (document === undefined) this.#counts.refused += waiting.size
+    else
+      for (const [field, { set, added }] of waiting) {
+        if (set !== undefined) this.#apply(document, subject, { field, value: set, add: false })
+        if (added !== 0) this.#apply(document, subject, { field, value: added, add: true })
+      }
   }
 }
 
