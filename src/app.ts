@@ -18,8 +18,9 @@ import { migrate } from './eventstore/migrate.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type HealthReport, health } from './health.ts'
+import type { LiveHandle, LiveState, LiveStats } from './live/api.ts'
 import type { LiveChange } from './live/changes.ts'
-import { createLiveState, type LiveHandle, type LiveState, type LiveStats } from './live/live-state.ts'
+import { createLiveState } from './live/live-state.ts'
 import { createLogger } from './logging.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
@@ -203,7 +204,7 @@ async function assemble(
     actor: (type, id) => actors.actor(actorRef(type, id)),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
     subscribe: (pattern, listener) => topics.subscribe(pattern, listener),
-    live: (type, id) => liveState.handle(actorRef(type, id)),
+    live: (type, id) => liveState.handle(actors.actor(actorRef(type, id)).ref),
     onLive: (pattern, listener) => liveState.onChange(pattern, listener),
     liveStats: () => liveState.stats(),
     health: () => health({ name, clock, store, projections, bus, actors, audit }),

@@ -15,8 +15,8 @@ export type { Accepted, CommandResult, Refusal, RefusalReason } from './core/res
 export type { SealSummary } from './core/seal.ts'
 export type { ActorState, StateValue } from './core/state.ts'
 export type { ComponentHealth, HealthReport } from './health.ts'
+export type { LiveHandle, LiveStats, LiveWrites } from './live/api.ts'
 export type { LiveChange } from './live/changes.ts'
-export type { LiveHandle, LiveStats, LiveWrites } from './live/live-state.ts'
 export {
   defineEntity,
   type Effect,

@@ -1,7 +1,7 @@
 /** Hashes that nodes compare to find what they do not have in common. Against accidents, not against forgers. */
 import type { LiveDocument } from './document.ts'
 
-export const SHARDS = 64
+export const SHARDS = 1_024
 
 /** FNV-1a, 32 bits. */
 export function fnv(text: string): number {

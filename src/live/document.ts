@@ -63,6 +63,16 @@ export class LiveDocument {
     return true
   }
 
+  /** Takes down the most that a field has been now, where others keep it; returns those that were raised. */
+  raisePeaks(field: string, writer: string, n: number, isAlive: (writer: string) => boolean): readonly string[] {
+    const { fields } = this.definition
+    return Object.keys(fields).filter(peak => {
+      const rule = fields[peak]
+      if (rule === undefined || !('peakOf' in rule) || rule.peakOf !== field) return false
+      return this.apply(peak, writer, n, Math.min(Number(this.value(peak, isAlive) ?? 0), rule.max))
+    })
+  }
+
   /** What a writer has set in a field. */
   own(field: string, writer: string): LiveValue | undefined {
     const rule = this.definition.fields[field]

@@ -1,20 +1,22 @@
 /** Live figures of a node: written and read here, told to the others as they change, and to the log now and then. */
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
-import { type ActorRef, formatActorRef } from '../core/ids.ts'
-import type { JsonObject } from '../core/json.ts'
-import type { Bus, Clock, LiveFrame, Logger, Service } from '../core/ports.ts'
-import type { CommandResult } from '../core/result.ts'
-import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
-import { fits, type LiveDefinition, type LiveValue, type LiveValues } from '../machines/live-fields.ts'
+import type { ActorRef } from '../core/ids.ts'
+import type { LiveFrame } from '../core/ports.ts'
+import type { OutgoingEvent } from '../machines/define.ts'
+import { fits, type LiveDefinition } from '../machines/live-fields.ts'
+import type { LiveHandle, LiveState, LiveStateOptions, LiveStats } from './api.ts'
 import { createChanges, type LiveChange } from './changes.ts'
-import { differing } from './digest.ts'
 import type { LiveDocument } from './document.ts'
-import { createFlushes } from './flushes.ts'
-import { createMembers, lowest } from './members.ts'
-import { type Delta, encodeDeltas, encodeDigest, encodeSign, parseMessage } from './message.ts'
+import { Flusher } from './flusher.ts'
+import { createMembers } from './members.ts'
+import { type Delta, encodeDigest, encodeSign, parseMessage } from './message.ts'
+import { createOutgoing } from './outgoing.ts'
+import { Periods } from './periods.ts'
+import { ANSWER_MS, createRepairs } from './repairs.ts'
 import { presentDocument, Replica, type Subject } from './replica.ts'
 import { createStamps, DRIFT_MS } from './stamps.ts'
+import { checkWrite, createWaitingWrites, type Write } from './writes.ts'
 
 /** Writes of so long travel together. */
 const WINDOW_MS = 4
@@ -23,90 +25,10 @@ const BEAT_MS = 3_000
 /** A node that was not heard for so long is taken for gone: its viewers no longer count. */
 const SILENT_MS = 10_000
 const DIGEST_MS = 30_000
-/** A node is answered at most so often: what it lacks comes in one go. */
-const ANSWER_MS = 5_000
-/** Actors whose figures stand still are looked up in the log so often, in case their end was missed. */
-const RECHECK_MS = 5 * 60_000
-/** Lookups, and events for the log, that are begun in a tick. */
-const LOOKUPS = 50
-const FLUSHES = 1_000
-/** Of this many intervals without an event another node than the one in charge tells the log. */
-const OVERDUE = 3
 const MAX_ACTORS = 50_000
-
-export interface LiveHandle {
-  /** Throws AppError `invalid_input` (no such field, or not a value of it), `overloaded`. */
-  set(field: string, value: LiveValue): void
-  /** Adds to what this node has set. Throws as `set`. */
-  add(field: string, amount: number): void
-  /** Sets and adds together: all of them, or none where one is refused. Throws as `set`. */
-  write(figures: LiveWrites): void
-  /** Merged over all nodes; empty where the actor is in no time with live figures. */
-  read(): LiveValues
-  /** Asks the log once whether the actor takes live figures now. Throws AppError `log_unavailable`. */
-  opened(): Promise<boolean>
-}
-
-export interface LiveWrites {
-  readonly set?: LiveValues | undefined
-  readonly add?: Readonly<Record<string, number>> | undefined
-}
-
-export interface LiveStats {
-  readonly actors: number
-  readonly nodes: number
-  readonly writes: number
-  /** Entries of other nodes that were new. */
-  readonly applied: number
-  readonly sent: number
-  readonly received: number
-  readonly malformed: number
-  /** Entries that were not taken: unknown, out of bounds, of a clock that is ahead, or without room. */
-  readonly refused: number
-  /** Digests that differed. */
-  readonly repairs: number
-  /** Events the log was told. */
-  readonly flushes: number
-}
-
-export interface LiveState extends Service {
-  /** Throws AppError `unknown_type` where actors of the type have no live figures. */
-  handle(actor: ActorRef): LiveHandle
-  /** Patterns of `type.field`: `stream.viewers`, `stream.*`, `*`. Called once for all changes within a few milliseconds. */
-  onChange(pattern: string, listener: (change: LiveChange) => void): () => void
-  /** Events that were committed, here or elsewhere. */
-  heard(events: readonly LogEvent[]): void
-  /** What the log is to be told of an actor before this event of it. */
-  before(actor: ActorRef, eventType: string): readonly OutgoingEvent[]
-  stats(): LiveStats
-}
-
-export interface LiveStateOptions {
-  readonly node: string
-  readonly incarnation: number
-  readonly bus: Bus
-  readonly clock: Clock
-  readonly log: Logger
-  readonly entities: Iterable<EntityDefinition>
-  readonly state: (actor: ActorRef) => Promise<{ readonly state: string; readonly context: JsonObject }>
-  readonly send: (actor: ActorRef, event: OutgoingEvent, options: { commandId: string }) => Promise<CommandResult>
-  /** Actors held at a time; default 50,000. */
-  readonly maxActors?: number
-}
 
 export function createLiveState(options: LiveStateOptions): LiveState {
   return new LiveNode(options)
-}
-
-interface Write {
-  readonly field: string
-  readonly value: LiveValue
-  readonly add: boolean
-}
-
-interface WaitingWrite {
-  readonly set?: LiveValue | undefined
-  readonly added: number
 }
 
 class LiveNode implements LiveState {
@@ -116,20 +38,13 @@ class LiveNode implements LiveState {
   readonly #replica: Replica
   readonly #members
   readonly #stamps = createStamps()
-  readonly #flushes = createFlushes()
   readonly #changes
-  /** Fields this node wrote since it last told the others. */
-  readonly #unsent = new Map<LiveDocument, Set<string>>()
-  /** Documents that may have something to tell the log. */
-  readonly #unflushed = new Set<LiveDocument>()
-  readonly #waiting = new Map<Subject, Map<string, WaitingWrite>>()
-  readonly #lookups = new Map<Subject, Promise<void>>()
-  /** Lifecycle events came while the log was being asked. */
-  readonly #stale = new Set<Subject>()
-  readonly #running = new Set<Promise<void>>()
-  readonly #flushing = new Set<LiveDocument>()
-  readonly #answered = new Map<string, number>()
-  readonly #counts = { writes: 0, applied: 0, sent: 0, received: 0, malformed: 0, refused: 0, repairs: 0, flushes: 0 }
+  readonly #outgoing
+  readonly #repairs
+  readonly #waiting = createWaitingWrites()
+  readonly #periods: Periods
+  readonly #flusher: Flusher
+  readonly #counts = { writes: 0, applied: 0, received: 0, malformed: 0, refused: 0, repairs: 0, flushes: 0 }
   #cancels: (() => void)[] = []
   #windowOpen = false
   #cancelWindow = () => {}
@@ -147,6 +62,15 @@ class LiveNode implements LiveState {
     this.#replica = new Replica(this.#definitions, options.maxActors ?? MAX_ACTORS)
     this.#members = createMembers(this.#self, SILENT_MS)
     this.#changes = createChanges(this.#isAlive, options.log)
+    this.#outgoing = createOutgoing(this.#self, options.bus)
+    this.#repairs = createRepairs(this.#self, this.#replica, this.#members)
+    const shared = { ...options, replica: this.#replica, members: this.#members, self: this.#self }
+    this.#periods = new Periods({ ...shared, answered: subject => this.#resolved(subject) })
+    this.#flusher = new Flusher({
+      ...shared,
+      flushed: () => void this.#counts.flushes++,
+      refused: subject => this.#periods.askAgain(subject),
+    })
   }
 
   async start(): Promise<void> {
@@ -163,9 +87,8 @@ class LiveNode implements LiveState {
     this.#stopped = true
     for (const cancel of this.#cancels) cancel()
     this.#cancelWindow()
-    this.#sendUnsent()
-    this.#flushDue(true)
-    await Promise.all(this.#running)
+    this.#outgoing.flush()
+    await this.#flusher.stop()
     this.#options.bus.publishLive(encodeSign('leave'))
   }
 
@@ -191,7 +114,7 @@ class LiveNode implements LiveState {
       },
       opened: async () => {
         const subject = this.#subject(actor)
-        if (subject.period === undefined) await this.#lookUp(subject)
+        if (subject.period === undefined) await this.#periods.ask(subject)
         return typeof subject.period === 'string'
       },
     }
@@ -207,9 +130,8 @@ class LiveNode implements LiveState {
       const subject = this.#replica.find(event.actorType, event.actorId)
       if (subject === undefined) continue
       const document = presentDocument(subject)
-      if (document !== undefined && subject.definition.flush[event.type] !== undefined)
-        this.#flushes.told(document, event, this.#options.clock.now())
-      if (subject.definition.lifecycle.includes(event.type)) this.#lookUpLater(subject)
+      if (document !== undefined) this.#flusher.told(document, event)
+      if (subject.definition.lifecycle.includes(event.type)) this.#periods.askAgain(subject)
     }
   }
 
@@ -217,11 +139,11 @@ class LiveNode implements LiveState {
     const subject = this.#replica.find(actor.type, actor.id)
     if (subject === undefined || !subject.definition.lifecycle.includes(eventType)) return []
     const document = presentDocument(subject)
-    return document === undefined ? [] : this.#flushes.due(document, this.#isAlive)
+    return document === undefined ? [] : this.#flusher.due(document)
   }
 
   stats(): LiveStats {
-    return { actors: this.#replica.size, nodes: this.#members.alive.size, ...this.#counts }
+    return { actors: this.#replica.size, nodes: this.#members.alive.size, sent: this.#outgoing.sent, ...this.#counts }
   }
 
   readonly #isAlive = (writer: string): boolean => this.#members.isAlive(writer)
@@ -236,42 +158,27 @@ class LiveNode implements LiveState {
   }
 
   #write(actor: ActorRef, definition: LiveDefinition, writes: readonly Write[]): void {
-    for (const write of writes) this.#check(actor, definition, write)
+    for (const write of writes) checkWrite(actor, definition, write, this.#options.clock.now())
     const subject = this.#subject(actor)
     for (const write of writes) {
       this.#counts.writes++
       const document = this.#waiting.has(subject) ? undefined : (presentDocument(subject) ?? this.#open(subject))
       if (document !== undefined) this.#apply(document, subject, write)
       else if (subject.period === null) this.#counts.refused++
-      else this.#wait(subject, write)
+      else {
+        this.#waiting.add(subject, write)
+        this.#periods.askLater(subject)
+      }
     }
   }
 
-  #check(actor: ActorRef, { fields }: LiveDefinition, { field, value, add }: Write): void {
-    const rule = Object.hasOwn(fields, field) ? fields[field] : undefined
-    const gauge = rule?.rule === 'sumByNode'
-    const fitting = add
-      ? Number.isSafeInteger(value) && (gauge || (rule?.rule === 'counter' && Number(value) >= 0))
-      : rule !== undefined && rule.rule !== 'counter' && fits(rule, value, this.#options.clock.now(), DRIFT_MS)
-    if (!fitting)
-      throw new AppError(
-        'invalid_input',
-        `'${field.slice(0, 60)}' of ${formatActorRef(actor)} is no live figure, or cannot be given that value in that way. Nothing was changed.`,
-      )
-  }
-
-  /** Until the log has said which time the actor is in. */
-  #wait(subject: Subject, { field, value, add }: Write): void {
-    let waiting = this.#waiting.get(subject)
-    if (waiting === undefined) {
-      waiting = new Map()
-      this.#waiting.set(subject, waiting)
-    }
-    const known = waiting.get(field) ?? { added: 0 }
-    const isMax = subject.definition.fields[field]?.rule === 'max'
-    if (add) waiting.set(field, { ...known, added: known.added + Number(value) })
-    else waiting.set(field, { set: isMax ? Math.max(Number(known.set ?? 0), Number(value)) : value, added: 0 })
-    this.#lookUpLater(subject)
+  /** Where the log could not be asked, the only time that peers have told of is taken for the present one. */
+  #resolved(subject: Subject): void {
+    const document = presentDocument(subject) ?? this.#open(subject)
+    if (document === undefined && subject.period === undefined) return
+    const writes = this.#waiting.take(subject)
+    if (document === undefined) this.#counts.refused += writes.length
+    else for (const write of writes) this.#apply(document, subject, write)
   }
 
   #open(subject: Subject): LiveDocument | undefined {
@@ -288,56 +195,27 @@ class LiveNode implements LiveState {
     if (next === known || !document.apply(field, this.#self, this.#stamps.next(now), next)) return
     subject.changedAt = now
     this.#changed(document, field)
-    this.#toSend(document, field)
-    for (const peak of this.#raisePeaks(document, field)) this.#toSend(document, peak)
+    this.#outgoing.add(document, field)
+    for (const peak of this.#raisePeaks(document, field)) this.#outgoing.add(document, peak)
   }
 
   /** Every node raises them by itself; the figures meet in the digests. */
   #raisePeaks(document: LiveDocument, field: string): readonly string[] {
-    const { fields } = document.definition
-    return Object.keys(fields).filter(peak => {
-      const rule = fields[peak]
-      if (rule === undefined || !('peakOf' in rule) || rule.peakOf !== field) return false
-      const most = Math.min(Number(document.value(peak, this.#isAlive) ?? 0), rule.max)
-      const raised = document.apply(peak, this.#self, this.#stamps.next(this.#options.clock.now()), most)
-      if (raised) this.#changed(document, peak)
-      return raised
-    })
-  }
-
-  #toSend(document: LiveDocument, field: string): void {
-    const fields = this.#unsent.get(document)
-    if (fields === undefined) this.#unsent.set(document, new Set([field]))
-    else fields.add(field)
+    const raised = document.raisePeaks(field, this.#self, this.#stamps.next(this.#options.clock.now()), this.#isAlive)
+    for (const peak of raised) this.#changed(document, peak)
+    return raised
   }
 
   #changed(document: LiveDocument, field: string): void {
-    this.#unflushed.add(document)
+    this.#flusher.changed(document)
     this.#changes.add(document, field)
     if (this.#windowOpen || this.#stopped) return
     this.#windowOpen = true
     this.#cancelWindow = this.#options.clock.after(WINDOW_MS, () => {
       this.#windowOpen = false
-      this.#sendUnsent()
+      this.#outgoing.flush()
       this.#changes.emit()
     })
-  }
-
-  #sendUnsent(): void {
-    const deltas: Delta[] = []
-    for (const [document, fields] of this.#unsent) {
-      const entries = [...fields].flatMap(field => document.entries(this.#self, field))
-      if (entries.length > 0) deltas.push(deltaOf(document, entries))
-    }
-    this.#unsent.clear()
-    this.#publish(deltas)
-  }
-
-  #publish(deltas: Iterable<Delta>): void {
-    for (const json of encodeDeltas(deltas)) {
-      this.#counts.sent++
-      this.#options.bus.publishLive(json)
-    }
   }
 
   #receive({ node, incarnation, payload }: LiveFrame): void {
@@ -346,13 +224,13 @@ class LiveNode implements LiveState {
     this.#counts.received++
     const writer = `${node}#${incarnation}`
     if (message.kind === 'leave') {
-      this.#answered.delete(writer)
+      this.#repairs.forget(writer)
       if (this.#members.gone(writer)) this.#recount(new Set([writer]))
       return
     }
     if (this.#members.heard(writer, this.#options.clock.now())) this.#recount(new Set([writer]))
     if (message.kind === 'delta') for (const delta of message.deltas) this.#take(delta)
-    if (message.kind === 'digest') this.#compare(writer, message.shards)
+    if (message.kind === 'digest') this.#repair(writer, message.shards)
   }
 
   #take({ type, id, period, entries }: Delta): void {
@@ -362,7 +240,7 @@ class LiveNode implements LiveState {
     if (subject === undefined || document === undefined) {
       this.#counts.refused += entries.length
       // Of another time than the one we know: one of us is behind.
-      if (subject !== undefined && now - subject.askedAt >= ANSWER_MS) this.#lookUpLater(subject)
+      if (subject !== undefined && now - subject.askedAt >= ANSWER_MS) this.#periods.askLater(subject)
       return
     }
     for (const { field, writer, n, value } of entries) {
@@ -383,21 +261,11 @@ class LiveNode implements LiveState {
     }
   }
 
-  /** Each node answers with what it wrote itself; one of them, and all where that one asks, with everything it holds. */
-  #compare(asking: string, shards: readonly number[]): void {
-    const now = this.#options.clock.now()
-    const different = differing(this.#replica.digest(), shards)
-    if (different.size === 0 || now - (this.#answered.get(asking) ?? Number.NEGATIVE_INFINITY) < ANSWER_MS) return
-    this.#answered.set(asking, now)
+  #repair(asking: string, digest: readonly number[]): void {
+    const deltas = this.#repairs.answer(asking, digest, this.#options.clock.now())
+    if (deltas === undefined) return
     this.#counts.repairs++
-    const others = [...this.#members.alive].filter(writer => writer !== asking)
-    const first = lowest(this.#members.alive)
-    const everything = asking === first || lowest(others) === this.#self
-    const deltas = [...this.#replica.documents(different)].flatMap(document => {
-      const entries = everything ? document.entries() : document.entries(this.#self)
-      return entries.length === 0 ? [] : [deltaOf(document, entries)]
-    })
-    this.#publish(deltas)
+    this.#outgoing.send(deltas)
   }
 
   /** Nodes came or went: what they set counts, or counts no longer. */
@@ -407,8 +275,7 @@ class LiveNode implements LiveState {
   }
 
   #missed(): void {
-    // Ends of times may have been among it.
-    for (const subject of this.#replica.subjects()) subject.askedAt = 0
+    this.#periods.missed()
     this.#digestAt = 0
   }
 
@@ -422,17 +289,11 @@ class LiveNode implements LiveState {
   #tick(): void {
     const now = this.#options.clock.now()
     const silent = this.#members.expire(now)
-    for (const writer of silent) this.#answered.delete(writer)
+    for (const writer of silent) this.#repairs.forget(writer)
     if (silent.length > 0) this.#recount(new Set(silent))
     if (now - this.#beatAt >= BEAT_MS) this.#beat()
-    let lookups = 0
-    for (const subject of this.#replica.subjects()) {
-      const quiet = now - Math.max(subject.changedAt, subject.askedAt) >= RECHECK_MS
-      if (!quiet && subject.askedAt > 0) continue
-      if (subject.period === null && quiet) this.#replica.forget(subject)
-      else if (lookups++ < LOOKUPS) this.#lookUpLater(subject)
-    }
-    this.#flushDue(false)
+    this.#periods.tick()
+    this.#flusher.tick()
   }
 
   #beat(): void {
@@ -442,101 +303,4 @@ class LiveNode implements LiveState {
     if (digest) this.#digestAt = this.#beatAt
     bus.publishLive(digest ? encodeDigest(this.#replica.digest()) : encodeSign('beat'))
   }
-
-  #flushDue(stopping: boolean): void {
-    // A node that hears nobody knows only its own part of each sum.
-    if (!this.#options.bus.healthy) return
-    let begun = 0
-    const now = this.#options.clock.now()
-    for (const document of this.#unflushed) {
-      const subject = this.#replica.find(document.type, document.id)
-      const age = this.#flushes.age(document, now)
-      if (subject?.documents.get(document.period) !== document) {
-        this.#unflushed.delete(document)
-        continue
-      }
-      if (presentDocument(subject) !== document || this.#flushing.has(document)) continue
-      if (!stopping && age < document.definition.flushMs) continue
-      const writers = [...document.writers()].filter(this.#isAlive)
-      const inCharge = lowest(writers.length > 0 ? writers : this.#members.alive) === this.#self
-      const [event, ...more] = this.#flushes.due(document, this.#isAlive)
-      if (event === undefined) this.#unflushed.delete(document)
-      else if (inCharge || age >= OVERDUE * document.definition.flushMs) {
-        if (begun++ >= FLUSHES) return
-        const interval = Math.floor(now / document.definition.flushMs)
-        if (!stopping) this.#flush(subject, document, event, String(interval))
-        else for (const last of [event, ...more]) this.#flush(subject, document, last, `${this.#self}:${last.type}`)
-      }
-    }
-  }
-
-  /** @param occasion with the actor and its time it makes the command id: whichever nodes try, the log takes one event */
-  #flush(subject: Subject, document: LiveDocument, event: OutgoingEvent, occasion: string): void {
-    const { clock, log } = this.#options
-    const actor = { type: subject.type, id: subject.id } as ActorRef
-    const now = clock.now()
-    const commandId = `live:${formatActorRef(actor)}:${document.period}:${occasion}`
-    this.#flushing.add(document)
-    const sent = this.#options.send(actor, event, { commandId }).then(
-      result => {
-        if (!result.ok) return this.#lookUpLater(subject)
-        this.#flushes.told(document, event, now)
-        if (!result.repeated) this.#counts.flushes++
-      },
-      error => {
-        // Another node told the log in this interval.
-        if (error instanceof AppError && error.code === 'command_id_reused')
-          return this.#flushes.told(document, undefined, now)
-        log.debug({ actor: formatActorRef(actor), error: String(error) }, 'live figures not in the log yet')
-      },
-    )
-    const running: Promise<void> = sent.finally(() => {
-      this.#running.delete(running)
-      this.#flushing.delete(document)
-    })
-    this.#running.add(running)
-  }
-
-  #lookUpLater(subject: Subject): void {
-    if (this.#lookups.has(subject)) return void this.#stale.add(subject)
-    this.#lookUp(subject).catch(error =>
-      this.#options.log.debug({ error: String(error) }, 'an actor with live figures was not read; it is tried again'),
-    )
-  }
-
-  #lookUp(subject: Subject): Promise<void> {
-    const known = this.#lookups.get(subject)
-    if (known !== undefined) return known
-    const lookup = this.#ask(subject).finally(() => this.#lookups.delete(subject))
-    this.#lookups.set(subject, lookup)
-    return lookup
-  }
-
-  async #ask(subject: Subject): Promise<void> {
-    subject.askedAt = this.#options.clock.now()
-    do {
-      this.#stale.delete(subject)
-      const { state, context } = await this.#options
-        .state({ type: subject.type, id: subject.id } as ActorRef)
-        .catch(error => {
-          subject.askedAt = 0
-          throw error
-        })
-      subject.period = subject.definition.period(state, context) ?? null
-    } while (this.#stale.has(subject))
-    for (const period of [...subject.documents.keys()]) if (period !== subject.period) subject.documents.delete(period)
-    const waiting = this.#waiting.get(subject) ?? new Map<string, WaitingWrite>()
-    this.#waiting.delete(subject)
-    const document = this.#open(subject)
-    if (document === undefined) this.#counts.refused += waiting.size
-    else
-      for (const [field, { set, added }] of waiting) {
-        if (set !== undefined) this.#apply(document, subject, { field, value: set, add: false })
-        if (added !== 0) this.#apply(document, subject, { field, value: added, add: true })
-      }
-  }
-}
-
-function deltaOf({ type, id, period }: LiveDocument, entries: Delta['entries']): Delta {
-  return { type, id, period, entries }
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { LiveValue } from '../machines/live-fields.ts'
 import { SHARDS } from './digest.ts'
-import type { Entry } from './document.ts'
+import type { Entry, LiveDocument } from './document.ts'
 
 /** A message is closed before it grows beyond this many characters. */
 const MAX_CHARACTERS = 256 * 1024
@@ -15,6 +15,10 @@ export interface Delta {
   readonly id: number
   readonly period: string
   readonly entries: readonly Entry[]
+}
+
+export function deltaOf({ type, id, period }: LiveDocument, entries: readonly Entry[]): Delta {
+  return { type, id, period, entries }
 }
 
 export type Message =

@@ -124,7 +124,7 @@ describe('the log', () => {
     const [first] = nodes
     if (first === undefined) throw new Error('no node')
     const id = await stage.liveStream(first)
-    const seconds = 30
+    const seconds = 20
     for (let frame = 0; frame < seconds * 60; frame++) {
       for (const node of nodes) {
         node.stream(id).set('viewers', frame % 50)

@@ -31,7 +31,7 @@ test('many are split into messages of bounded size, and none is lost', () => {
 })
 
 test('digests and signs come back', () => {
-  const shards = Array.from({ length: 64 }, (_, shard) => shard * 7 - 100)
+  const shards = Array.from({ length: 1_024 }, (_, shard) => shard * 7 - 100)
   expect(parseMessage(JSON.parse(encodeDigest(shards)))).toEqual({ kind: 'digest', shards })
   expect(parseMessage(JSON.parse(encodeSign('leave')))).toEqual({ kind: 'leave' })
 })
@@ -41,7 +41,7 @@ test.each([
   ['a text', 'beat'],
   ['another kind', { kind: 'reset' }],
   ['a digest of another size', { kind: 'digest', shards: [1, 2] }],
-  ['a digest of fractions', { kind: 'digest', shards: Array.from({ length: 64 }, () => 0.5) }],
+  ['a digest of fractions', { kind: 'digest', shards: Array.from({ length: 1_024 }, () => 0.5) }],
   ['a writer that is not named', { kind: 'delta', writers: [], deltas: [['stream', 1, 'p', [['viewers', 0, 1, 1]]]] }],
   ['an id below 1', { kind: 'delta', writers: ['a'], deltas: [['stream', 0, 'p', [['viewers', 0, 1, 1]]]] }],
   ['a stamp below 0', { kind: 'delta', writers: ['a'], deltas: [['stream', 1, 'p', [['viewers', 0, -1, 1]]]] }],

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { AppError } from '../../core/errors.ts'
 import { actorId } from '../../core/ids.ts'
-import type { LiveHandle } from '../../live/live-state.ts'
+import type { LiveHandle } from '../../live/api.ts'
 import { liveFigures } from '../answers.ts'
 import { answers } from '../api-document.ts'
 import type { HttpApp, HttpShared } from '../http-app.ts'
