@@ -20,6 +20,9 @@ import { migrate } from './eventstore/migrate.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type HealthReport, health } from './health.ts'
+import type { LiveHandle, LiveState, LiveStats } from './live/api.ts'
+import type { LiveChange } from './live/changes.ts'
+import { createLiveState } from './live/live-state.ts'
 import { createLogger } from './logging.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
@@ -77,6 +80,17 @@ export interface RuntimeNode extends SnapshotReader {
    * from the others: at most once, after it is durable. What must not be missed is read from the log.
    */
   subscribe(pattern: string, listener: (event: LogEvent) => void): () => void
+  /**
+   * The live figures of an actor: written many times a second, merged over all nodes, in the log only now and then.
+   * Throws AppError `unknown_type`, `invalid_input`.
+   */
+  live(type: string, id: number): LiveHandle
+  /**
+   * Calls back with each figure that changed, here or on another node, merged; changes within a few milliseconds are one.
+   * Patterns are of `type.field`: `stream.viewers`, `stream.*`, `*`.
+   */
+  onLive(pattern: string, listener: (change: LiveChange) => void): () => void
+  liveStats(): LiveStats
   health(): Promise<HealthReport>
   /** Finishes what is under way and stops everything the node started. */
   close(): Promise<void>
@@ -146,6 +160,8 @@ async function assemble(
   // Between the two: what the actors commit last still goes out.
   opened.push({ close: async () => outgoing.flush() })
 
+  // Made after the actors, which ask it what to keep before a life ends.
+  let live: LiveState | undefined
   const actors = await started(
     createActorSystem({
       store,
@@ -154,6 +170,7 @@ async function assemble(
       log,
       link: bus,
       holder: `${name}#${incarnation}#${randomUUID()}`,
+      before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
       readTables: {
         find: async (table, column, value, position) => {
@@ -163,6 +180,15 @@ async function assemble(
       },
     }),
   )
+
+  const liveState = await started(
+    createLiveState({
+      ...{ node: name, incarnation, bus, clock, log, entities },
+      state: actor => actors.actor(actor).state(),
+      send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
+    }),
+  )
+  live = liveState
 
   const audit = await started(
     createAuditor({ sealedLog, clock, log, withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work) }),
@@ -178,6 +204,7 @@ async function assemble(
   const announce = (events: readonly LogEvent[]) => {
     projections.wake()
     legacy?.wake()
+    liveState.heard(events)
     for (const event of events) topics.emit(event.type, event)
   }
   actors.onCommitted(events => {
@@ -203,6 +230,9 @@ async function assemble(
     ...createSnapshotReader({ actors, store }),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
     subscribe: (pattern, listener) => topics.subscribe(pattern, listener),
+    live: (type, id) => liveState.handle(actors.actor(actorRef(type, id)).ref),
+    onLive: (pattern, listener) => liveState.onChange(pattern, listener),
+    liveStats: () => liveState.stats(),
     health: () => health({ name, clock, store, projections, bus, actors, audit, legacy }),
     close: closeAll,
   }

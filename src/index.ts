@@ -15,6 +15,8 @@ export type { Accepted, CommandResult, Refusal, RefusalReason } from './core/res
 export type { SealSummary } from './core/seal.ts'
 export type { ActorState, StateValue } from './core/state.ts'
 export type { ComponentHealth, HealthReport } from './health.ts'
+export type { LiveHandle, LiveStats, LiveWrites } from './live/api.ts'
+export type { LiveChange } from './live/changes.ts'
 export {
   defineEntity,
   type Effect,
@@ -26,6 +28,7 @@ export {
   type View,
 } from './machines/define.ts'
 export { entities } from './machines/index.ts'
+export type { LiveDefinition, LiveField, LiveValue, LiveValues } from './machines/live-fields.ts'
 export { type ActorDelta, applyDelta, type DeltaEvent, maskDelta, parseDelta } from './snapshots/delta.ts'
 export { type ActorSnapshot, maskSnapshot, parseSnapshot } from './snapshots/snapshot.ts'
 export { decodeSnapshot, encodeSnapshot } from './snapshots/snapshot-bytes.ts'

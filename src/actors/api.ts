@@ -79,6 +79,8 @@ export interface ActorSystemOptions {
   /** How this node hears of the others' events. Without it every read goes to the log. */
   readonly link?: Link
   readonly limits?: Partial<ActorLimits>
+  /** Events an actor is to be sent before one of this type, if it will have them. */
+  readonly before?: (actor: ActorRef, eventType: string) => readonly OutgoingEvent[]
   /** Absent where tracing is off. */
   readonly tracer?: Tracer
 }

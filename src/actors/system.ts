@@ -44,11 +44,13 @@ class HostedActors implements ActorSystem {
   readonly #timers: TimerService
   readonly #ports: ActorPorts
   readonly #tracer: Tracer | undefined
+  readonly #before: ActorSystemOptions['before']
   #cancelSweep: (() => void) | undefined
   #stopping = false
 
-  constructor({ store, entities, clock, log, holder, readTables, link, limits, tracer }: ActorSystemOptions) {
+  constructor({ store, entities, clock, log, holder, readTables, link, limits, tracer, before }: ActorSystemOptions) {
     this.#tracer = tracer
+    this.#before = before
     this.#store = store
     this.#clock = clock
     this.#log = log
@@ -198,9 +200,28 @@ class HostedActors implements ActorSystem {
       this.#refuseWhenStopping(internal)
       const entity = this.#entity(ref.type)
       const command = parseCommand(entity, event, options, this.#goneIn, { internal, creates: false, span })
+      if (this.#before !== undefined && options.expectedVersion === undefined) this.#sendBefore(entity, ref, event.type)
       return this.#find(entity, ref).send(command)
     } catch (error) {
       return Promise.reject(error)
+    }
+  }
+
+  /** Into the same mailbox, so that nothing has to be waited for; whatever becomes of them, the command goes on. */
+  #sendBefore(entity: EntityDefinition, ref: ActorRef, eventType: string): void {
+    const failed = (error: unknown) =>
+      this.#log.debug({ actor: formatActorRef(ref), error: String(error) }, 'the last figures were not taken')
+    try {
+      for (const event of this.#before?.(ref, eventType) ?? []) {
+        const command = parseCommand(entity, event, {}, this.#goneIn, {
+          internal: true,
+          creates: false,
+          span: undefined,
+        })
+        this.#find(entity, ref).send(command).catch(failed)
+      }
+    } catch (error) {
+      failed(error)
     }
   }
 

@@ -43,6 +43,12 @@ export const ERRORS = {
     retryable: true,
     meaning: 'Other writers kept changing the actor. Nothing was changed by this command.',
   },
+  not_live: {
+    status: 409,
+    exitCode: 5,
+    retryable: false,
+    meaning: 'The actor is in no state with live figures. Nothing was changed.',
+  },
   fenced: {
     status: 409,
     exitCode: 5,

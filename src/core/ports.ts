@@ -198,11 +198,21 @@ export interface Frame {
   readonly traceparent?: string
 }
 
+/** What another node says of live figures. It may be lost, late or doubled, and whoever reads it parses it. */
+export interface LiveFrame {
+  readonly node: string
+  readonly incarnation: number
+  readonly payload: unknown
+}
+
 export interface Bus extends Service {
   /** Never waits for receivers and never fails a command; a lost frame is made good from the log. */
   publish(frame: Frame): void
   /** Frames of other nodes (and, on a shared in-process bus, of other runtimes). Returns the unsubscribe. */
   onFrame(listener: (frame: Frame) => void): () => void
+  /** JSON of at most a megabyte, which is in no log: what gets lost of it is lost. */
+  publishLive(json: string): void
+  onLive(listener: (frame: LiveFrame) => void): () => void
   /** Whether frames reach the others now. */
   readonly healthy: boolean
   /** What somebody should see to although frames flow; one sentence each. */

@@ -125,6 +125,11 @@ export const actorPage = z.object({
 
 export const eventPage = z.object({ events: z.array(event), next })
 
+export const liveFigures = z.object({
+  actor: address,
+  values: z.record(z.string(), z.union([z.number(), z.string()])).describe('By field, merged over all nodes.'),
+})
+
 const hash = z.string().describe('SHA-256 in hex.')
 
 export const sealPage = z.object({
@@ -196,6 +201,7 @@ export const NAMED: Readonly<Record<string, z.ZodType>> = {
   Snapshot: snapshot,
   Delta: delta,
   SealPage: sealPage,
+  LiveFigures: liveFigures,
   BatchResults: batchResults,
   Projections: projections,
   Health: health,

@@ -21,10 +21,12 @@ import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
+import { liveRoutes } from './routes/live.ts'
 import { snapshotRoutes } from './routes/snapshots.ts'
 import { statusRoutes } from './routes/status.ts'
 import { streamRoutes } from './routes/streams.ts'
 import type { EventStreams } from './streams/event-streams.ts'
+import type { LiveStreams } from './streams/live-streams.ts'
 
 export type HttpApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
 
@@ -50,6 +52,7 @@ export interface HttpShared {
   readonly connections: Connections
   readonly gate: Gate
   readonly streams: EventStreams
+  readonly liveStreams: LiveStreams
   readonly metrics: HttpMetrics
 }
 
@@ -106,6 +109,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   batchRoutes(app, shared, schemas)
   auditRoutes(app, node)
   streamRoutes(app, shared)
+  liveRoutes(app, shared)
   return app
 }
 

@@ -119,6 +119,21 @@ export const streamHeaders = z.object({
     .describe('Position of the last event that was received; goes before `from` and `after`.'),
 })
 
+const figures = z.record(z.string().max(60), z.union([z.int().min(0), z.string().max(1_000)]))
+
+export const liveBody = z
+  .strictObject({
+    set: figures.optional().describe('By field: of this node for a sum over nodes, of all for any other.'),
+    add: z
+      .record(z.string().max(60), z.int())
+      .optional()
+      .describe('By field: added to what this node has told; counters can only be added to.'),
+  })
+  .refine(({ set, add }) => set !== undefined || add !== undefined, 'names no figure')
+export const liveQuery = z.strictObject({
+  topic: z.string().max(200).optional().describe('`stream.viewers`, `stream.*` or `*` (default): `type.field`.'),
+})
+
 /** The envelope of an event. Its data is parsed by the actors, against the schema of its type. */
 export const eventEnvelope = z.looseObject({ type: z.string().max(81) })
 

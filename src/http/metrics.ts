@@ -84,12 +84,31 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     labelNames: ['reason'],
     registers,
   })
+  const liveGauges = {
+    actors: gauge('live_actors', 'Actors whose live figures are held.'),
+    nodes: gauge('live_nodes', 'Nodes that live, this one included, as it hears them.'),
+  }
+  const liveCounter = (name: string, help: string) => new Counter({ name: `rootstream_live_${name}`, help, registers })
+  const liveCounters = {
+    writes: liveCounter('writes_total', 'Live figures that were told here.'),
+    applied: liveCounter('applied_total', 'Live figures of other nodes that were new here.'),
+    sent: liveCounter('messages_sent_total', 'Messages of live figures to other nodes.'),
+    received: liveCounter('messages_received_total', 'Messages of other nodes, signs of life and digests included.'),
+    malformed: liveCounter('messages_malformed_total', 'Messages that were thrown away.'),
+    refused: liveCounter('refused_total', 'Live figures that were not taken.'),
+    repairs: liveCounter('repairs_total', 'Digests of other nodes that differed and were answered.'),
+    flushes: liveCounter('flushes_total', 'Events with live figures that this node put into the log.'),
+  }
   incarnation.set(node.incarnation)
   const all = Registry.merge([processMetrics(), registry])
 
   const ask = async () => {
     requestsInFlight.set(inFlight())
     eventStreams.set(streams())
+    const live = node.liveStats()
+    for (const part of ['actors', 'nodes'] as const) liveGauges[part].set(live[part])
+    for (const part of Object.keys(liveCounters) as (keyof typeof liveCounters)[])
+      setCount(liveCounters[part], {}, live[part])
     const { components } = await node.health()
     for (const [component, { status }] of Object.entries(components))
       componentOk.set({ component }, Number(status === 'ok'))

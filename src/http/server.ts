@@ -9,6 +9,7 @@ import { createGate, HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import { createHttpMetrics } from './metrics.ts'
 import { listenOnSocket } from './socket.ts'
 import { createEventStreams } from './streams/event-streams.ts'
+import { createLiveStreams } from './streams/live-streams.ts'
 
 export interface HttpServerOptions {
   readonly node: RuntimeNode
@@ -38,13 +39,19 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const limits = { ...HTTP_LIMITS, ...options.limits }
   const gate = createGate(limits)
   const streams = createEventStreams({ node, clock, log, limit: limits.eventStreams })
-  const metrics = createHttpMetrics({ node, inFlight: () => gate.inFlight, streams: () => streams.open })
+  const liveStreams = createLiveStreams({ node, clock, limit: limits.eventStreams })
+  const metrics = createHttpMetrics({
+    node,
+    inFlight: () => gate.inFlight,
+    streams: () => streams.open + liveStreams.open,
+  })
   const connections = createConnections(limits)
-  const shared = { node, token, log, limits, connections, gate, streams, metrics }
+  const shared = { node, token, log, limits, connections, gate, streams, liveStreams, metrics }
 
   const apps: HttpApp[] = []
   const close = async () => {
     gate.close()
+    liveStreams.stop()
     await streams.stop()
     // Whoever does not read its answer does not keep the node from stopping.
     const cancel = clock.after(limits.closeMs, () => connections.closeAll())

@@ -6,6 +6,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Claim } from '../core/ports.ts'
 import type { ActorState } from '../core/state.ts'
+import type { LiveDefinition } from './live-fields.ts'
 import type { MergeRules } from './merge-rules.ts'
 
 /** Rewrites the data of one schema version into the next. */
@@ -103,6 +104,8 @@ export interface EntityDefinition {
   readonly singleOwner: boolean
   /** Largest id its read table can hold. */
   readonly maxId: number
+  /** Figures that change many times a second and reach the log only now and then. */
+  readonly live?: LiveDefinition
   /** Events that may be accepted while the log is away, and how each is brought into it afterwards. */
   readonly merge: MergeRules
 }

@@ -31,6 +31,7 @@ export type WireFrame = Sender &
   FrameNumbers &
   (
     | { readonly kind: 'events'; readonly events: readonly LogEvent[]; readonly traceparent?: string | undefined }
+    | { readonly kind: 'live'; readonly payload: unknown }
     | { readonly kind: 'heartbeat' | 'farewell' }
   )
 
@@ -76,6 +77,7 @@ const wireFrame = z.discriminatedUnion('kind', [
     events: z.array(logEvent).min(1),
     traceparent: z.string().max(MAX_TRACEPARENT).optional().catch(undefined),
   }),
+  z.object({ ...sender, kind: z.literal('live'), seq: z.int().nonnegative(), payload: z.unknown() }),
   z.object({ ...sender, kind: z.enum(['heartbeat', 'farewell']), seq: z.int().nonnegative() }),
 ])
 
@@ -127,6 +129,11 @@ export function encodeSign(
   numbers: FrameNumbers,
 ): string {
   return signature.sign(`${fields(from, kind, numbers)}}`)
+}
+
+/** @param json what its readers parse, bounded by its writer */
+export function encodeLive(signature: FrameSignature, from: Sender, numbers: FrameNumbers, json: string): string {
+  return signature.sign(`${fields(from, 'live', numbers)},"payload":${json}}`)
 }
 
 /** Never throws: what cannot be used is named instead, and what is not signed is not parsed. */

@@ -1,5 +1,5 @@
 /** The bus of a node without Redis: nodes of one process that share a hub hear each other. */
-import type { Frame, Logger } from '../core/ports.ts'
+import type { Frame, LiveFrame, Logger } from '../core/ports.ts'
 import { createListeners } from './listeners.ts'
 import { type MonitoredBus, noDrops } from './monitored-bus.ts'
 
@@ -16,6 +16,7 @@ export interface InProcessHub {
 interface Member {
   receive(frame: Frame): void
   catchUp(): void
+  receiveLive(node: string, incarnation: number, json: string): void
 }
 
 export function createInProcessHub(): InProcessHub {
@@ -42,22 +43,37 @@ export interface InProcessBusOptions {
 export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
   const { node, incarnation, log, hub = createInProcessHub() } = options
   const frames = createListeners<Frame>('frames', log)
+  const lives = createListeners<LiveFrame>('live frames', log)
   const gaps = createListeners<void>('gaps', log)
   const counts = { framesSent: 0, framesReceived: 0, gaps: 0 }
   let running = false
   let stopped = false
 
+  const isOwn = (from: { readonly node: string; readonly incarnation: number }) =>
+    from.node === node && from.incarnation === incarnation
+  const hears = (from: { readonly node: string; readonly incarnation: number }) =>
+    running && !isOwn(from) && !hub.isCut(node) && !hub.isCut(from.node)
   const member: Member = {
     receive(frame) {
-      if (!running || (frame.node === node && frame.incarnation === incarnation)) return
-      if (hub.isCut(node) || hub.isCut(frame.node)) return
+      if (!hears(frame)) return
       counts.framesReceived++
       frames.emit(frame)
+    },
+    receiveLive(from, start, json) {
+      if (hears({ node: from, incarnation: start }))
+        lives.emit({ node: from, incarnation: start, payload: JSON.parse(json) })
     },
     catchUp() {
       counts.gaps++
       gaps.emit()
     },
+  }
+  // Later, so that no receiver runs inside the sender's call; microtasks keep the order.
+  const tell = (say: (to: Member) => void) => {
+    const receivers = [...hub.members]
+    queueMicrotask(() => {
+      for (const receiver of receivers) say(receiver)
+    })
   }
 
   return {
@@ -75,13 +91,13 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
     publish(frame) {
       if (!running || frame.events.length === 0) return
       counts.framesSent++
-      const receivers = [...hub.members]
-      // Later, so that no receiver runs inside the sender's call; microtasks keep the order.
-      queueMicrotask(() => {
-        for (const receiver of receivers) receiver.receive(frame)
-      })
+      tell(to => to.receive(frame))
+    },
+    publishLive(json) {
+      if (running) tell(to => to.receiveLive(node, incarnation, json))
     },
     onFrame: listener => frames.add(listener),
+    onLive: listener => lives.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
       return running && !hub.isCut(node)

@@ -65,6 +65,25 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       await eventually(() => expect(heard).toEqual([{ node: 'a', incarnation: 1, events }]))
     })
 
+    test('what is said of live figures arrives with its sender, in order with the frames, and not at its own node', async () => {
+      const a = await started('a')
+      const b = await started('b')
+      const heard: unknown[] = []
+      a.onLive(({ payload }) => void heard.push(['own', payload]))
+      b.onLive(frame => void heard.push(frame))
+      b.onFrame(({ events }) => void heard.push(events.length))
+      a.publishLive('{"viewers":[1,"päper"]}')
+      say(a, 'a', 1)
+      a.publishLive('{}')
+      await eventually(() => expect(heard).toHaveLength(3))
+      expect(heard).toEqual([
+        { node: 'a', incarnation: 1, payload: { viewers: [1, 'päper'] } },
+        1,
+        { node: 'a', incarnation: 1, payload: {} },
+      ])
+      expect(b.stats()).toMatchObject({ framesReceived: 1, dropped: 0 })
+    })
+
     test('frames of a node arrive in its order', async () => {
       const a = await started('a')
       const b = await started('b')

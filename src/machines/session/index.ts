@@ -3,6 +3,7 @@ import { MAX_INT4 } from '../../core/ids.ts'
 import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
 import { events } from './events.ts'
+import { live } from './live.ts'
 import { machine, type SessionContext } from './machine.ts'
 import { merge } from './merge.ts'
 import { columns } from './row.ts'
@@ -20,5 +21,6 @@ export const session = defineEntity({
   references: ({ type, userId }) => (type === 'session.created' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['closed', 'expired', 'revoked'],
   maxId: MAX_INT4,
+  live,
   merge,
 })

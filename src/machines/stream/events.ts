@@ -32,7 +32,12 @@ export const events = {
   'stream.stopped': event(1, z.object({ bytesSent: bytes.optional() })),
   'viewer.joined': event(1, z.object({ userId: reference.optional() })),
   'viewer.left': event(1, z.object({ userId: reference.optional() })),
-  'stream.viewers.updated': event(1, z.object({ viewers: count })),
+  'stream.viewers.updated': event(
+    2,
+    // The most there were at a time since the stream went live, where someone has counted.
+    z.object({ viewers: count, peakViewers: count.optional() }),
+    { upcasters: { 1: data => data } },
+  ),
   'stream.stats.updated': event(
     1,
     z

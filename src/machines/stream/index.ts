@@ -4,6 +4,7 @@ import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
 import { closeBroadcast, openBroadcast } from './effects.ts'
 import { events } from './events.ts'
+import { live } from './live.ts'
 import { machine, type StreamContext } from './machine.ts'
 import { merge } from './merge.ts'
 import { columns } from './row.ts'
@@ -21,5 +22,6 @@ export const stream = defineEntity({
   effects: { openBroadcast, closeBroadcast },
   stateVersion: 2,
   maxId: MAX_INT4,
+  live,
   merge,
 })

@@ -29,7 +29,7 @@ const base = setup({
 })
 
 /** Viewers now, of whom `joined` are new. */
-function watching(context: StreamContext, viewers: number, joined: number, at: string): Partial<StreamContext> {
+function watching(context: StreamContext, viewers: number, joined: number, at: string) {
   return {
     row: changed(context.row, { viewer_count: asCount(viewers), updated_at: at }),
     totalViewers: asCount(Math.max(context.totalViewers + joined, viewers)),
@@ -63,7 +63,7 @@ const describe = base.createAction(
 )
 
 /** The name of this time on air, which no other one of the stream has; command ids and timers are made of it. */
-function airing({ row, again }: StreamContext): string {
+export function timeOnAir({ row, again }: StreamContext): string {
   const startedAt = row?.started_at ?? ''
   return again === 0 ? startedAt : `${startedAt}#${again}`
 }
@@ -72,13 +72,13 @@ function airing({ row, again }: StreamContext): string {
 const ofThisTime =
   (effect: string) =>
   ({ context }: { context: StreamContext }) =>
-    `${effect}:${airing(context)}`
+    `${effect}:${timeOnAir(context)}`
 
 const openBroadcast = base.createAction(
   spawnChild('openBroadcast', {
     id: ofThisTime('openBroadcast'),
     input: (({ context }: { context: StreamContext }) => ({
-      airing: airing(context),
+      airing: timeOnAir(context),
       startedAt: context.row?.started_at ?? '',
       userId: context.row?.user_id ?? null,
     })) as never,
@@ -90,7 +90,7 @@ const closeBroadcast = base.createAction(
     id: ofThisTime('closeBroadcast'),
     input: (({ context, event }: { context: StreamContext; event: StreamEvent }) => ({
       imported: context.imported,
-      airing: airing(context),
+      airing: timeOnAir(context),
       startedAt: context.row?.started_at ?? event.at,
       endedAt: event.at,
       userId: context.row?.user_id ?? null,
@@ -193,9 +193,12 @@ export const machine = base.createMachine({
           actions: assign(({ context, event }) => watching(context, (context.row?.viewer_count ?? 0) - 1, 0, event.at)),
         },
         'stream.viewers.updated': {
-          actions: assign(({ context, event }) =>
-            watching(context, event.viewers, Math.max(0, event.viewers - (context.row?.viewer_count ?? 0)), event.at),
-          ),
+          actions: assign(({ context, event }) => {
+            const joined = Math.max(0, event.viewers - (context.row?.viewer_count ?? 0))
+            const seen = watching(context, event.viewers, joined, event.at)
+            const peakViewers = Math.max(seen.peakViewers, event.peakViewers ?? 0)
+            return { ...seen, peakViewers, totalViewers: Math.max(seen.totalViewers, peakViewers) }
+          }),
         },
         'stream.stats.updated': {
           actions: assign(({ context, event }) => ({
@@ -212,7 +215,9 @@ export const machine = base.createMachine({
         'stream.broadcast.opened': {
           // Events of earlier releases do not name their time on air.
           guard: ({ context, event }) =>
-            event.airing === undefined ? event.startedAt === context.row?.started_at : event.airing === airing(context),
+            event.airing === undefined
+              ? event.startedAt === context.row?.started_at
+              : event.airing === timeOnAir(context),
           actions: assign({ broadcastId: ({ event }) => event.broadcastId }),
         },
         'stream.stopped': {

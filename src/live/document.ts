@@ -1,0 +1,154 @@
+/** The live figures of one actor in one time of its life: a delta-state CRDT, whatever order its entries come in. */
+import type { LiveDefinition, LiveField, LiveValue, LiveValues } from '../machines/live-fields.ts'
+import { fnv, mix } from './digest.ts'
+
+/** What one node wrote into a field; a delta is a list of them, and so is the whole. */
+export interface Entry {
+  readonly field: string
+  /** `node#incarnation`. */
+  readonly writer: string
+  /** Grows with each write of the writer; across writers it follows the clock. */
+  readonly n: number
+  readonly value: LiveValue
+}
+
+/** Writers a field remembers. */
+export const MAX_WRITERS = 256
+
+interface Slot {
+  readonly writer: string
+  readonly n: number
+  readonly value: LiveValue
+}
+
+/** Merges are commutative, associative and idempotent, as long as no field has more than `MAX_WRITERS` writers. */
+export class LiveDocument {
+  readonly type: string
+  readonly id: number
+  readonly period: string
+  readonly definition: LiveDefinition
+  /** XOR over the hashes of all slots: equal where the documents are. */
+  hash = 0
+  readonly #seed: number
+  readonly #fields = new Map<string, Map<string, Slot>>()
+
+  constructor(type: string, id: number, period: string, definition: LiveDefinition) {
+    this.type = type
+    this.id = id
+    this.period = period
+    this.definition = definition
+    this.#seed = fnv(`${type}/${id}@${period}`)
+  }
+
+  /** Takes one entry in; false where it brings nothing new. */
+  apply(field: string, writer: string, n: number, value: LiveValue): boolean {
+    const rule = this.definition.fields[field]
+    if (rule === undefined) return false
+    let slots = this.#fields.get(field)
+    if (slots === undefined) {
+      slots = new Map()
+      this.#fields.set(field, slots)
+    }
+    const key = keyOf(rule, writer)
+    const known = slots.get(key)
+    if (known === undefined) {
+      if (slots.size >= MAX_WRITERS) return false
+    } else {
+      if (!isNewer(rule, known, writer, n, value)) return false
+      this.hash ^= this.#hashOf(rule, field, known)
+    }
+    const slot = { writer, n, value }
+    slots.set(key, slot)
+    this.hash ^= this.#hashOf(rule, field, slot)
+    return true
+  }
+
+  /** Takes down the most that a field has been now, where others keep it; returns those that were raised. */
+  raisePeaks(field: string, writer: string, n: number, isAlive: (writer: string) => boolean): readonly string[] {
+    const { fields } = this.definition
+    return Object.keys(fields).filter(peak => {
+      const rule = fields[peak]
+      if (rule === undefined || !('peakOf' in rule) || rule.peakOf !== field) return false
+      return this.apply(peak, writer, n, Math.min(Number(this.value(peak, isAlive) ?? 0), rule.max))
+    })
+  }
+
+  /** What a writer has set in a field. */
+  own(field: string, writer: string): LiveValue | undefined {
+    const rule = this.definition.fields[field]
+    return rule === undefined ? undefined : this.#fields.get(field)?.get(keyOf(rule, writer))?.value
+  }
+
+  /** The merged value; undefined where nobody has set it. */
+  value(field: string, isAlive: (writer: string) => boolean): LiveValue | undefined {
+    const rule = this.definition.fields[field]
+    const slots = this.#fields.get(field)
+    if (rule === undefined) return undefined
+    switch (rule.rule) {
+      case 'lww':
+        return slots?.get('')?.value
+      case 'max': {
+        const most = slots?.get('')?.value
+        const now = rule.peakOf === undefined ? undefined : this.value(rule.peakOf, isAlive)
+        return most === undefined || now === undefined ? (most ?? now) : Math.max(Number(most), Number(now))
+      }
+      default: {
+        if (slots === undefined || slots.size === 0) return undefined
+        let sum = 0
+        for (const slot of slots.values())
+          if (rule.rule === 'counter' || isAlive(slot.writer)) sum += Number(slot.value)
+        return Math.min(sum, Number.MAX_SAFE_INTEGER)
+      }
+    }
+  }
+
+  values(isAlive: (writer: string) => boolean): LiveValues {
+    const values: Record<string, LiveValue> = {}
+    for (const field of Object.keys(this.definition.fields)) {
+      const value = this.value(field, isAlive)
+      if (value !== undefined) values[field] = value
+    }
+    return values
+  }
+
+  /** All there is, or what one writer wrote, or one field of that. */
+  entries(writer?: string, field?: string): readonly Entry[] {
+    const entries: Entry[] = []
+    for (const [name, slots] of this.#fields)
+      if (field === undefined || field === name)
+        for (const slot of slots.values())
+          if (writer === undefined || slot.writer === writer) entries.push({ field: name, ...slot })
+    return entries
+  }
+
+  writers(): ReadonlySet<string> {
+    const writers = new Set<string>()
+    for (const slots of this.#fields.values()) for (const { writer } of slots.values()) writers.add(writer)
+    return writers
+  }
+
+  #hashOf({ rule }: LiveField, field: string, { writer, n, value }: Slot): number {
+    // Of a maximum only the figure counts: nodes that took it from different writers agree.
+    if (rule === 'max') return mix(mix(this.#seed, fnv(field)), hashNumber(Number(value)))
+    return mix(mix(mix(this.#seed, fnv(field)), fnv(writer)), hashNumber(n))
+  }
+}
+
+/** One slot for each writer, or one for all. */
+function keyOf({ rule }: LiveField, writer: string): string {
+  return rule === 'sumByNode' || rule === 'counter' ? writer : ''
+}
+
+function isNewer({ rule }: LiveField, known: Slot, writer: string, n: number, value: LiveValue): boolean {
+  if (rule === 'max') return value > known.value
+  // A total never shrinks, whatever else is said of it.
+  if (rule === 'counter') return value > known.value || (value === known.value && n > known.n)
+  if (n !== known.n) return n > known.n
+  // A tie needs a winner all nodes agree on.
+  if (writer !== known.writer) return writer > known.writer
+  return value > known.value
+}
+
+function hashNumber(value: number): number {
+  return mix(value >>> 0, Math.floor(value / 2 ** 32))
+}

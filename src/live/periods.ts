@@ -1,0 +1,95 @@
+/** Asks the log which time of its life an actor is in, and asks again where the answer may have changed. */
+import { AppError, ERRORS } from '../core/errors.ts'
+import type { ActorRef } from '../core/ids.ts'
+import type { Clock, Logger } from '../core/ports.ts'
+import type { LiveStateOptions } from './api.ts'
+import type { Replica, Subject } from './replica.ts'
+
+/** Actors whose figures stand still are looked up so often, in case their end was missed. */
+const RECHECK_MS = 5 * 60_000
+/** Lookups that are begun in a tick. */
+const LOOKUPS = 50
+
+export interface PeriodsOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly replica: Replica
+  readonly state: LiveStateOptions['state']
+  /** Called after each answer, and where there was none. */
+  readonly answered: (subject: Subject) => void
+}
+
+export class Periods {
+  readonly #options: PeriodsOptions
+  readonly #lookups = new Map<Subject, Promise<void>>()
+  /** Their answer on the way may be out of date. */
+  readonly #stale = new Set<Subject>()
+
+  constructor(options: PeriodsOptions) {
+    this.#options = options
+  }
+
+  /** Throws AppError `log_unavailable`. */
+  ask(subject: Subject): Promise<void> {
+    const known = this.#lookups.get(subject)
+    if (known !== undefined) return known
+    const lookup = this.#ask(subject).finally(() => this.#lookups.delete(subject))
+    this.#lookups.set(subject, lookup)
+    return lookup
+  }
+
+  /** In the background; an answer that is on its way will do. */
+  askLater(subject: Subject): void {
+    if (this.#lookups.has(subject)) return
+    this.ask(subject).catch(error =>
+      this.#options.log.debug({ error: String(error) }, 'an actor with live figures was not read; it is tried again'),
+    )
+  }
+
+  /** Something happened to the actor: only an answer from after it will do. */
+  askAgain(subject: Subject): void {
+    if (this.#lookups.has(subject)) this.#stale.add(subject)
+    else this.askLater(subject)
+  }
+
+  /** Events of actors may have been missed. */
+  missed(): void {
+    for (const subject of this.#options.replica.subjects()) subject.askedAt = 0
+  }
+
+  tick(): void {
+    const { clock, replica } = this.#options
+    const now = clock.now()
+    let lookups = 0
+    for (const subject of replica.subjects()) {
+      const quiet = now - Math.max(subject.changedAt, subject.askedAt) >= RECHECK_MS
+      if (!quiet && subject.askedAt > 0) continue
+      if (subject.period === null && quiet) replica.forget(subject)
+      else if (lookups++ < LOOKUPS) this.askLater(subject)
+    }
+  }
+
+  async #ask(subject: Subject): Promise<void> {
+    const { clock, state: read, answered } = this.#options
+    subject.askedAt = clock.now()
+    try {
+      do {
+        this.#stale.delete(subject)
+        const { state, context } = await read({ type: subject.type, id: subject.id } as ActorRef)
+        subject.period = subject.definition.period(state, context) ?? null
+      } while (this.#stale.has(subject))
+      for (const period of [...subject.documents.keys()])
+        if (period !== subject.period) subject.documents.delete(period)
+    } catch (error) {
+      this.#stale.delete(subject)
+      // There can be no such actor. Anything else is asked again at the next tick.
+      if (error instanceof AppError && !ERRORS[error.code].retryable) subject.period = null
+      else {
+        subject.askedAt = 0
+        throw error
+      }
+    } finally {
+      answered(subject)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/** All live documents a node knows, by actor and time of its life, within bounds. */
+import type { LiveDefinition } from '../machines/live-fields.ts'
+import { digestOf, shardOf } from './digest.ts'
+import { LiveDocument } from './document.ts'
+
+/** Times of one actor that are kept at once, while it is not known which is the present one. */
+const MAX_PERIODS = 4
+
+/** An actor with live figures. */
+export interface Subject {
+  readonly type: string
+  readonly id: number
+  readonly definition: LiveDefinition
+  readonly documents: Map<string, LiveDocument>
+  /** The time it is in, null where there is none now, undefined where the log has not been asked. */
+  period: string | null | undefined
+  /** When it was last asked of the log, and last changed; milliseconds. */
+  askedAt: number
+  changedAt: number
+}
+
+export class Replica {
+  readonly #definitions: ReadonlyMap<string, LiveDefinition>
+  readonly #limit: number
+  readonly #subjects = new Map<string, Map<number, Subject>>()
+  #size = 0
+
+  constructor(definitions: ReadonlyMap<string, LiveDefinition>, limit: number) {
+    this.#definitions = definitions
+    this.#limit = limit
+  }
+
+  /** Actors that are held. */
+  get size(): number {
+    return this.#size
+  }
+
+  find(type: string, id: number): Subject | undefined {
+    return this.#subjects.get(type)?.get(id)
+  }
+
+  /** Found or made; undefined where the type has no live figures or there is no room. */
+  subject(type: string, id: number, now: number): Subject | undefined {
+    const known = this.find(type, id)
+    if (known !== undefined) return known
+    const definition = this.#definitions.get(type)
+    if (definition === undefined || this.#size >= this.#limit) return undefined
+    const subject = {
+      ...{ type, id, definition, documents: new Map<string, LiveDocument>() },
+      ...{ period: undefined, askedAt: 0, changedAt: now },
+    }
+    let ofType = this.#subjects.get(type)
+    if (ofType === undefined) {
+      ofType = new Map()
+      this.#subjects.set(type, ofType)
+    }
+    ofType.set(id, subject)
+    this.#size++
+    return subject
+  }
+
+  /** The document of one time; undefined where that is known to be over, or there is no room. */
+  document(subject: Subject, period: string): LiveDocument | undefined {
+    const known = subject.documents.get(period)
+    if (known !== undefined) return known
+    if (subject.period !== undefined && subject.period !== period) return undefined
+    if (subject.documents.size >= MAX_PERIODS) return undefined
+    const document = new LiveDocument(subject.type, subject.id, period, subject.definition)
+    subject.documents.set(period, document)
+    return document
+  }
+
+  forget(subject: Subject): void {
+    if (this.#subjects.get(subject.type)?.delete(subject.id) === true) this.#size--
+  }
+
+  *subjects(): Generator<Subject> {
+    for (const ofType of this.#subjects.values()) yield* ofType.values()
+  }
+
+  digest(): readonly number[] {
+    return digestOf(this.documents())
+  }
+
+  *documents(shards?: ReadonlySet<number>): Generator<LiveDocument> {
+    for (const { type, id, documents } of this.subjects())
+      if (shards === undefined || shards.has(shardOf(type, id))) yield* documents.values()
+  }
+}
+
+/** Of the present time, or of the only one that was heard of while the log has not been asked. */
+export function presentDocument({ period, documents }: Subject): LiveDocument | undefined {
+  if (period !== undefined) return period === null ? undefined : documents.get(period)
+  if (documents.size !== 1) return undefined
+  for (const document of documents.values()) return document
+  return undefined
+}

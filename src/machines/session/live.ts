@@ -1,0 +1,11 @@
+/** When a session was last seen: each request says so, the log is told once a while. */
+import type { LiveDefinition } from '../live-fields.ts'
+
+export const live: LiveDefinition = {
+  fields: { lastSeen: { rule: 'max', max: Number.MAX_SAFE_INTEGER, time: true } },
+  // A session has one life.
+  period: state => (state === 'active' ? 'active' : undefined),
+  flush: { 'session.touched': values => (values['lastSeen'] === undefined ? undefined : {}) },
+  flushMs: 60_000,
+  lifecycle: ['session.closed', 'session.revoked', 'session.expired'],
+}

@@ -1,0 +1,199 @@
+/** Live figures over several nodes: sums, repairs, and what the log is told of them. */
+import { describe, expect, test } from 'vitest'
+import { actorRef } from '../../src/core/ids.ts'
+import type { LiveChange } from '../../src/live/changes.ts'
+import { openLiveStage, settle } from './live-stage.ts'
+
+const stage = openLiveStage()
+
+describe('figures', () => {
+  test('each node says its own, and every node reads the sum', async () => {
+    const nodes = [await stage.startNode('a'), await stage.startNode('b'), await stage.startNode('c')]
+    const [a] = nodes
+    if (a === undefined) throw new Error('no node')
+    const id = await stage.liveStream(a)
+    nodes.forEach((node, index) => {
+      node.stream(id).set('viewers', 10 * (index + 1))
+      node.stream(id).add('bytesSent', 100)
+      node.stream(id).add('bytesSent', 100)
+    })
+    await stage.pass(20, 5)
+    for (const node of nodes) expect(node.stream(id).read()).toEqual({ viewers: 60, peakViewers: 60, bytesSent: 600 })
+  })
+
+  test('the viewers of a node that was killed count no longer, its bytes do; of one that stopped at once', async () => {
+    const [a, b, c] = [await stage.startNode('a'), await stage.startNode('b'), await stage.startNode('c')]
+    const id = await stage.liveStream(a)
+    for (const node of [a, b, c]) {
+      node.stream(id).set('viewers', 5)
+      node.stream(id).add('bytesSent', 7)
+    }
+    await stage.pass(1_000)
+    await a.kill()
+    await stage.pass(2_000)
+    expect(b.stream(id).read()).toMatchObject({ viewers: 15 })
+    await stage.pass(20_000)
+    for (const node of [b, c]) expect(node.stream(id).read()).toEqual({ viewers: 10, peakViewers: 15, bytesSent: 21 })
+    const told = stage.history(id).filter(({ type }) => type === 'stream.viewers.updated')
+    expect(told.at(-1)?.data).toEqual({ viewers: 10, peakViewers: 15 })
+    await b.stop()
+    await settle()
+    expect(c.stream(id).read()).toMatchObject({ viewers: 5 })
+  })
+
+  test('what was lost on the way is made good by the next digest, and a node that joins is told everything', async () => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const id = await stage.liveStream(a)
+    b.cut(true)
+    a.stream(id).set('viewers', 3)
+    a.stream(id).set('codec', 'av1')
+    b.stream(id).set('viewers', 4)
+    await stage.pass(3_000)
+    expect(a.stream(id).read()).toMatchObject({ viewers: 3 })
+    b.cut(false)
+    await stage.pass(40_000)
+    for (const node of [a, b]) expect(node.stream(id).read()).toMatchObject({ viewers: 7, codec: 'av1' })
+    const late = await stage.startNode('late')
+    await stage.pass(5_000)
+    expect(late.stream(id).read()).toEqual(a.stream(id).read())
+  })
+
+  test('a new time on air starts with nothing, and writes of the time before do not reach it', async () => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const id = await stage.liveStream(a)
+    const stream = a.actors.actor(actorRef('stream', id))
+    a.stream(id).set('viewers', 3)
+    await stage.pass(100, 10)
+    b.cut(true)
+    b.stream(id).set('viewers', 9)
+    await stream.send({ type: 'stream.stopped' })
+    await stage.pass(100, 10)
+    expect(a.stream(id).read()).toEqual({})
+    a.stream(id).set('viewers', 2)
+    expect(await a.stream(id).opened()).toBe(false)
+    await stream.send({ type: 'stream.started' })
+    await stage.pass(100, 10)
+    a.stream(id).set('viewers', 1)
+    b.cut(false)
+    await stage.pass(40_000)
+    for (const node of [a, b]) expect(node.stream(id).read()).toEqual({ viewers: 1, peakViewers: 1 })
+  })
+
+  test('listeners hear what changed, once for each window', async () => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const id = await stage.liveStream(a)
+    await a.stream(id).opened()
+    const heard: LiveChange[] = []
+    const leave = b.live.onChange('stream.*', change => heard.push(change))
+    for (let viewers = 1; viewers <= 50; viewers++) a.stream(id).set('viewers', viewers)
+    await stage.pass(20, 5)
+    expect(heard).toEqual([
+      { type: 'stream', id, field: 'viewers', value: 50 },
+      { type: 'stream', id, field: 'peakViewers', value: 50 },
+    ])
+    leave()
+    a.stream(id).set('viewers', 1)
+    await stage.pass(20, 5)
+    expect(heard).toHaveLength(2)
+  })
+
+  test('what is no figure is refused, and a flood of actors is bounded', async () => {
+    const a = await stage.startNode('a', { maxActors: 2 })
+    const id = await stage.liveStream(a)
+    const write = (field: string, value: number | string) => () => a.stream(id).set(field, value)
+    for (const wrong of [
+      write('unheard', 1),
+      write('viewers', -1),
+      write('viewers', 1.5),
+      write('codec', 'x'.repeat(51)),
+    ])
+      expect(wrong).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+    expect(() => a.stream(id).add('fps', 1)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+    expect(() => a.stream(id).add('bytesSent', -1)).toThrow(expect.objectContaining({ code: 'invalid_input' }))
+    expect(() => a.live.handle(actorRef('user', 1))).toThrow(expect.objectContaining({ code: 'unknown_type' }))
+    a.stream(id).set('viewers', 1)
+    a.stream(id + 1).set('viewers', 1)
+    expect(() => a.stream(id + 2).set('viewers', 1)).toThrow(expect.objectContaining({ code: 'overloaded' }))
+    await settle()
+  })
+})
+
+describe('the log', () => {
+  test('holds at most one event an interval, however often sixteen nodes write', async () => {
+    const nodes = await Promise.all(Array.from({ length: 16 }, (_, n) => stage.startNode(`n${n}`)))
+    const [first] = nodes
+    if (first === undefined) throw new Error('no node')
+    const id = await stage.liveStream(first)
+    const seconds = 20
+    for (let frame = 0; frame < seconds * 60; frame++) {
+      for (const node of nodes) {
+        node.stream(id).set('viewers', frame % 50)
+        node.stream(id).add('bytesSent', 1_000)
+      }
+      stage.clock.advance(1_000 / 60)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    await settle()
+    const told = stage.history(id).filter(({ type }) => /updated$/.test(type))
+    expect(told.length).toBeGreaterThanOrEqual(seconds / 5 - 2)
+    expect(told.length).toBeLessThanOrEqual(seconds / 5 + 1)
+    const times = told.map(({ at }) => Date.parse(at))
+    for (const [index, at] of times.entries())
+      if (index > 0) expect(at - (times[index - 1] ?? 0)).toBeGreaterThanOrEqual(5_000)
+    expect(new Set(told.map(({ type }) => type))).toEqual(new Set(['stream.viewers.updated', 'stream.stats.updated']))
+    expect(nodes.reduce((sum, { live }) => sum + live.stats().flushes, 0)).toBe(told.length)
+  })
+
+  test('has the last figures before a stop, sent to whichever node', async () => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const id = await stage.liveStream(a)
+    a.stream(id).set('viewers', 30)
+    a.stream(id).add('bytesSent', 1_000)
+    await stage.pass(20, 5)
+    a.stream(id).set('viewers', 12)
+    b.stream(id).add('bytesSent', 500)
+    await stage.pass(20, 5)
+    const stopped = await b.actors.actor(actorRef('stream', id)).send({ type: 'stream.stopped' })
+    expect(stopped.ok).toBe(true)
+    await b.actors.effectsIdle()
+    const told = stage
+      .history(id)
+      .slice(2)
+      .map(({ type, data }) => ({ type, data }))
+    expect(told.filter(({ type }) => type !== 'stream.broadcast.opened')).toEqual([
+      { type: 'stream.viewers.updated', data: { viewers: 12, peakViewers: 30 } },
+      { type: 'stream.stats.updated', data: { bytesSent: 1_500 } },
+      { type: 'stream.stopped', data: {} },
+    ])
+  })
+
+  test('is told by another node where the one in charge cannot', async () => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const id = await stage.liveStream(a)
+    a.stream(id).set('viewers', 3)
+    await stage.pass(6_000)
+    // It lives and writes, but what it sends to the log never arrives.
+    await a.actors.stop()
+    a.stream(id).set('viewers', 8)
+    await stage.pass(20_000)
+    expect(b.live.stats().flushes).toBe(1)
+    expect(stage.history(id).at(-1)).toMatchObject({ type: 'stream.viewers.updated', data: { viewers: 8 } })
+  })
+
+  test('is told what is left when a node stops', async () => {
+    const a = await stage.startNode('a')
+    const id = await stage.liveStream(a)
+    a.stream(id).set('viewers', 1)
+    await stage.pass(6_000)
+    a.stream(id).set('viewers', 2)
+    a.stream(id).set('fps', 60)
+    await stage.pass(20, 5)
+    await a.stop()
+    expect(
+      stage
+        .history(id)
+        .slice(-2)
+        .map(({ data }) => data),
+    ).toEqual([{ fps: 60 }, { viewers: 2, peakViewers: 2 }])
+  })
+})
