@@ -18,7 +18,9 @@ import { migrate } from './eventstore/migrate.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type HealthReport, health } from './health.ts'
+import { type Journal, openJournal } from './journal/journal.ts'
 import { createLogger } from './logging.ts'
+import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
@@ -36,8 +38,13 @@ export interface NodeOptions {
   readonly redis?: string
   /** PEM file of the authority that signed the Redis server's certificate. */
   readonly redisCa?: string
-  /** Directory for the embedded Postgres, default `.rootstream` in the working directory. */
+  /**
+   * Directory of this node alone: the embedded Postgres, default `.rootstream` in the working directory, and the journal.
+   * With `database` and without this there is no journal, and nothing is taken while Postgres is away.
+   */
   readonly home?: string
+  /** How long a command waits for Postgres before it fails or is taken into the journal, default 10 s. */
+  readonly patienceMs?: number
   /** Keeps everything in memory: for tests, gone when the process ends. */
   readonly memory?: boolean
   /** Shows in every event this node writes; default the host name. */
@@ -94,7 +101,8 @@ async function assemble(
   opened: { close(): Promise<void> }[],
   closeAll: () => Promise<void>,
 ): Promise<RuntimeNode> {
-  const { clock = systemClock, entities = registry, name = os.hostname() } = options
+  const { clock = systemClock, name = os.hostname() } = options
+  const entities = withConflicts(options.entities ?? registry)
   const log = options.log ?? createLogger({ level: 'warn', node: name })
   const started = async <Part extends Service>(part: Part): Promise<Part> => {
     opened.push({ close: () => part.stop() })
@@ -123,6 +131,7 @@ async function assemble(
         })
   await started(bus)
 
+  const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
     createActorSystem({
       store,
@@ -131,6 +140,7 @@ async function assemble(
       log,
       holder: `${name}#${incarnation}#${randomUUID()}`,
       ...(tracer === undefined ? {} : { tracer }),
+      ...(journal === undefined ? {} : { outage: { journal, node: name, incarnation } }),
       readTables: {
         find: async (table, column, value, position) => {
           await projections.caughtUp(position)
@@ -180,6 +190,21 @@ async function assemble(
     health: () => health({ name, clock, store, projections, bus, actors, audit }),
     close: closeAll,
   }
+}
+
+/** What the log cannot take whole is recorded by this entity, whichever others there are. */
+function withConflicts(entities: readonly EntityDefinition[]): readonly EntityDefinition[] {
+  return entities.some(({ type }) => type === conflict.type) ? entities : [...entities, conflict]
+}
+
+async function openOwnJournal(
+  { home, database, memory, log }: NodeOptions & { readonly log: Logger },
+  opened: { close(): Promise<void> }[],
+): Promise<Journal | undefined> {
+  if (memory === true || (database !== undefined && home === undefined)) return undefined
+  const journal = await openJournal({ dir: path.join(path.resolve(home ?? '.rootstream'), 'journal'), log })
+  opened.push(journal)
+  return journal
 }
 
 /** Its modules and packages are loaded only here, where tracing is on. Stops last, when the last span has ended. */
@@ -234,7 +259,14 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
   }
   const { applied } = await migrate({ url, log })
   if (applied.length > 0) log.info({ applied }, 'migrations applied')
-  const store = await createPgEventStore({ url, node: name, clock, log, tracer })
+  const store = await createPgEventStore({
+    url,
+    node: name,
+    clock,
+    log,
+    tracer,
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+  })
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
   const { incarnation, installation } = store

@@ -17,8 +17,8 @@ export interface Journal {
   /** Entries that are not settled yet. */
   readonly pending: number
   readonly bytes: number
-  /** Resolves when the entry is on disk. Throws AppError `overloaded` (the file is full), `log_unavailable` (the disk fails). */
-  write(entry: JournalEntry): Promise<void>
+  /** Resolves when all are on disk; they are found together or not at all. Throws AppError `overloaded` (the file is full), `log_unavailable` (the disk fails). */
+  write(entries: readonly JournalEntry[]): Promise<void>
   /** The log has it. The file is emptied when nothing else is in it. */
   settle(entry: JournalEntry): void
   close(): Promise<void>
@@ -126,12 +126,12 @@ class FileJournal implements Journal {
     return this.#bytes
   }
 
-  write(entry: JournalEntry): Promise<void> {
+  write(entries: readonly JournalEntry[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed)
         throw new AppError('shutting_down', 'The node is stopping. The command was not taken; send it again later.')
       if (this.#broken !== undefined) throw diskFailed(this.#options.name, this.#broken)
-      const json = JSON.stringify(entry)
+      const json = entries.map(entry => JSON.stringify(entry)).join()
       const bytes = HEADER_BYTES + 2 + Buffer.byteLength(json)
       if (this.#planned + bytes > this.#options.maxBytes)
         throw new AppError(
@@ -140,12 +140,12 @@ class FileJournal implements Journal {
             'This command was not taken; send it again when Postgres is back.',
         )
       this.#planned += bytes
-      this.#open.add(keyOf(entry))
+      for (const entry of entries) this.#open.add(keyOf(entry))
       this.#waiting.push({
         json,
         resolve,
         reject: error => {
-          this.#open.delete(keyOf(entry))
+          for (const entry of entries) this.#open.delete(keyOf(entry))
           reject(error)
         },
       })

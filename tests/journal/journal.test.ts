@@ -34,7 +34,7 @@ async function reopened(): Promise<readonly JournalEntry[]> {
 test('what was written is found by the next start, in order', async () => {
   const journal = await open()
   const entries = [1, 2, 3].map(n => journalEntry(n))
-  for (const entry of entries) await journal.write(entry)
+  for (const entry of entries) await journal.write([entry])
   expect(journal.pending).toBe(3)
   await journal.close()
   expect(await reopened()).toEqual(entries)
@@ -42,8 +42,8 @@ test('what was written is found by the next start, in order', async () => {
 
 test('entries that wait together share a frame, and one that comes later has its own', async () => {
   const journal = await open()
-  await Promise.all([1, 2, 3].map(n => journal.write(journalEntry(n))))
-  await journal.write(journalEntry(4))
+  await Promise.all([1, 2, 3].map(n => journal.write([journalEntry(n)])))
+  await journal.write([journalEntry(4)])
   await journal.close()
   expect(
     scan(readFileSync(file)).payloads.map(payload => (JSON.parse(payload.toString()) as unknown[]).length),
@@ -53,13 +53,13 @@ test('entries that wait together share a frame, and one that comes later has its
 test('the file is emptied when all of it is settled, not before, and goes on being used', async () => {
   const journal = await open()
   const [first, second] = [journalEntry(1), journalEntry(2)]
-  await Promise.all([journal.write(first), journal.write(second)])
+  await Promise.all([journal.write([first]), journal.write([second])])
   journal.settle(first)
   expect(journal).toMatchObject({ pending: 1 })
   expect(statSync(file).size).toBe(journal.bytes)
   journal.settle(second)
   const third = journalEntry(3)
-  await journal.write(third)
+  await journal.write([third])
   await journal.close()
   expect((await reopened()).at(-1)).toEqual(third)
 })
@@ -67,7 +67,7 @@ test('the file is emptied when all of it is settled, not before, and goes on bei
 test('an emptied file is empty on disk', async () => {
   const journal = await open()
   const entry = journalEntry(1)
-  await journal.write(entry)
+  await journal.write([entry])
   journal.settle(entry)
   await journal.close()
   expect(statSync(file).size).toBe(0)
@@ -80,7 +80,7 @@ test('a full journal refuses what does not fit, keeps what it has, and takes mor
   let refusal: unknown
   for (let n = 1; refusal === undefined; n++) {
     const entry = journalEntry(n)
-    await journal.write(entry).then(
+    await journal.write([entry]).then(
       () => entries.push(entry),
       error => {
         refusal = error
@@ -93,7 +93,7 @@ test('a full journal refuses what does not fit, keeps what it has, and takes mor
   for (const entry of entries) journal.settle(entry)
   await journal.close()
   const again = await open(1_000)
-  await again.write(journalEntry(99))
+  await again.write([journalEntry(99)])
   await again.close()
 })
 
@@ -108,7 +108,7 @@ describe('a journal cut at every byte', () => {
   test('keeps every frame before the cut, says what was cut, and is written on', async () => {
     const journal = await open()
     const entries = [1, 2, 3].map(n => journalEntry(n))
-    for (const entry of entries) await journal.write(entry)
+    for (const entry of entries) await journal.write([entry])
     await journal.close()
     const whole = readFileSync(file)
     const ends = frameEnds(whole)
@@ -121,7 +121,7 @@ describe('a journal cut at every byte', () => {
       const torn = cut - (ends[kept - 1] ?? 0)
       expect(log.lines.map(line => (line.fields as { bytes: number }).bytes)).toEqual(torn === 0 ? [] : [torn])
       expect(statSync(file).size).toBe(cut - torn)
-      await after.write(journalEntry(9))
+      await after.write([journalEntry(9)])
       await after.close()
       expect(await reopened(), `written on after ${cut}`).toEqual([...entries.slice(0, kept), journalEntry(9)])
     }
@@ -129,7 +129,7 @@ describe('a journal cut at every byte', () => {
 
   test('pages of zeros after the last frame are a torn frame', async () => {
     const journal = await open()
-    await journal.write(journalEntry(1))
+    await journal.write([journalEntry(1)])
     await journal.close()
     writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.alloc(4_096)]))
     expect(await reopened()).toEqual([journalEntry(1)])
