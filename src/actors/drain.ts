@@ -44,7 +44,12 @@ export async function drainEntry(
       if (logged.origin === undefined) own.add(logged.version)
       const conflict = logged.origin?.conflict as unknown as MergeConflict | undefined
       if (conflict !== undefined)
-        await recordConflict(ports, { entry, commandId: `${commandId}:conflict`, merged: conflict, head })
+        await recordConflict(ports, {
+          entry,
+          commandId: `conflict:${entry.node}:${entry.incarnation}:${entry.n}`,
+          merged: conflict,
+          head,
+        })
       return head
     }
     const data = upcast(entity, { ...entry, version: 0, position: 0 } as unknown as RecordedEvent)
@@ -82,7 +87,12 @@ export async function drainEntry(
         afterCommit(ports, entity, ref, plan, answer.events, append)
         head = plan.end
         if (merged.conflict !== undefined)
-          await recordConflict(ports, { entry, commandId: `${commandId}:conflict`, merged: merged.conflict, head })
+          await recordConflict(ports, {
+            entry,
+            commandId: `conflict:${entry.node}:${entry.incarnation}:${entry.n}`,
+            merged: merged.conflict,
+            head,
+          })
         return head
       case 'claimed':
       case 'missing':
