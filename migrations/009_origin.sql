@@ -151,6 +151,7 @@ create table conflicts (
   fields jsonb not null,
   winner text not null check (winner in ('log', 'event')),
   loser jsonb not null,
+  also jsonb,
   status text not null check (status in ('open', 'settling', 'settled')),
   kept text check (kept in ('log', 'event')),
   node text not null,

@@ -8,13 +8,13 @@ const root = path.resolve(import.meta.dirname, '../src')
 const MAY_IMPORT: Record<string, readonly string[]> = {
   core: [],
   machines: ['core'],
+  merge: ['core', 'machines'],
   eventstore: ['core'],
   audit: ['core'],
   sync: ['core'],
   embedded: ['core'],
   tracing: ['core'],
   journal: ['core', 'embedded'],
-  merge: ['core', 'machines'],
   actors: ['core', 'machines', 'merge', 'journal'],
   projections: ['core', 'machines', 'eventstore'],
   legacy: ['core', 'machines', 'eventstore'],
@@ -133,11 +133,12 @@ test('a technology stays in its adapter', () => {
   expect(wrong).toEqual([])
 })
 
-test('core and machines touch neither clock, chance nor the outside', () => {
+test('core, machines and merge touch neither clock, chance nor the outside', () => {
   const impure =
     /\bDate\.now\(|new Date\(\)|Math\.random|randomUUID|process\.|setTimeout|setInterval|\bfetch\(|from 'node:(?!util)/
   const wrong = files.filter(
-    file => ['core', 'machines'].includes(layerOf(file)) && impure.test(readFileSync(path.join(root, file), 'utf8')),
+    file =>
+      ['core', 'machines', 'merge'].includes(layerOf(file)) && impure.test(readFileSync(path.join(root, file), 'utf8')),
   )
   expect(wrong).toEqual([])
 })

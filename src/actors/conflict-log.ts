@@ -1,5 +1,6 @@
 /** Writes into the log what became of an accepted event that it could not take whole, once. */
 import { type ActorId, actorId } from '../core/ids.ts'
+import type { JsonObject } from '../core/json.ts'
 import { formatStateValue } from '../core/state.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
 import { conflict } from '../machines/conflict/index.ts'
@@ -38,7 +39,7 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
     n,
   }
   const type = merged === undefined ? 'conflict.absorbed' : 'conflict.opened'
-  const data = merged === undefined ? met : { ...met, ...merged }
+  const data = merged === undefined ? met : { ...met, ...(merged as MergeConflict & JsonObject) }
   const command = {
     type,
     data,

@@ -8,7 +8,7 @@ import { canonicalJson } from '../core/state.ts'
 import { commandIdOf, type JournalEntry } from '../journal/journal-entry.ts'
 import { upcast } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
-import { type MergeConflict, mergeEvent } from '../merge/merge-event.ts'
+import { type MergeConflict, mergeEvent, type OffsideEvent } from '../merge/merge-event.ts'
 import { afterCommit } from './after-commit.ts'
 import type { Command } from './command.ts'
 import { recordConflict } from './conflict-log.ts'
@@ -38,7 +38,7 @@ export async function drainEntry(
   for (let attempt = 0; attempt <= MAX_CONFLICTS; attempt++) {
     head = head === undefined ? await load(ports, entity, ref) : await catchUp(ports, entity, ref, head)
     const there = await store.findCommand(commandId)
-    const { beside, sent } = await eventsSince(ports, ref, entry, own)
+    const { beside, sent } = await eventsSince(ports, entity, ref, entry, own)
     const logged = there ?? sent
     if (logged !== undefined) {
       if (logged.origin === undefined) own.add(logged.version)
@@ -53,12 +53,7 @@ export async function drainEntry(
       return head
     }
     const data = upcast(entity, { ...entry, version: 0, position: 0 } as unknown as RecordedEvent)
-    const merged = mergeEvent(
-      entity,
-      head.state,
-      { type: entry.type, data, clock: entry.clock, node: entry.node },
-      beside,
-    )
+    const merged = mergeEvent(entity, head.state, offsideOf(entry, data), beside)
     if (merged.outcome === 'absorbed') {
       await recordConflict(ports, { entry, commandId, merged: merged.conflict, head })
       return head
@@ -110,8 +105,14 @@ export async function drainEntry(
 }
 
 /** What others wrote after the entry's basis, and the entry itself where it had been sent before it was accepted here. */
-async function eventsSince(ports: ActorPorts, ref: ActorRef, entry: JournalEntry, own: ReadonlySet<number>) {
-  const beside: { type: string; data: JsonObject; clock: string; node: string }[] = []
+async function eventsSince(
+  ports: ActorPorts,
+  entity: EntityDefinition,
+  ref: ActorRef,
+  entry: JournalEntry,
+  own: ReadonlySet<number>,
+): Promise<{ readonly beside: readonly OffsideEvent[]; readonly sent: LogEvent | undefined }> {
+  const beside: OffsideEvent[] = []
   let sent: LogEvent | undefined
   for await (const events of ports.store.readStream(ref, { from: entry.basis + 1 }))
     for (const event of events) {
@@ -119,9 +120,19 @@ async function eventsSince(ports: ActorPorts, ref: ActorRef, entry: JournalEntry
       const { origin } = event
       const mine = origin !== undefined && origin.node === entry.node && origin.incarnation === entry.incarnation
       if (!mine && !own.has(event.version))
-        beside.push({ type: event.type, data: event.data, clock: clockOf(event), node: origin?.node ?? event.node })
+        beside.push({
+          type: event.type,
+          data: upcast(entity, event),
+          clock: clockOf(event),
+          node: origin?.node ?? event.node,
+          ...(origin?.observed === undefined ? undefined : { observed: origin.observed }),
+        })
     }
   return { beside, sent }
+}
+
+function offsideOf({ type, clock, node, observed }: JournalEntry, data: JsonObject): OffsideEvent {
+  return { type, data, clock, node, ...(observed === null ? undefined : { observed }) }
 }
 
 /** By its dot's start, its version and all that was decided: nothing else can stand there under these. */
@@ -145,8 +156,9 @@ function originOf(entry: JournalEntry, data: JsonObject, conflict: MergeConflict
     node,
     incarnation,
     n,
+    ...(entry.observed === null ? undefined : { observed: entry.observed }),
     ...(canonicalJson(data) === canonicalJson(entry.data) ? undefined : { given: entry.data }),
-    ...(conflict === undefined ? undefined : { conflict: { ...conflict } }),
+    ...(conflict === undefined ? undefined : { conflict: conflict as MergeConflict & JsonObject }),
   }
 }
 

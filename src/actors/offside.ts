@@ -7,7 +7,7 @@ import { canonicalJson, formatStateValue } from '../core/state.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
 import { decide, stamp } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
-import { isMergeable } from '../merge/merge-event.ts'
+import { isMergeable, observe } from '../merge/merge-event.ts'
 import type { Command } from './command.ts'
 import { drainEntry } from './drain.ts'
 import type { Loaded } from './load.ts'
@@ -136,11 +136,13 @@ export class Offside {
     local: Loaded,
     doubtful: number | null,
   ): { readonly entry: JournalEntry; readonly local: Loaded } | undefined {
+    const { state } = local
     if (!this.#mayTake(command) || local.version === 0) return undefined
+    if (!isMergeable(this.#entity, command.type, { state, data: command.data })) return undefined
     const at = stampAfter(this.#ports.clock.now(), local.at)
-    const next = decide(this.#entity, local.state, stamp(command.type, at, command.data))?.state
+    const next = decide(this.#entity, state, stamp(command.type, at, command.data))?.state
     // Names are given out by the log alone.
-    if (next === undefined || !sameClaims(this.#entity.claims(local.state), this.#entity.claims(next))) return undefined
+    if (next === undefined || !sameClaims(this.#entity.claims(state), this.#entity.claims(next))) return undefined
     const entry: JournalEntry = {
       actorType: this.#ref.type,
       actorId: this.#ref.id,
@@ -150,6 +152,7 @@ export class Offside {
       type: command.type,
       schemaVersion: command.schemaVersion,
       data: command.data,
+      observed: observe(this.#entity, state, command.type) ?? null,
       state: formatStateValue(next.value),
       at,
       userId: command.userId ?? null,

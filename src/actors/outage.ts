@@ -42,7 +42,7 @@ export class Outage implements Service {
   constructor(options: OutageOptions, ports: OutagePorts) {
     this.#options = options
     this.#ports = ports
-    this.#hybrid = new OffsideClock(ports.clock)
+    this.#hybrid = new OffsideClock(ports.clock, `${options.node}#${options.incarnation}`)
   }
 
   /** Whether the log did not answer when it was last asked. */
@@ -58,6 +58,7 @@ export class Outage implements Service {
   async start(): Promise<void> {
     for (const entry of this.#options.journal.found) {
       const ref = actorRef(entry.actorType, entry.actorId)
+      this.#hybrid.remember(entry.clock)
       this.#ports.restore(ref, entry)
       this.pend(ref)
     }

@@ -31,6 +31,8 @@ export interface Origin {
   readonly node: string
   readonly incarnation: number
   readonly n: number
+  /** What merging had to know of the state it was decided on. */
+  readonly observed?: JsonObject
   /** The data as the caller gave it, where merging changed it. */
   readonly given?: JsonObject
   /** What merging could not keep of both sides; the conflict log has it too. */

@@ -93,6 +93,7 @@ export const event = z.object({
       node: z.string(),
       incarnation: z.int(),
       n: z.int(),
+      observed: data.optional().describe('What merging had to know of the state it was decided on.'),
       given: data.optional().describe('The data as it was sent, where merging changed it.'),
       conflict: data.optional().describe('What merging could not keep of both sides.'),
     })
@@ -177,7 +178,14 @@ const component = z.object({ status: componentStatus, detail: data })
 export const health = z.object({
   status: componentStatus,
   node: z.string(),
-  components: z.object({ log: component, projections: component, bus: component, actors: component, audit: component }),
+  components: z.object({
+    log: component,
+    projections: component,
+    bus: component,
+    actors: component,
+    journal: component,
+    audit: component,
+  }),
 })
 
 export const readiness = z.object({ ready: z.boolean(), log: componentStatus, projections: componentStatus })

@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import type { JsonObject } from '../core/json.ts'
 
+const data = z.custom<JsonObject>(value => typeof value === 'object' && value !== null && !Array.isArray(value))
+
 const entry = z.strictObject({
   actorType: z.string().min(1).max(64),
   actorId: z.int().positive(),
@@ -11,7 +13,9 @@ const entry = z.strictObject({
   doubtful: z.int().positive().nullable(),
   type: z.string().min(1).max(200),
   schemaVersion: z.int().positive(),
-  data: z.custom<JsonObject>(value => typeof value === 'object' && value !== null && !Array.isArray(value)),
+  data,
+  /** What merging has to know of the state it was decided on. */
+  observed: data.nullable(),
   /** State it led to here. */
   state: z.string().max(1_000),
   /** ISO 8601, UTC. */

@@ -6,6 +6,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import type { Claim } from '../core/ports.ts'
 import type { ActorState } from '../core/state.ts'
+import type { MergeRules } from './merge-rules.ts'
 
 /** Rewrites the data of one schema version into the next. */
 export type Upcaster = (data: JsonObject) => JsonObject
@@ -102,6 +103,8 @@ export interface EntityDefinition {
   readonly singleOwner: boolean
   /** Largest id its read table can hold. */
   readonly maxId: number
+  /** Events that may be accepted while the log is away, and how each is brought into it afterwards. */
+  readonly merge: MergeRules
 }
 
 type EntityOptions = Pick<EntityDefinition, 'type' | 'machine' | 'events'> & Partial<EntityDefinition>
@@ -111,6 +114,8 @@ export function defineEntity(options: EntityOptions): EntityDefinition {
   if (!/^[a-z][a-z0-9-]{0,40}$/.test(options.type)) throw new Error(`bad entity type '${options.type}'`)
   for (const name of Object.keys(options.events))
     if (!/^[a-z][a-z0-9.-]{0,80}$/.test(name)) throw new Error(`bad event type '${name}'`)
+  for (const name of Object.keys(options.merge ?? {}))
+    if (!(name in options.events)) throw new Error(`a merge rule for '${name}', which is no event of ${options.type}`)
   return {
     claims: () => [],
     references: () => [],
@@ -121,6 +126,7 @@ export function defineEntity(options: EntityOptions): EntityDefinition {
     passivateAfterMs: 5 * 60_000,
     singleOwner: false,
     maxId: Number.MAX_SAFE_INTEGER,
+    merge: {},
     ...options,
   }
 }

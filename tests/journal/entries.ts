@@ -10,6 +10,7 @@ export function journalEntry(n: number, changes: Partial<JournalEntry> = {}): Jo
     type: 'user.updated',
     schemaVersion: 1,
     data: { displayName: `Ada ${n}` },
+    observed: null,
     state: 'active',
     at: '2026-01-01T12:00:00.000Z',
     clock: '1',

@@ -27,7 +27,14 @@ const met = {
 export const events = {
   'conflict.opened': event(
     1,
-    z.object({ ...met, strategy: name(100), fields: z.array(text(200)), winner: z.enum(SIDES), loser: data }),
+    z.object({
+      ...met,
+      strategy: name(100),
+      fields: z.array(text(200)),
+      winner: z.enum(SIDES),
+      loser: data,
+      also: data.optional(),
+    }),
     { internal: true },
   ),
   'conflict.absorbed': event(1, z.object(met), { internal: true }),

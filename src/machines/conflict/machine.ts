@@ -31,6 +31,7 @@ const open = base.createAction(
         fields: contested ? event.fields : [],
         winner: contested ? event.winner : 'log',
         loser: contested ? (event.loser as JsonObject) : {},
+        also: contested ? ((event.also ?? null) as JsonObject | null) : null,
         status: contested ? 'open' : 'settled',
         kept: contested ? null : 'log',
         node: event.node,

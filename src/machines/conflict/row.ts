@@ -13,6 +13,7 @@ export const columns = {
   fields: 'jsonb',
   winner: 'text',
   loser: 'jsonb',
+  also: 'jsonb',
   status: 'text',
   kept: 'text',
   node: 'text',
@@ -32,6 +33,8 @@ export interface ConflictRow {
   readonly fields: readonly string[]
   readonly winner: Side
   readonly loser: JsonObject
+  /** Where each side lost something: the rest of it, with the sides the other way round. */
+  readonly also: JsonObject | null
   readonly status: 'open' | 'settling' | 'settled'
   readonly kept: Side | null
   readonly node: string

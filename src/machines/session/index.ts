@@ -4,6 +4,7 @@ import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
 import { events } from './events.ts'
 import { machine, type SessionContext } from './machine.ts'
+import { merge } from './merge.ts'
 import { columns } from './row.ts'
 
 export const session = defineEntity({
@@ -19,4 +20,5 @@ export const session = defineEntity({
   references: ({ type, userId }) => (type === 'session.created' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['closed', 'expired', 'revoked'],
   maxId: MAX_INT4,
+  merge,
 })

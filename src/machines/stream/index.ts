@@ -5,6 +5,7 @@ import { rowView } from '../read-row.ts'
 import { closeBroadcast, openBroadcast } from './effects.ts'
 import { events } from './events.ts'
 import { machine, type StreamContext } from './machine.ts'
+import { merge } from './merge.ts'
 import { columns } from './row.ts'
 
 export const stream = defineEntity({
@@ -20,4 +21,5 @@ export const stream = defineEntity({
   effects: { openBroadcast, closeBroadcast },
   stateVersion: 2,
   maxId: MAX_INT4,
+  merge,
 })

@@ -5,6 +5,7 @@ import { rowView } from '../read-row.ts'
 import { releaseOwned } from './effects.ts'
 import { events } from './events.ts'
 import { machine, type UserContext } from './machine.ts'
+import { merge } from './merge.ts'
 import { columns } from './row.ts'
 
 export const user = defineEntity({
@@ -24,6 +25,7 @@ export const user = defineEntity({
   effects: { releaseOwned },
   stateVersion: 2,
   maxId: MAX_INT4,
+  merge,
 })
 
 /** Names that people take for the same are the same: compatibility forms and letter case do not count. */

@@ -1,0 +1,89 @@
+/**
+ * Dots, version vectors, and the short form in which the log keeps them.
+ *
+ * A dot names one event by who wrote it. A vector says, for each writer, up to which of its events somebody knows. The log
+ * of an actor is one total order, so a writer that has seen all of it up to a version needs no vector: that version is one.
+ */
+
+/** `[node#incarnation, n]`: the n-th event of that start of that node; from 1. */
+export type Dot = readonly [source: string, n: number]
+
+/** Source → the n up to which its events are known. What is missing is 0. */
+export type VersionVector = ReadonlyMap<string, number>
+
+export type CausalOrder = 'equal' | 'before' | 'after' | 'concurrent'
+
+/** What a writer knew of an actor, compressed by the log's order. */
+export interface Knowledge {
+  /** All events of the log up to this version. */
+  readonly basis: number
+  /** And these, heard of before they were in the log. */
+  readonly extra: readonly Dot[]
+}
+
+/** An event of an actor's log, as far as causality goes. */
+export interface LoggedDot {
+  readonly version: number
+  readonly dot: Dot
+}
+
+export function formatDot([source, n]: Dot): string {
+  return `${source}:${n}`
+}
+
+export function includesDot(vector: VersionVector, [source, n]: Dot): boolean {
+  return (vector.get(source) ?? 0) >= n
+}
+
+/** How `a` stands to `b`: `before` where `b` knows all of `a` and more. */
+export function compareVectors(a: VersionVector, b: VersionVector): CausalOrder {
+  const less = [...b].some(([source, n]) => (a.get(source) ?? 0) < n)
+  const more = [...a].some(([source, n]) => (b.get(source) ?? 0) < n)
+  if (less && more) return 'concurrent'
+  if (less) return 'before'
+  return more ? 'after' : 'equal'
+}
+
+/** What either knows. */
+export function mergeVectors(a: VersionVector, b: VersionVector): VersionVector {
+  const merged = new Map(a)
+  for (const [source, n] of b) merged.set(source, Math.max(merged.get(source) ?? 0, n))
+  return merged
+}
+
+export function withDot(vector: VersionVector, [source, n]: Dot): VersionVector {
+  return mergeVectors(vector, new Map([[source, n]]))
+}
+
+/**
+ * The vector that this knowledge stands for.
+ * @param log the actor's events in order, at least up to the basis
+ */
+export function expand({ basis, extra }: Knowledge, log: readonly LoggedDot[]): VersionVector {
+  const known = log.filter(({ version }) => version <= basis).map(({ dot }) => dot)
+  return [...known, ...extra].reduce(withDot, new Map() as VersionVector)
+}
+
+/** The events of the log that one written at `version` with this knowledge is beside: neither knew of the other. */
+export function eventsBeside<Event extends LoggedDot>(
+  { basis, extra }: Knowledge,
+  version: number,
+  log: readonly Event[],
+): readonly Event[] {
+  const known = new Set(extra.map(formatDot))
+  return log.filter(event => event.version > basis && event.version < version && !known.has(formatDot(event.dot)))
+}
+
+/**
+ * The sealed incarnations of which every watermark holds all there will ever be.
+ * @param sealed incarnation → its last n
+ */
+export function droppable(sealed: VersionVector, watermarks: readonly VersionVector[]): ReadonlySet<string> {
+  const passed = [...sealed].filter(dot => watermarks.every(watermark => includesDot(watermark, dot)))
+  return new Set(passed.map(([source]) => source))
+}
+
+/** The vector without these sources. Vectors are comparable where the same sources were dropped from both. */
+export function dropSources(vector: VersionVector, sources: ReadonlySet<string>): VersionVector {
+  return new Map([...vector].filter(([source]) => !sources.has(source)))
+}
