@@ -45,6 +45,8 @@ export interface NodeOptions {
   readonly home?: string
   /** How long a command waits for Postgres before it fails or is taken into the journal, default 10 s. */
   readonly patienceMs?: number
+  /** Bytes the journal may take on disk, default 64 MiB; when it is full, commands fail as `overloaded`. */
+  readonly journalBytes?: number
   /** Keeps everything in memory: for tests, gone when the process ends. */
   readonly memory?: boolean
   /** Shows in every event this node writes; default the host name. */
@@ -198,11 +200,15 @@ function withConflicts(entities: readonly EntityDefinition[]): readonly EntityDe
 }
 
 async function openOwnJournal(
-  { home, database, memory, log }: NodeOptions & { readonly log: Logger },
+  { home, database, memory, journalBytes, log }: NodeOptions & { readonly log: Logger },
   opened: { close(): Promise<void> }[],
 ): Promise<Journal | undefined> {
   if (memory === true || (database !== undefined && home === undefined)) return undefined
-  const journal = await openJournal({ dir: path.join(path.resolve(home ?? '.rootstream'), 'journal'), log })
+  const journal = await openJournal({
+    dir: path.join(path.resolve(home ?? '.rootstream'), 'journal'),
+    log,
+    ...(journalBytes === undefined ? {} : { maxBytes: journalBytes }),
+  })
   opened.push(journal)
   return journal
 }

@@ -7,8 +7,8 @@ export interface Link {
   readonly url: string
   /** Ends every connection and takes no new one. What the server has received by now it still carries out. */
   cut(): void
-  /** What the server answers is lost from now on, and then all is cut: it has done what was asked and nobody hears of it. */
-  loseAnswers(): void
+  /** The next append is carried out and its answer is lost, with every connection. */
+  loseNextAppend(): void
   mend(): void
   close(): void
 }
@@ -16,7 +16,7 @@ export interface Link {
 export async function openLink(to: string): Promise<Link> {
   const { hostname, port } = new URL(to)
   const sockets = new Set<Socket>()
-  let state: 'whole' | 'deaf' | 'cut' = 'whole'
+  let state: 'whole' | 'waiting' | 'cut' = 'whole'
   const cut = () => {
     state = 'cut'
     for (const socket of sockets) socket.destroy()
@@ -36,9 +36,13 @@ export async function openLink(to: string): Promise<Link> {
         close()
       })
     }
-    client.on('data', data => upstream.write(data))
+    let deaf = false
+    client.on('data', data => {
+      deaf ||= state === 'waiting' && data.includes('append_batch')
+      upstream.write(data)
+    })
     upstream.on('data', data => {
-      if (state === 'deaf') cut()
+      if (deaf) cut()
       else client.write(data)
     })
   })
@@ -49,8 +53,8 @@ export async function openLink(to: string): Promise<Link> {
   return {
     url: url.href,
     cut,
-    loseAnswers: () => {
-      state = 'deaf'
+    loseNextAppend: () => {
+      state = 'waiting'
     },
     mend: () => {
       state = 'whole'

@@ -40,7 +40,7 @@ export function conflictsCommand(program: Command): void {
       'after',
       '\nThe winner is what the actor says now: the log, or the event that was accepted while Postgres was away.\nThe loser is what the other side wanted its fields to be.\n\nExample:\n  rootstream conflicts list',
     )
-  runs<{ all?: boolean; after: number; limit: number }>(list, (context, { all, after, limit }) =>
+  runs<{ all?: boolean; after: number; limit: number }, []>(list, (context, { all, after, limit }) =>
     withNode(context, async node => {
       const found = await find(node, after, Math.min(limit, PAGE), all === true)
       context.out.result(found, () =>
