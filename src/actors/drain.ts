@@ -1,16 +1,16 @@
 /** Brings one event that was accepted beside the log into it: merged with what others wrote meanwhile, and once. */
 import { faultPoint } from '#fault-point'
-import { AppError } from '../core/errors.ts'
+import { AppError, isErrorCode } from '../core/errors.ts'
 import type { LogEvent, Origin, RecordedEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import { canonicalJson } from '../core/state.ts'
-import { commandIdOf, type JournalEntry } from '../journal/journal-entry.ts'
+import { commandIdOf, dotOf, type JournalEntry } from '../journal/journal-entry.ts'
 import { upcast } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { type MergeConflict, mergeEvent, type OffsideEvent } from '../merge/merge-event.ts'
 import { afterCommit } from './after-commit.ts'
-import type { Command } from './command.ts'
+import { type Command, repeatedOutcome } from './command.ts'
 import { recordConflict } from './conflict-log.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { clockOf } from './offside-clock.ts'
@@ -39,17 +39,20 @@ export async function drainEntry(
     head = head === undefined ? await load(ports, entity, ref) : await catchUp(ports, entity, ref, head)
     const there = await store.findCommand(commandId)
     const { beside, sent } = await eventsSince(ports, entity, ref, entry, own)
+    const lost = (strategy: string, on: Loaded, id = commandId) => {
+      const merged = { strategy, fields: Object.keys(entry.data), winner: 'log', loser: entry.data } as const
+      return recordConflict(ports, { entry, commandId: id, merged, head: on })
+    }
+    // Nobody could know that while the log was away: the answer was tentative, and this is what became of it.
+    if (there !== undefined && !isItsOwn(ref, entity, entry, there)) {
+      await lost('command_id_reused', head, dotOf(entry))
+      return head
+    }
     const logged = there ?? sent
     if (logged !== undefined) {
-      if (logged.origin === undefined) own.add(logged.version)
-      const conflict = logged.origin?.conflict as unknown as MergeConflict | undefined
-      if (conflict !== undefined)
-        await recordConflict(ports, {
-          entry,
-          commandId: `conflict:${entry.node}:${entry.incarnation}:${entry.n}`,
-          merged: conflict,
-          head,
-        })
+      const here = logged.actorType === ref.type && logged.actorId === ref.id
+      if (here && logged.origin === undefined) own.add(logged.version)
+      await recordContest(ports, entry, logged.origin?.conflict as unknown as MergeConflict | undefined, head)
       return head
     }
     const data = upcast(entity, { ...entry, version: 0, position: 0 } as unknown as RecordedEvent)
@@ -63,15 +66,8 @@ export async function drainEntry(
     const item = { command, resolve: () => {}, reject: () => {} }
     const plan = planBatch({ now: () => Date.parse(entry.at) }, entity, ref, [item], head)
     if (plan.failed !== undefined) throw plan.failed.error
-    const refused = (strategy: string) =>
-      recordConflict(ports, {
-        entry,
-        commandId,
-        merged: { strategy, fields: Object.keys(data), winner: 'log', loser: data },
-        head: head as Loaded,
-      })
     if (plan.taken.length === 0) {
-      await refused('not_allowed')
+      await lost('not_allowed', head)
       return head
     }
     const append = { ...appendOf(ref, plan, undefined, undefined), origin }
@@ -81,18 +77,12 @@ export async function drainEntry(
       case 'appended':
         afterCommit(ports, entity, ref, plan, answer.events, append)
         head = plan.end
-        if (merged.conflict !== undefined)
-          await recordConflict(ports, {
-            entry,
-            commandId: `conflict:${entry.node}:${entry.incarnation}:${entry.n}`,
-            merged: merged.conflict,
-            head,
-          })
+        await recordContest(ports, entry, merged.conflict, head)
         return head
       case 'claimed':
       case 'missing':
       case 'fenced':
-        await refused(answer.outcome)
+        await lost(answer.outcome, head)
         return head
       case 'conflict':
       case 'duplicate':
@@ -102,6 +92,28 @@ export async function drainEntry(
     'conflict',
     `Other writers kept changing ${formatActorRef(ref)}. The accepted command stays in the journal and is tried again.`,
   )
+}
+
+/** The event is in the log, and something that it or the log said had to go. */
+async function recordContest(
+  ports: ActorPorts,
+  entry: JournalEntry,
+  merged: MergeConflict | undefined,
+  head: Loaded,
+): Promise<void> {
+  if (merged !== undefined) await recordConflict(ports, { entry, commandId: `conflict:${dotOf(entry)}`, merged, head })
+}
+
+/** Whether the event that its command id was spent on is what became of this entry, or of the same command sent elsewhere. */
+function isItsOwn(ref: ActorRef, entity: EntityDefinition, entry: JournalEntry, event: LogEvent): boolean {
+  const { schemaVersion, data } = entry
+  try {
+    repeatedOutcome(ref, { ...commandOf(entity, entry, commandIdOf(entry), data), schemaVersion }, event)
+    return true
+  } catch (error) {
+    if (isErrorCode(error, 'command_id_reused')) return false
+    throw error
+  }
 }
 
 /** What others wrote after the entry's basis, and the entry itself where it had been sent before it was accepted here. */

@@ -47,6 +47,10 @@ export function parseEntries(payload: Buffer): readonly JournalEntry[] | undefin
 }
 
 /** Under this the log takes it once: the client's id where there is one. */
-export function commandIdOf({ commandId, node, incarnation, n }: JournalEntry): string {
-  return commandId ?? `journal:${node}:${incarnation}:${n}`
+export function commandIdOf(entry: JournalEntry): string {
+  return entry.commandId ?? dotOf(entry)
+}
+
+export function dotOf({ node, incarnation, n }: JournalEntry): string {
+  return `journal:${node}:${incarnation}:${n}`
 }

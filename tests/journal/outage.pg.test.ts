@@ -100,6 +100,23 @@ describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
     ])
   })
 
+  test('a command id that the log had spent on something else is told afterwards, and nothing goes unsaid', async () => {
+    const { start } = await outageStage()
+    const { node, link, healed } = await start('a')
+    const ada = await registerUser(node, 'ada')
+    accepted(await node.actor('user', ada).send({ type: 'user.verified' }, { commandId: 'spent' }))
+    link.cut()
+    tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'A' }, { commandId: 'spent' }))
+    link.mend()
+    await healed()
+    expect(await history(node, 'user', ada)).toHaveLength(2)
+    const [record] = await node.log.listActors('conflict', 0, 1)
+    expect(await node.actor('conflict', record?.id ?? 0).state()).toMatchObject({
+      state: 'open',
+      context: { row: { strategy: 'command_id_reused', winner: 'log', loser: { displayName: 'A' } } },
+    })
+  })
+
   test('a full journal refuses with a word to come back, and keeps what it took', async () => {
     const { start } = await outageStage()
     const { node, link, healed } = await start('a', { journalBytes: 2_000 })
