@@ -68,6 +68,32 @@ create table claims (
 );
 CREATE INDEX claims_actor ON claims USING btree (actor_type, actor_id);
 
+create table conflicts (
+  id bigint not null,
+  actor_type text not null,
+  actor_id bigint not null,
+  event_type text not null,
+  basis integer not null,
+  version integer not null,
+  strategy text not null,
+  fields jsonb not null,
+  winner text not null,
+  loser jsonb not null,
+  also jsonb,
+  status text not null,
+  kept text,
+  node text not null,
+  created_at timestamp with time zone not null,
+  settled_at timestamp with time zone,
+  constraint conflicts_pkey PRIMARY KEY (id),
+  constraint conflicts_kept_check CHECK ((kept = ANY (ARRAY['log'::text, 'event'::text]))),
+  constraint conflicts_status_check CHECK ((status = ANY (ARRAY['open'::text, 'settling'::text, 'settled'::text]))),
+  constraint conflicts_winner_check CHECK ((winner = ANY (ARRAY['log'::text, 'event'::text])))
+);
+CREATE INDEX conflicts_actor ON conflicts USING btree (actor_type, actor_id);
+CREATE INDEX conflicts_open ON conflicts USING btree (id) WHERE status = 'open'::text;
+CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON conflicts FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
 create table event_log (
   id bigint default nextval('event_log_id_seq'::regclass) not null,
   aggregate_type character varying(50),
@@ -100,6 +126,7 @@ create table events (
   causation bigint,
   correlation text,
   token bigint,
+  origin jsonb,
   constraint events_pkey PRIMARY KEY ("position"),
   constraint events_version_check CHECK ((version > 0))
 );
@@ -536,7 +563,11 @@ begin
   extra as materialized (
     select * from rows from (json_to_recordset(coalesce(append_checked.extras, '[]')) as (
       a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
-      due_at timestamptz, payload jsonb, gone_in text[])) with ordinality
+      due_at timestamptz, payload jsonb, gone_in text[], origin jsonb)) with ordinality
+  ),
+  -- Apart from the other extras: it is nearly always empty, and then costs the insert nothing.
+  origins as materialized (
+    select x.a, x.origin from extra x where x.op = 'origin'
   ),
   -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
   -- joins and for exists (select …), by the size the table had when the connection first wrote.
@@ -594,9 +625,9 @@ begin
   ),
   inserted as (
     insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
-      user_id, command_id, causation, correlation, token)
+      user_id, command_id, causation, correlation, token, origin)
     select v.actor_type, v.actor_id, v.version, v.type, v.schema_version, v.data, v.state, v.at, writer_node, writer_incarnation, v.n,
-      v.user_id, v.command_id, v.causation, v.correlation, v.token
+      v.user_id, v.command_id, v.causation, v.correlation, v.token, (select o.origin from origins o where o.a = v.a)
     from verdict v
     where not v.mine and not exists (select from refused r where r.a = v.a)
     order by v.a, v.version

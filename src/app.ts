@@ -20,10 +20,12 @@ import { migrate } from './eventstore/migrate.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type HealthReport, health } from './health.ts'
+import { type Journal, openJournal } from './journal/journal.ts'
 import type { LiveHandle, LiveState, LiveStats } from './live/api.ts'
 import type { LiveChange } from './live/changes.ts'
 import { createLiveState } from './live/live-state.ts'
 import { createLogger } from './logging.ts'
+import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
@@ -49,8 +51,15 @@ export interface NodeOptions {
   readonly redisCa?: string
   /** Keeps the Redis keys and channels of RootStream 24.2 up to date for its readers; needs `redis`. */
   readonly legacyRedis?: boolean
-  /** Directory for the embedded Postgres, default `.rootstream` in the working directory. */
+  /**
+   * Directory of this node alone: the embedded Postgres, default `.rootstream` in the working directory, and the journal.
+   * With `database` and without this there is no journal, and nothing is taken while Postgres is away.
+   */
   readonly home?: string
+  /** How long a command waits for Postgres before it fails or is taken into the journal, default 10 s. */
+  readonly patienceMs?: number
+  /** Bytes the journal may take on disk, default 64 MiB; when it is full, commands fail as `overloaded`. */
+  readonly journalBytes?: number
   /** Keeps everything in memory: for tests, gone when the process ends. */
   readonly memory?: boolean
   /** Shows in every event this node writes; default the host name. */
@@ -118,7 +127,8 @@ async function assemble(
   opened: { close(): Promise<void> }[],
   closeAll: () => Promise<void>,
 ): Promise<RuntimeNode> {
-  const { clock = systemClock, entities = registry, name = os.hostname() } = options
+  const { clock = systemClock, name = os.hostname() } = options
+  const entities = withConflicts(options.entities ?? registry)
   const log = options.log ?? createLogger({ level: 'warn', node: name })
   const started = async <Part extends Service>(part: Part): Promise<Part> => {
     opened.push({ close: () => part.stop() })
@@ -162,6 +172,7 @@ async function assemble(
 
   // Made after the actors, which ask it what to keep before a life ends.
   let live: LiveState | undefined
+  const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
     createActorSystem({
       store,
@@ -172,6 +183,7 @@ async function assemble(
       holder: `${name}#${incarnation}#${randomUUID()}`,
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
+      ...(journal === undefined ? {} : { outage: { journal, node: name, incarnation } }),
       readTables: {
         find: async (table, column, value, position) => {
           await projections.caughtUp(position)
@@ -265,6 +277,25 @@ function createBridge(options: BridgeOptions): LegacyBridge {
   })
 }
 
+/** What the log cannot take whole is recorded by this entity, whichever others there are. */
+function withConflicts(entities: readonly EntityDefinition[]): readonly EntityDefinition[] {
+  return entities.some(({ type }) => type === conflict.type) ? entities : [...entities, conflict]
+}
+
+async function openOwnJournal(
+  { home, database, memory, journalBytes, log }: NodeOptions & { readonly log: Logger },
+  opened: { close(): Promise<void> }[],
+): Promise<Journal | undefined> {
+  if (memory === true || (database !== undefined && home === undefined)) return undefined
+  const journal = await openJournal({
+    dir: path.join(path.resolve(home ?? '.rootstream'), 'journal'),
+    log,
+    ...(journalBytes === undefined ? {} : { maxBytes: journalBytes }),
+  })
+  opened.push(journal)
+  return journal
+}
+
 /** Its modules and packages are loaded only here, where tracing is on. Stops last, when the last span has ended. */
 async function openTracer(
   options: NodeOptions & Required<Pick<NodeOptions, 'clock' | 'name' | 'log'>>,
@@ -321,7 +352,14 @@ async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[
   }
   const { applied } = await migrate({ url, log })
   if (applied.length > 0) log.info({ applied }, 'migrations applied')
-  const store = await createPgEventStore({ url, node: name, clock, log, tracer })
+  const store = await createPgEventStore({
+    url,
+    node: name,
+    clock,
+    log,
+    tracer,
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
+  })
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
   const { incarnation, installation } = store

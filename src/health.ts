@@ -15,7 +15,7 @@ export interface HealthReport {
   /** `down` where commands cannot be taken; `degraded` where they can, but something lags or is away. */
   readonly status: 'ok' | 'degraded' | 'down'
   readonly node: string
-  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors' | 'audit', ComponentHealth>>
+  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit', ComponentHealth>>
 }
 
 /** Projections this far behind the log are reported as lagging. */
@@ -54,6 +54,12 @@ export async function health(parts: {
       return { status: well ? 'ok' : 'degraded', detail }
     },
     actors: async () => ({ status: 'ok', detail: { ...actors.stats() } }),
+    journal: async () => {
+      const status = actors.outage()
+      if (status === undefined) return { status: 'ok', detail: { enabled: false } }
+      const well = status.pending === 0 && status.stuck === null
+      return { status: well ? 'ok' : 'degraded', detail: { enabled: true, ...status } }
+    },
     audit: async () => {
       const status = await audit.status()
       return { status: status.failing === null ? 'ok' : 'degraded', detail: { ...status } }

@@ -32,7 +32,7 @@ export async function open({ database, redis, name }: FanOutOptions) {
   const streams = await liveStreams(node.actors, STREAMS)
   const client = new Redis(redis, { enableAutoPipelining: true })
   const sample = await node.actor('stream', streams[0] as ActorId).send({ type: 'stream.stats.updated', bytesSent: 1 })
-  if (!sample.ok) throw new Error(sample.reason)
+  if (!sample.ok || sample.tentative) throw new Error('the sample was not written to the log')
   const sampleEvent: LogEvent = sample.event
 
   const update = async (n: number): Promise<number> => {

@@ -1,16 +1,18 @@
 /** One actor in memory: a mailbox, and the loop that decides, appends, and only then moves and answers. */
 import { faultPoint } from '#fault-point'
-import { AppError } from '../core/errors.ts'
+import { AppError, isErrorCode } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
-import type { Append, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
-import { type EffectStart, fold } from '../machines/decide.ts'
+import type { JournalEntry } from '../journal/journal-entry.ts'
+import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
+import { afterCommit } from './after-commit.ts'
 import { type Command, repeatedOutcome } from './command.ts'
 import { Freshness } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
+import { Offside } from './offside.ts'
 import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
@@ -30,17 +32,28 @@ export class Actor {
   #loaded: Loaded | undefined
   #running: Promise<void> | undefined
   #restart = false
+  /** What was taken while the log was away; undefined where nothing is. */
+  readonly #offside: Offside | undefined
+  readonly #drains: { resolve(): void; reject(error: unknown): void }[] = []
+  /** Sent to the log and not answered yet. */
+  #sent: Plan<Waiting> | undefined
 
   constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts) {
     this.ref = ref
     this.#entity = entity
     this.#ports = ports
     this.#backoff = new Backoff(ports.clock)
+    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage)
     this.lastUsed = ports.clock.now()
   }
 
   get queued(): number {
     return this.#mailbox.length
+  }
+
+  /** Accepted commands that are not in the log yet: the actor stays in memory. */
+  get pending(): number {
+    return this.#offside?.pending ?? 0
   }
 
   get idle(): boolean {
@@ -79,10 +92,35 @@ export class Actor {
     })
   }
 
-  /** The newest state: what is in memory, brought up to the log; or as it is, where it is certain to be no older than asked. */
+  /** An accepted command of an earlier start. */
+  restore(entry: JournalEntry): void {
+    this.#offside?.restore(entry)
+  }
+
+  /** Resolves when everything accepted is in the log. */
+  drain(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#drains.push({ resolve, reject })
+      this.#running ??= this.#run()
+    })
+  }
+
+  /**
+   * The newest state: what is in memory, brought up to the log; or as it is, where it is certain to be no older than asked.
+   * While the log is away, with what was accepted on top.
+   */
   async current(maxStaleMs = 0): Promise<Loaded> {
     const asked = this.#ports.clock.now()
     this.lastUsed = asked
+    if (this.pending > 0) {
+      const local = this.#offside?.local
+      try {
+        if (local === undefined || this.#ports.outage?.away === false) await this.drain()
+      } catch (error) {
+        if (local === undefined || !isErrorCode(error, 'log_unavailable')) throw error
+      }
+      if (this.pending > 0 && local !== undefined) return { ...local, tentative: true }
+    }
     const known = this.#loaded
     const { reading } = this.#ports.link
     if (known !== undefined && this.#freshness.allows(known.version, asked, maxStaleMs, reading)) return known
@@ -101,7 +139,9 @@ export class Actor {
   /** An event of another node. Anything but the next version is left to the log. */
   hear(event: LogEvent): void {
     this.#freshness.heard(event.version)
-    if (!this.idle || this.#loaded === undefined || event.version !== this.#loaded.version + 1) return
+    // Under accepted commands the state stays what they were decided on.
+    if (!this.idle || this.pending > 0 || this.#loaded === undefined || event.version !== this.#loaded.version + 1)
+      return
     try {
       this.#loaded = { version: event.version, state: fold(this.#entity, this.#loaded.state, event), at: event.at }
     } catch {
@@ -114,7 +154,11 @@ export class Actor {
     const turn = this.#ports.turns.take()
     if (turn !== undefined) await turn
     let conflicts = 0
-    while (this.#mailbox.length > 0) {
+    while (this.#mailbox.length > 0 || this.#drains.length > 0) {
+      if (this.#drains.length > 0) {
+        await this.#drain(this.#drains.splice(0))
+        continue
+      }
       const batch = this.#mailbox.batch()
       try {
         const settled = await this.#process(batch)
@@ -125,9 +169,10 @@ export class Actor {
             `Other writers changed ${formatActorRef(this.ref)} ${conflicts} times in a row. Nothing was changed by this command; send it again.`,
           )
       } catch (error) {
-        this.#loaded = undefined
-        for (const waiting of batch) this.#mailbox.take(waiting)?.reject(error)
+        const left = await this.#takeOffside(batch, error)
+        for (const waiting of left) this.#mailbox.take(waiting)?.reject(error)
       }
+      this.#sent = undefined
       if (this.#restart) this.#loaded = undefined
       this.#restart = false
     }
@@ -138,7 +183,10 @@ export class Actor {
 
   /** One round of load → decide → append → answer. False where another writer came first and the batch must be decided anew. */
   async #process(batch: readonly Waiting[]): Promise<boolean> {
-    const { store } = this.#ports
+    const { store, outage } = this.#ports
+    if (outage?.away === true && (this.pending > 0 || this.#offside?.canTake(batch, this.#loaded) === true))
+      throw away()
+    if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
@@ -161,7 +209,9 @@ export class Actor {
     faultPoint('actor.decided')
     const asked = this.#ports.clock.now()
     const { reading } = this.#ports.link
+    this.#sent = plan
     const answer = await store.append(append)
+    this.#sent = undefined
     switch (answer.outcome) {
       case 'appended': {
         faultPoint('actor.committed')
@@ -170,7 +220,7 @@ export class Actor {
         this.#backoff.reset()
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
-        this.#afterCommit(plan, answer.events, append)
+        afterCommit(this.#ports, this.#entity, this.ref, plan, answer.events, append)
         if (plan.refused.length > 0) await this.#refuse(plan.refused)
         return true
       }
@@ -211,30 +261,32 @@ export class Actor {
     }
   }
 
-  /** Everything that waits for the commit: answers, listeners, snapshots, effects. */
-  #afterCommit(plan: Plan<Waiting>, events: readonly LogEvent[], { timers = [], spans }: Append): void {
-    if (spans !== undefined) for (const [index, event] of events.entries()) spans[index]?.committed(event)
-    this.#ports.committed(events, timers)
-    faultPoint('actor.announced')
-    plan.taken.forEach(({ item, decision }, index) => {
-      const event = events[index]
-      if (event === undefined) throw new Error('the store returned fewer events than it appended')
-      for (const effect of decision.effects) this.#startEffect(effect, event, timers)
-      faultPoint('actor.before-answer')
-      item.resolve({ ok: true, actor: this.ref, event, repeated: false })
-    })
-    const every = this.#entity.snapshotEvery
-    const { version, state } = plan.end
-    if (Math.floor(version / every) > Math.floor((version - events.length) / every))
-      this.#ports.snapshot(this.ref, { version, stateVersion: this.#entity.stateVersion, state })
+  async #drain(waiting: readonly { resolve(): void; reject(error: unknown): void }[]): Promise<void> {
+    try {
+      if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
+      for (const { resolve } of waiting) resolve()
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+    }
   }
 
-  #startEffect(effect: EffectStart, event: LogEvent, timers: readonly TimerSet[]): void {
-    const timer = timers.find(
-      ({ payload, kind }) => kind === 'effect' && payload.name === effect.name && payload.version === event.version,
-    )
-    // No timer: a later event of the same append left the state again.
-    if (timer !== undefined) this.#ports.startEffect({ actor: this.ref, ...timer, attempts: 0 })
+  /** The batch could not be decided or appended. What can be taken without the log is; the rest is returned, to fail. */
+  async #takeOffside(batch: readonly Waiting[], error: unknown): Promise<readonly Waiting[]> {
+    if (this.#offside === undefined || !isErrorCode(error, 'log_unavailable')) {
+      this.#loaded = undefined
+      return batch
+    }
+    this.#ports.outage?.fell()
+    const sent = this.#sent
+    const doubtful = (waiting: Waiting): number | null => {
+      const index = sent?.taken.findIndex(({ item }) => item === waiting) ?? -1
+      return sent === undefined || index < 0 ? null : sent.from.version + index + 1
+    }
+    // Those that were answered by the log before it failed are not in the mailbox any more.
+    const open = batch.filter(waiting => this.#mailbox.holds(waiting))
+    const left = await this.#offside.take(open, this.#loaded, doubtful)
+    for (const waiting of open) if (!left.includes(waiting)) this.#mailbox.take(waiting)
+    return left
   }
 
   /** Answers refusals; one that carries a command id is looked up first, for the command may have been taken before. */
@@ -278,4 +330,11 @@ export class Actor {
       ),
     )
   }
+}
+
+function away(): AppError {
+  return new AppError(
+    'log_unavailable',
+    'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
+  )
 }

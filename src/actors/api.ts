@@ -8,6 +8,7 @@ import type { Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import type { CommandOptions } from './command.ts'
 import type { Link } from './link-watch.ts'
+import type { OutageOptions } from './outage.ts'
 import type { ActorLimits, ReadTables } from './ports.ts'
 
 /** An actor's state as it is shown. */
@@ -21,6 +22,8 @@ export interface ActorView {
   readonly allowed: readonly string[]
   /** Time of the last event, ISO 8601 UTC. */
   readonly at: string | null
+  /** Commands that were accepted while the log is away are on top of `version`. */
+  readonly tentative?: true
 }
 
 export interface StateOptions {
@@ -64,8 +67,21 @@ export interface ActorSystem extends Service {
     work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result | undefined>
   stats(): { readonly active: number; readonly queued: number; readonly effects: number }
+  /** What was taken while the log was away; undefined on a node without a journal. */
+  outage(): OutageStatus | undefined
   /** Resolves when no effect of this node runs or waits. */
   effectsIdle(): Promise<void>
+}
+
+export interface OutageStatus {
+  /** Whether the log did not answer when it was last asked. */
+  readonly away: boolean
+  /** Accepted commands that are not in the log yet. */
+  readonly pending: number
+  /** Size of the journal. */
+  readonly bytes: number
+  /** An actor whose accepted commands the log cannot be given, though it is there. */
+  readonly stuck: string | null
 }
 
 export interface ActorSystemOptions {
@@ -81,6 +97,8 @@ export interface ActorSystemOptions {
   readonly limits?: Partial<ActorLimits>
   /** Events an actor is to be sent before one of this type, if it will have them. */
   readonly before?: (actor: ActorRef, eventType: string) => readonly OutgoingEvent[]
+  /** Present where events that can be merged are taken while the log is away. */
+  readonly outage?: OutageOptions
   /** Absent where tracing is off. */
   readonly tracer?: Tracer
 }

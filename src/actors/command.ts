@@ -34,6 +34,8 @@ export interface Command extends CommandOptions {
   readonly references: readonly Reference[]
   /** A creation may answer with another actor: the one its command id created before. */
   readonly creates: boolean
+  /** Sent by the runtime itself: a due timer, an effect. */
+  readonly internal: boolean
   /** Undefined where tracing is off. */
   readonly span: CommandSpan | undefined
 }
@@ -84,18 +86,38 @@ function refuseOutside(name: string, value: number | undefined, least: number): 
     throw new AppError('invalid_input', `${name} is not a whole number in its range.`)
 }
 
+/** Type of the actors that record what the log absorbed. */
+const ABSORBED_IN = 'conflict'
+
 /**
  * The first outcome of a command whose id was spent before.
  * Throws AppError `command_id_reused` where the id was spent on something else.
  */
 export function repeatedOutcome(actor: ActorRef, command: Command, event: LogEvent): CommandResult {
+  if (event.actorType === ABSORBED_IN) return absorbedOutcome(actor, command, event)
   const sameActor =
     event.actorType === actor.type && (event.actorId === actor.id || (command.creates && event.version === 1))
-  const sameData =
-    event.schemaVersion !== command.schemaVersion || canonicalJson(event.data) === canonicalJson(command.data)
+  const given = event.origin?.given ?? event.data
+  const sameData = event.schemaVersion !== command.schemaVersion || canonicalJson(given) === canonicalJson(command.data)
   if (sameActor && event.type === command.type && sameData)
     return { ok: true, actor: { type: event.actorType, id: event.actorId }, event, repeated: true }
-  throw new AppError(
+  throw reused(event)
+}
+
+/** The command was taken while the log was away, and nothing of it was written: its id was spent on the record of that. */
+function absorbedOutcome(actor: ActorRef, command: Command, event: LogEvent): CommandResult {
+  const { actorType, actorId, eventType, given } = event.data
+  const same =
+    actorType === actor.type &&
+    actorId === actor.id &&
+    eventType === command.type &&
+    canonicalJson(given) === canonicalJson(command.data)
+  if (!same) throw reused(event)
+  return { ok: true, actor, event, repeated: true, absorbed: { type: event.actorType, id: event.actorId } }
+}
+
+function reused(event: LogEvent): AppError {
+  return new AppError(
     'command_id_reused',
     `The command id was spent on ${event.type} of ${formatActorRef({ type: event.actorType, id: event.actorId })}. ` +
       'Nothing was changed. Give each command an id of its own.',

@@ -12,6 +12,8 @@ export interface Loaded {
   readonly state: ActorState
   /** Time of the last event; null for an actor without events. */
   readonly at: string | null
+  /** With accepted commands on top that are not in the log yet; `version` is the one they were decided on. */
+  readonly tentative?: true
 }
 
 export interface LoadPorts {
@@ -58,7 +60,7 @@ export async function loadAt(
   return catchUp(ports, entity, ref, usable ? snapshot : beginning(entity), point)
 }
 
-export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state, at }: Loaded): ActorView {
+export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state, at, tentative }: Loaded): ActorView {
   return {
     ref,
     version,
@@ -66,6 +68,7 @@ export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state
     context: state.context,
     allowed: allowedEvents(entity, state),
     at,
+    ...(tentative === undefined ? undefined : { tentative }),
   }
 }
 

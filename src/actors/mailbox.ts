@@ -42,6 +42,10 @@ export class Mailbox {
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0]
   }
 
+  holds(waiting: Waiting): boolean {
+    return this.#waiting.includes(waiting)
+  }
+
   /** Removes commands from the head. */
   drop(count: number): void {
     this.#waiting.splice(0, count)

@@ -41,7 +41,7 @@ export interface Plan<Item> {
  * changes claims or refers to other actors, has an append of its own. Pure but for the clock.
  */
 export function planBatch<Item extends { readonly command: Command }>(
-  clock: Clock,
+  clock: Pick<Clock, 'now'>,
   entity: EntityDefinition,
   ref: ActorRef,
   batch: readonly Item[],
@@ -146,7 +146,7 @@ export function refusal(
 }
 
 /** Time of the next event: the clock's, but never before the actor's last event. Many events share a millisecond. */
-function stampAfter(now: number, last: string | null): string {
+export function stampAfter(now: number, last: string | null): string {
   if (now !== lastStamp.ms) lastStamp = { ms: now, at: new Date(now).toISOString() }
   if (last === null || last <= lastStamp.at) return lastStamp.at
   return new Date(Math.max(now, Date.parse(last))).toISOString()
@@ -168,7 +168,7 @@ function newEvent(command: Command, at: string, state: ActorState): NewEvent {
   }
 }
 
-function sameClaims(a: readonly Claim[], b: readonly Claim[]): boolean {
+export function sameClaims(a: readonly Claim[], b: readonly Claim[]): boolean {
   return a.length === b.length && withoutClaims(a, b).length === 0
 }
 

@@ -5,6 +5,7 @@ import type { Json } from '../core/json.ts'
 import type { Clock, DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
 import type { Snapshot } from '../core/state.ts'
 import type { LinkWatch } from './link-watch.ts'
+import type { Outage } from './outage.ts'
 import type { Ownership } from './ownership.ts'
 import type { Turns } from './turns.ts'
 
@@ -25,6 +26,8 @@ export interface ActorPorts {
   readonly link: LinkWatch
   /** Whether commands have spans. */
   readonly traced: boolean
+  /** Absent where nothing is taken while the log is away. */
+  readonly outage: Outage | undefined
   committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void
   snapshot(actor: ActorRef, snapshot: Snapshot): void
   startEffect(timer: DueTimer): void

@@ -10,12 +10,13 @@ import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
-import type { ActorHandle, ActorSystem, ActorSystemOptions } from './api.ts'
+import type { ActorHandle, ActorSystem, ActorSystemOptions, OutageStatus } from './api.ts'
 import { type CommandOptions, parseCommand } from './command.ts'
 import { EffectRunner } from './effects.ts'
 import { maxStaleOf } from './freshness.ts'
 import { watchLink } from './link-watch.ts'
 import { loadAt, viewOf } from './load.ts'
+import { Outage } from './outage.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
 import { TimerService } from './timers.ts'
@@ -42,13 +43,26 @@ class HostedActors implements ActorSystem {
   readonly #ownership: Ownership
   readonly #effects: EffectRunner
   readonly #timers: TimerService
+  readonly #outage: Outage | undefined
   readonly #ports: ActorPorts
   readonly #tracer: Tracer | undefined
   readonly #before: ActorSystemOptions['before']
   #cancelSweep: (() => void) | undefined
   #stopping = false
 
-  constructor({ store, entities, clock, log, holder, readTables, link, limits, tracer, before }: ActorSystemOptions) {
+  constructor({
+    store,
+    entities,
+    clock,
+    log,
+    holder,
+    readTables,
+    link,
+    limits,
+    outage,
+    tracer,
+    before,
+  }: ActorSystemOptions) {
     this.#tracer = tracer
     this.#before = before
     this.#store = store
@@ -77,6 +91,15 @@ class HostedActors implements ActorSystem {
         void (await this.#send(actor.type, actor, event, { commandId }, true)),
       startEffect: timer => this.#effects.start(timer),
     })
+    this.#outage =
+      outage &&
+      new Outage(outage, {
+        store,
+        clock,
+        log,
+        restore: (ref, entry) => this.#find(this.#entity(ref.type), ref).restore(entry),
+        drain: ref => this.#find(this.#entity(ref.type), ref).drain(),
+      })
     this.#ports = {
       store,
       clock,
@@ -86,6 +109,7 @@ class HostedActors implements ActorSystem {
       turns: new Turns(TURNS),
       link: watchLink(link),
       traced: tracer !== undefined,
+      outage: this.#outage,
       committed: (events, timers) => this.#committed(events, timers),
       snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
       startEffect: timer => this.#effects.start(timer),
@@ -94,6 +118,8 @@ class HostedActors implements ActorSystem {
 
   async start(): Promise<void> {
     this.#ownership.start()
+    // Before the timers: what was accepted earlier comes before what is due now.
+    await this.#outage?.start()
     this.#timers.start()
     this.#planSweep()
   }
@@ -102,6 +128,7 @@ class HostedActors implements ActorSystem {
     this.#stopping = true
     this.#cancelSweep?.()
     await this.#timers.stop()
+    await this.#outage?.stop()
     await this.#effects.stop()
     await Promise.all([...this.#actors].map(actor => actor.settled()))
     await Promise.all(this.#snapshots)
@@ -152,6 +179,10 @@ class HostedActors implements ActorSystem {
       queued += actor.queued
     }
     return { active, queued, effects: this.#effects.pending }
+  }
+
+  outage(): OutageStatus | undefined {
+    return this.#outage?.status()
   }
 
   effectsIdle(): Promise<void> {
@@ -303,7 +334,7 @@ class HostedActors implements ActorSystem {
     const now = this.#clock.now()
     for (const actor of this.#actors) {
       const entity = this.#entity(actor.ref.type)
-      if (!actor.idle || now - actor.lastUsed < entity.passivateAfterMs) continue
+      if (!actor.idle || actor.pending > 0 || now - actor.lastUsed < entity.passivateAfterMs) continue
       this.#actors.delete(actor.ref)
       if (entity.singleOwner)
         await this.#ownership

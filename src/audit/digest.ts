@@ -17,10 +17,12 @@ const PLAIN = /^[\w.:/-]*$/
 /** The columns in order as a JSON array: whole numbers as digits, `data` in canonical form. */
 export function canonicalEvent(event: StoredEvent): string {
   const [position, actorType, actorId, version, type, schemaVersion, data, state, at] = event
-  const [, , , , , , , , , node, incarnation, n, userId, commandId, causation, correlation, token] = event
+  const [, , , , , , , , , node, incarnation, n, userId, commandId, causation, correlation, token, origin] = event
   return (
     `[${position},${text(actorType)},${actorId},${version},${text(type)},${schemaVersion},${exactJson(data)},${text(state)}` +
-    `,${text(at)},${text(node)},${incarnation},${n},${userId},${text(commandId)},${causation},${text(correlation)},${token}]`
+    `,${text(at)},${text(node)},${incarnation},${n},${userId},${text(commandId)},${causation},${text(correlation)},${token}` +
+    // Left out where there is none: seals from before there were any stay what they are.
+    `${origin === null ? '' : `,${exactJson(origin)}`}]`
   )
 }
 

@@ -6,6 +6,7 @@ import { ERRORS } from '../core/errors.ts'
 import { fail } from './command.ts'
 import { actorsCommand } from './commands/actors.ts'
 import { auditCommand } from './commands/audit.ts'
+import { conflictsCommand } from './commands/conflicts.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
 import { migrateCommand } from './commands/migrate.ts'
@@ -33,6 +34,7 @@ for (const add of [
   migrateCommand,
   importCommand,
   actorsCommand,
+  conflictsCommand,
   replayCommand,
   auditCommand,
   rebuildCommand,

@@ -129,6 +129,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
+export function isErrorCode(error: unknown, code: ErrorCode): error is AppError {
+  return error instanceof AppError && error.code === code
+}
+
 /**
  * An operational failure: foreseen, named by its code, told to the user. Bugs are plain errors.
  * `message` says what happened, what was not lost and what to do next; it never carries secrets or the values of a payload.

@@ -21,6 +21,24 @@ export interface NewEvent {
   readonly correlation: string | null
 }
 
+/** What an event keeps that a node accepted while it could not reach the log. */
+export interface Origin {
+  /** Version of the actor on which it was decided: it is beside the events after that which its node did not write there. */
+  readonly basis: number
+  /** Hybrid logical clock of the acceptance. */
+  readonly clock: string
+  /** The dot it was accepted under; a later start of the node may have written it to the log. */
+  readonly node: string
+  readonly incarnation: number
+  readonly n: number
+  /** What merging had to know of the state it was decided on. */
+  readonly observed?: JsonObject
+  /** The data as the caller gave it, where merging changed it. */
+  readonly given?: JsonObject
+  /** What merging could not keep of both sides; the conflict log has it too. */
+  readonly conflict?: JsonObject
+}
+
 /** An event as the log returns it. */
 export interface LogEvent extends NewEvent {
   /** Place in the global order: grows, may have gaps, becomes visible in order. */
@@ -35,6 +53,8 @@ export interface LogEvent extends NewEvent {
   readonly n: number
   /** The fencing token of the lease it was written under. */
   readonly token: number | null
+  /** Absent for an event that was decided on the log itself. */
+  readonly origin?: Origin
 }
 
 /** What folding reads of an event: not who caused it, nor why. */

@@ -24,7 +24,17 @@ export const FAULT_POINTS = [
   'projection.committed',
 ] as const
 
-export type FaultPoint = (typeof FAULT_POINTS)[number]
+/** Those that are passed only while Postgres is away, or just back. */
+export const OUTAGE_FAULT_POINTS = [
+  'journal.written',
+  'journal.synced',
+  'actor.before-tentative-answer',
+  'journal.draining',
+  'journal.appended',
+  'journal.drained',
+] as const
+
+export type FaultPoint = (typeof FAULT_POINTS)[number] | (typeof OUTAGE_FAULT_POINTS)[number]
 
 // A node gets this empty function, which V8 removes where it is called. Only a process that runs with
 // `--conditions=fault-points` gets the one of the tests instead: package.json maps `#fault-point`. It imports nothing

@@ -1,5 +1,5 @@
 /** What the engines ask of the outside: adapters implement these, tests replace them. */
-import type { LogEvent, NewEvent, RecordedEvent } from './event.ts'
+import type { LogEvent, NewEvent, Origin, RecordedEvent } from './event.ts'
 import type { ActorRef } from './ids.ts'
 import type { JsonObject } from './json.ts'
 import type { Seal, SealTip, StoredEvent } from './seal.ts'
@@ -65,6 +65,8 @@ export interface Append {
   readonly cancels?: readonly string[]
   /** The append is refused unless the lease still carries this token. */
   readonly lease?: { readonly name: string; readonly token: number }
+  /** Of its only event, where that was accepted before it got here. */
+  readonly origin?: Origin
   /** Where tracing is on: of the command of each event. */
   readonly spans?: AppendSpans
 }

@@ -22,6 +22,8 @@ export type StoredEvent = readonly [
   causation: string | null,
   correlation: string | null,
   token: string | null,
+  /** JSON in any formatting. */
+  origin: string | null,
 ]
 
 /** Hashes are SHA-256 in lower-case hex. */

@@ -101,10 +101,11 @@ function element(text: string): string {
 function extrasJson(batch: readonly WaitingAppend[]): string | null {
   const extras: object[] = []
   for (let a = 0; a < batch.length; a++) {
-    const { actor, claims, releases, references, timers, cancels, lease } = (batch[a] as WaitingAppend).append
-    if ((claims ?? releases ?? references ?? timers ?? cancels ?? lease) === undefined) continue
+    const { actor, claims, releases, references, timers, cancels, lease, origin } = (batch[a] as WaitingAppend).append
+    if ((claims ?? releases ?? references ?? timers ?? cancels ?? lease ?? origin) === undefined) continue
     const of = { a, actor_type: actor.type, actor_id: actor.id }
     if (lease !== undefined) extras.push({ ...of, op: 'lease', name: lease.name, token: lease.token })
+    if (origin !== undefined) extras.push({ a, op: 'origin', origin })
     for (const { kind, key } of claims ?? []) extras.push({ ...of, op: 'claim', kind, key })
     for (const { kind, key } of releases ?? []) extras.push({ ...of, op: 'release', kind, key })
     for (const { type, id, goneIn } of references ?? [])
@@ -160,6 +161,7 @@ function logEvents(
       incarnation,
       n: n + index,
       token: append.lease?.token ?? null,
+      ...(append.origin === undefined ? undefined : { origin: append.origin }),
     }
   })
 }

@@ -114,6 +114,7 @@ export function createMemoryEventStore({
         incarnation,
         n: ++n,
         token: append.lease?.token ?? null,
+        ...(append.origin === undefined ? undefined : { origin: append.origin }),
       }),
     )
     log.events.push(...events)

@@ -41,5 +41,6 @@ function toStored(event: LogEvent): StoredEvent {
     text(event.causation),
     event.correlation,
     text(event.token),
+    event.origin === undefined ? null : JSON.stringify(event.origin),
   ]
 }

@@ -1,5 +1,5 @@
 /** Reading the log from Postgres: streams and the whole log by keyset, the audit, command ids. */
-import type { LogEvent } from '../core/event.ts'
+import type { LogEvent, Origin } from '../core/event.ts'
 import type { ActorId, ActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { ActorHead, AuditPage, AuditQuery, StreamRange } from '../core/ports.ts'
@@ -10,7 +10,7 @@ const MAX_PAGE = 1_000
 
 // jsonb as text: the client parses only the data, and Postgres builds no rows of text and types.
 export const COLUMNS =
-  'position, actor_type, actor_id, version, type, schema_version, data::text, state, at, node, incarnation, n, user_id, command_id, causation, correlation, token'
+  'position, actor_type, actor_id, version, type, schema_version, data::text, state, at, node, incarnation, n, user_id, command_id, causation, correlation, token, origin::text'
 
 /** What to select of a log at an older schema: a column that it lacks reads as null. */
 export function columnsOf(present: ReadonlySet<string>): string {
@@ -36,6 +36,7 @@ type EventRow = [
   causation: number | null,
   correlation: string | null,
   token: number | null,
+  origin: string | null,
 ]
 
 export async function* readStream(
@@ -164,7 +165,7 @@ async function one(pool: Pool, name: string, condition: string, value: unknown):
 }
 
 function toEvent(row: EventRow): LogEvent {
-  return {
+  const event = {
     position: row[0],
     actorType: row[1],
     actorId: row[2] as ActorId,
@@ -183,4 +184,5 @@ function toEvent(row: EventRow): LogEvent {
     correlation: row[15],
     token: row[16],
   }
+  return row[17] === null ? event : { ...event, origin: JSON.parse(row[17]) as Origin }
 }

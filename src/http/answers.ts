@@ -46,8 +46,28 @@ export const accepted = z
     state: stateText,
     at: time,
     repeated: z.boolean().describe('The command id had been spent on this very command: this is its first outcome.'),
+    absorbed: address
+      .optional()
+      .describe(
+        'The command was taken while Postgres was away, and what others had written left nothing of it: the record of that.',
+      ),
   })
   .describe('A command that was taken. Its event is durable.')
+
+export const tentative = z
+  .object({
+    actor: address,
+    id: z.int().min(1),
+    tentative: z.literal(true),
+    basis: version.describe('Version of the actor it was decided on.'),
+    state: stateText,
+    at: time,
+    repeated: z.boolean().describe('This node had taken this very command before.'),
+  })
+  .describe(
+    'A command that was taken while Postgres is away. Its event is on the disk of this node, has no version and no position yet, ' +
+      'and is merged into the log when that is back. The same idempotency key asks what became of it.',
+  )
 
 export const event = z.object({
   actor: address,
@@ -66,6 +86,19 @@ export const event = z.object({
   incarnation: z.int().describe('Which start of that node.'),
   n: z.int().describe('The how-manieth append of that start.'),
   token: z.int().nullable().describe('The fencing token it was written under.'),
+  origin: z
+    .object({
+      basis: version.describe('Version of the actor it was decided on.'),
+      clock: z.string().describe('Hybrid logical clock of the acceptance.'),
+      node: z.string(),
+      incarnation: z.int(),
+      n: z.int(),
+      observed: data.optional().describe('What merging had to know of the state it was decided on.'),
+      given: data.optional().describe('The data as it was sent, where merging changed it.'),
+      conflict: data.optional().describe('What merging could not keep of both sides.'),
+    })
+    .optional()
+    .describe('Only of an event that a node accepted while Postgres was away.'),
 })
 
 export const actorView = z.object({
@@ -75,6 +108,10 @@ export const actorView = z.object({
   context: data,
   allowed: z.array(z.string()),
   at: time.nullable(),
+  tentative: z
+    .literal(true)
+    .optional()
+    .describe('Postgres is away: commands that this node accepted meanwhile are on top of the version.'),
 })
 
 const format = z.int().min(1).describe('Grows when older readers could misread it.')
@@ -154,6 +191,7 @@ export const batchResults = z
     results: z.array(
       z.union([
         z.object({ status: z.literal([200, 201]), body: accepted }),
+        z.object({ status: z.literal(202), body: tentative }),
         z.object({ status: z.int(), problem: z.union([refusal, problem]) }),
       ]),
     ),
@@ -184,7 +222,14 @@ const component = z.object({ status: componentStatus, detail: data })
 export const health = z.object({
   status: componentStatus,
   node: z.string(),
-  components: z.object({ log: component, projections: component, bus: component, actors: component, audit: component }),
+  components: z.object({
+    log: component,
+    projections: component,
+    bus: component,
+    actors: component,
+    journal: component,
+    audit: component,
+  }),
 })
 
 export const readiness = z.object({ ready: z.boolean(), log: componentStatus, projections: componentStatus })
@@ -194,6 +239,7 @@ export const NAMED: Readonly<Record<string, z.ZodType>> = {
   Problem: problem,
   Refusal: refusal,
   Accepted: accepted,
+  Tentative: tentative,
   Event: event,
   ActorView: actorView,
   ActorPage: actorPage,

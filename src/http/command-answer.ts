@@ -12,10 +12,22 @@ interface AcceptedBody {
   readonly state: string
   readonly at: string
   readonly repeated: boolean
+  readonly absorbed?: string
+}
+
+interface TentativeBody {
+  readonly actor: string
+  readonly id: number
+  readonly tentative: true
+  readonly basis: number
+  readonly state: string
+  readonly at: string
+  readonly repeated: boolean
 }
 
 export type CommandAnswer =
   | { readonly status: 200 | 201; readonly body: AcceptedBody }
+  | { readonly status: 202; readonly body: TentativeBody }
   | { readonly status: number; readonly problem: Problem }
 
 export function commandAnswer(status: 200 | 201, result: CommandResult): CommandAnswer {
@@ -24,7 +36,13 @@ export function commandAnswer(status: 200 | 201, result: CommandResult): Command
     const problem = refusalProblem(result)
     return { status: problem.status, problem }
   }
-  const { actor, event, repeated } = result
+  const { actor, repeated } = result
+  if (result.tentative) {
+    const { basis, event } = result
+    const told = { actor: formatActorRef(actor), id: actor.id, tentative: true, basis, state: event.state } as const
+    return { status: 202, body: { ...told, at: event.at, repeated } }
+  }
+  const { event, absorbed } = result
   const body = {
     actor: formatActorRef(actor),
     id: actor.id,
@@ -34,5 +52,16 @@ export function commandAnswer(status: 200 | 201, result: CommandResult): Command
     at: event.at,
     repeated,
   }
+  // The event is the record of the conflict; what is told of the actor is what that says.
+  if (absorbed !== undefined)
+    return {
+      status,
+      body: {
+        ...body,
+        version: Number(event.data.version),
+        state: String(event.data.actorState),
+        absorbed: formatActorRef(absorbed),
+      },
+    }
   return { status, body }
 }

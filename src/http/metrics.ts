@@ -58,6 +58,10 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       queued: gauge('commands_queued', 'Commands that wait in mailboxes.'),
       effects: gauge('effects_pending', 'Effects that run or wait here.'),
     },
+    journal: {
+      pending: gauge('journal_pending', 'Commands accepted while Postgres was away that are not in the log yet.'),
+      bytes: gauge('journal_bytes', 'Size of the journal.'),
+    },
   }
   const counter = (name: string, help: string) => new Counter({ name: `rootstream_bus_${name}`, help, registers })
   const busCounters = {
@@ -112,7 +116,7 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     const { components } = await node.health()
     for (const [component, { status }] of Object.entries(components))
       componentOk.set({ component }, Number(status === 'ok'))
-    for (const part of ['log', 'projections', 'actors'] as const)
+    for (const part of ['log', 'projections', 'actors', 'journal'] as const)
       for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
     const bus = components.bus.detail
     for (const [figure, shown] of Object.entries(busCounters)) setCount(shown, {}, bus[figure])

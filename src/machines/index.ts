@@ -1,6 +1,7 @@
 /** The registry: every entity of the runtime. */
 import { billing } from './billing/index.ts'
 import { broadcast } from './broadcast/index.ts'
+import { conflict } from './conflict/index.ts'
 import type { EntityDefinition } from './define.ts'
 import { recording } from './recording/index.ts'
 import { session } from './session/index.ts'
@@ -8,4 +9,13 @@ import { stream } from './stream/index.ts'
 import { usage } from './usage/index.ts'
 import { user } from './user/index.ts'
 
-export const entities: readonly EntityDefinition[] = [user, session, stream, broadcast, recording, usage, billing]
+export const entities: readonly EntityDefinition[] = [
+  user,
+  session,
+  stream,
+  broadcast,
+  recording,
+  usage,
+  billing,
+  conflict,
+]

@@ -53,7 +53,9 @@ class OtelCommandSpan implements CommandSpan {
     this.#safely(() => {
       const { span } = this
       span.setAttribute('rootstream.actor.id', result.actor.id)
-      if (result.ok)
+      if (result.tentative)
+        span.setAttributes({ 'rootstream.outcome': 'tentative', 'rootstream.version': result.basis })
+      else if (result.ok)
         span.setAttributes({
           'rootstream.outcome': result.repeated ? 'repeated' : 'accepted',
           'rootstream.version': result.event.version,

@@ -41,7 +41,7 @@ export const made = (bookingName: string, more: object = {}): OutgoingEvent => (
 })
 
 export function accepted(result: CommandResult) {
-  if (!result.ok) throw new Error(`refused: ${JSON.stringify(result)}`)
+  if (!result.ok || result.tentative) throw new Error(`refused: ${JSON.stringify(result)}`)
   return result
 }
 

@@ -105,7 +105,7 @@ export function actorSystemConformance(name: string, makeFixture: () => Promise<
         const late = Array.from({ length: 20 }, (_, n) => child(n + 22))
         const end = accepted(await cancelled).event.position
         for (const result of await Promise.all([...early, ...late]))
-          if (result.ok) expect(result.event.position).toBeLessThan(end)
+          if (result.ok) expect(accepted(result).event.position).toBeLessThan(end)
           else
             expect(result).toMatchObject({
               reason: 'unknown_reference',

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FAULT_POINTS, type FaultPoint } from '../../src/core/fault-point.ts'
+import { FAULT_POINTS } from '../../src/core/fault-point.ts'
 import { startNodeProcess } from '../support/cli-process.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { HttpClient } from '../support/http-client.ts'
@@ -15,11 +15,13 @@ import { runWorkload } from './workload.ts'
 
 const TOKEN = 'a-token-of-the-tests'
 
+type CommandFaultPoint = (typeof FAULT_POINTS)[number]
+
 /**
  * At which of its hits each point ends a node: the first node at the first, the node after it at the second. Small, for
  * a busy machine puts more into each batch and each page.
  */
-const KILLS: Record<FaultPoint, readonly [number, ...number[]]> = {
+const KILLS: Record<CommandFaultPoint, readonly [number, ...number[]]> = {
   'create.id-taken': [12, 9],
   'actor.loaded': [3, 20],
   'actor.decided': [15, 15],
@@ -42,7 +44,7 @@ const KILLS: Record<FaultPoint, readonly [number, ...number[]]> = {
   'projection.committed': [1, 2],
 }
 
-const hit = new Set<FaultPoint>()
+const hit = new Set<CommandFaultPoint>()
 let folder: string
 beforeAll(async () => {
   folder = await temporaryFolder('kill')

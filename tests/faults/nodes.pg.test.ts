@@ -39,7 +39,7 @@ async function start(options: NodeOptions = {}): Promise<RuntimeNode> {
 }
 
 function accepted(result: CommandResult) {
-  if (!result.ok) throw new Error(`refused: ${JSON.stringify(result)}`)
+  if (!result.ok || result.tentative) throw new Error(`refused: ${JSON.stringify(result)}`)
   return result
 }
 

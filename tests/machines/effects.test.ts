@@ -76,10 +76,13 @@ function nameless<Input extends { airing: string }>({ airing: _, ...input }: Inp
   return input
 }
 
+const lost = { type: 'user.updated', actorType: 'user', actorId: 7, data: { displayName: 'Ada' } }
+
 const cases: Readonly<Record<string, readonly [type: string, input: JsonObject]>> = {
   releaseOwned: ['user', {}],
   openBroadcast: ['stream', start],
   closeBroadcast: ['stream', stop],
+  applyLoser: ['conflict', lost],
 }
 
 test('each effect of the registry is tried here', () => {
@@ -101,6 +104,14 @@ test.each(Object.entries(cases))(
     expect(runtime.done).toEqual(done)
   },
 )
+
+test('the side that lost is sent to the actor, and a refusal of it is an outcome', async () => {
+  const runtime = new Runtime()
+  expect(await runtime.run('conflict', 'applyLoser', 'key', lost)).toEqual({ type: 'conflict.applied', taken: true })
+  expect([...runtime.done.values()]).toEqual([{ to: 'user/7', event: { type: 'user.updated', displayName: 'Ada' } }])
+  const gone = new Runtime({}, to => to === 'user/7')
+  expect(await gone.run('conflict', 'applyLoser', 'key', lost)).toEqual({ type: 'conflict.applied', taken: false })
+})
 
 test('a deleted user leaves no session, stream or billing account behind', async () => {
   const runtime = new Runtime(

@@ -80,6 +80,19 @@ const usageRow = {
   duration_seconds: null,
   created_at: null,
 }
+const met = {
+  actorType: 'user',
+  actorId: 1,
+  actorState: 'active',
+  eventType: 'user.updated',
+  given: { displayName: 'Ada L.' },
+  basis: 3,
+  version: 5,
+  clock: '000001767268800000.000000',
+  node: 'a',
+  incarnation: 7,
+  n: 2,
+}
 const billingRow = {
   user_id: 1,
   payment_method: null,
@@ -144,6 +157,16 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'billing.limit.changed': { monthlyLimitGb: 5 },
   'billing.payment-method.changed': { paymentMethod: 'card' },
   'billing.closed': {},
+  'conflict.opened': {
+    ...met,
+    strategy: 'lww',
+    fields: ['displayName'],
+    winner: 'log',
+    loser: { displayName: 'Ada L.' },
+  },
+  'conflict.absorbed': met,
+  'conflict.settled': { keep: 'event' },
+  'conflict.applied': { taken: true },
 }
 
 /** `at` where it is not a second after the one before. */
@@ -231,6 +254,11 @@ export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> =
     ['billing.opened', 'billing.tier.changed', 'billing.limit.changed', 'billing.payment-method.changed'],
     ['billing.imported', 'billing.closed'],
   ],
+  conflict: [
+    ['conflict.opened', 'conflict.settled', 'conflict.applied'],
+    ['conflict.absorbed'],
+    ['conflict.opened', ['conflict.settled', 1, { keep: 'log' }, LATER]],
+  ],
 }
 
 /** Events that lead from `absent` into each state. */
@@ -268,4 +296,10 @@ export const ways: Readonly<Record<string, Readonly<Record<string, readonly stri
   },
   usage: { absent: [], recorded: ['usage.recorded'] },
   billing: { absent: [], open: ['billing.opened'], deleted: ['billing.opened', 'billing.closed'] },
+  conflict: {
+    absent: [],
+    open: ['conflict.opened'],
+    settling: ['conflict.opened', 'conflict.settled'],
+    settled: ['conflict.absorbed'],
+  },
 }

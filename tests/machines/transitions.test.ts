@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ActorState } from '../../src/core/state.ts'
 import type { events as billing } from '../../src/machines/billing/events.ts'
 import type { events as broadcast } from '../../src/machines/broadcast/events.ts'
+import type { events as conflict } from '../../src/machines/conflict/events.ts'
 import { allowedEvents, decide, initialState, stamp } from '../../src/machines/decide.ts'
 import type { EntityDefinition } from '../../src/machines/define.ts'
 import { entities } from '../../src/machines/index.ts'
@@ -27,6 +28,7 @@ interface Tables {
   readonly recording: Table<'absent' | 'available' | 'withdrawn' | 'expired' | 'deleted', typeof recording>
   readonly usage: Table<'absent' | 'recorded', typeof usage>
   readonly billing: Table<'absent' | 'open' | 'deleted', typeof billing>
+  readonly conflict: Table<'absent' | 'open' | 'settling' | 'settled', typeof conflict>
 }
 
 const tables: Tables = {
@@ -307,6 +309,33 @@ const tables: Tables = {
       'billing.limit.changed': no,
       'billing.payment-method.changed': no,
       'billing.closed': no,
+    },
+  },
+  conflict: {
+    absent: {
+      'conflict.opened': 'open',
+      'conflict.absorbed': 'settled',
+      'conflict.settled': no,
+      'conflict.applied': no,
+    },
+    open: {
+      'conflict.opened': no,
+      'conflict.absorbed': no,
+      // The loser's side is kept; the winner's needs no command (see the golden log).
+      'conflict.settled': 'settling',
+      'conflict.applied': no,
+    },
+    settling: {
+      'conflict.opened': no,
+      'conflict.absorbed': no,
+      'conflict.settled': no,
+      'conflict.applied': 'settled',
+    },
+    settled: {
+      'conflict.opened': no,
+      'conflict.absorbed': no,
+      'conflict.settled': no,
+      'conflict.applied': no,
     },
   },
 }

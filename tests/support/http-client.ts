@@ -104,7 +104,8 @@ export class HttpClient {
             key: options.key,
             userId: options.userId ?? null,
           }
-        const retryable = (answer.body as { retryable?: boolean } | null)?.retryable === true
+        // Tentative: the same id asks what became of it, until the log has it.
+        const retryable = answer.status === 202 || (answer.body as { retryable?: boolean } | null)?.retryable === true
         if (!retryable)
           throw new Error(`${path} ${JSON.stringify(event)}: ${answer.status} ${JSON.stringify(answer.body)}`)
       }

@@ -113,8 +113,8 @@ export function actorsCommand(program: Command): void {
           ref === undefined
             ? await node.create(target, event, options)
             : await node.actor(ref.type, ref.id).send(event, options)
-        if (result.ok) await node.projections.caughtUp(result.event.position)
-        else process.exitCode = 5
+        if (result.ok && !result.tentative) await node.projections.caughtUp(result.event.position)
+        else if (!result.ok) process.exitCode = 5
         context.out.result(resultDocument(result), () => showResult(context.out, result))
       }),
   )
@@ -123,18 +123,35 @@ export function actorsCommand(program: Command): void {
 function resultDocument(result: CommandResult): object {
   if (!result.ok) return { ...result, actor: formatActorRef(result.actor) }
   const { event, repeated } = result
+  if (result.tentative)
+    return {
+      ok: true,
+      actor: formatActorRef(result.actor),
+      tentative: true,
+      basis: result.basis,
+      state: event.state,
+      at: event.at,
+      repeated,
+    }
   return {
     ok: true,
     actor: formatActorRef(result.actor),
-    version: event.version,
-    position: event.position,
+    version: result.event.version,
+    position: result.event.position,
     state: event.state,
     at: event.at,
     repeated,
+    ...(result.absorbed === undefined ? {} : { absorbed: formatActorRef(result.absorbed) }),
   }
 }
 
 function showResult(out: Output, result: CommandResult): void {
+  if (result.tentative) {
+    out.line(
+      `${formatActorRef(result.actor)} is ${result.event.state} here. Postgres is away: the event is in the journal of this node and goes to the log when that is back.`,
+    )
+    return
+  }
   if (result.ok) {
     out.line(
       `${formatActorRef(result.actor)} is ${result.event.state} at version ${result.event.version}${result.repeated ? ' (this command had been taken before)' : ''}`,

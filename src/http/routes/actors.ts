@@ -6,7 +6,7 @@ import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
 import { actorId, formatActorRef } from '../../core/ids.ts'
 import { mask } from '../../core/mask.ts'
-import { accepted, actorPage, actorView, eventPage } from '../answers.ts'
+import { accepted, actorPage, actorView, eventPage, tentative } from '../answers.ts'
 import { answers } from '../api-document.ts'
 import { commandAnswer } from '../command-answer.ts'
 import type { CommandSchemas } from '../command-schemas.ts'
@@ -67,6 +67,8 @@ export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSch
     },
     async (request, reply) => {
       const view = await viewAt(node.actor(request.params.type, actorId(request.params.id)), request.query)
+      // The version is no tag of a state with more on top of it.
+      if (view.tentative) return viewBody(view)
       const etag = `"${view.version}"`
       reply.header('etag', etag)
       if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
@@ -119,6 +121,7 @@ function commandRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas)
       const result = await node.create(request.params.type, asEvent(request.body), commandOptions(request.headers))
       const answer = commandAnswer(201, result)
       if ('problem' in answer) return sendProblem(reply, answer.problem)
+      if (answer.status === 202) throw new Error('an actor was created beside the log')
       return reply
         .code(answer.status)
         .header('etag', `"${answer.body.version}"`)
@@ -138,13 +141,14 @@ function commandRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas)
         params: actorPath,
         headers: commandHeaders,
         body: eventEnvelope,
-        ...answers({ 200: accepted }, { refusals: true }),
+        ...answers({ 200: accepted, 202: tentative }, { refusals: true }),
       },
     },
     async (request, reply) => {
       const actor = node.actor(request.params.type, actorId(request.params.id))
       const answer = commandAnswer(200, await actor.send(asEvent(request.body), commandOptions(request.headers)))
       if ('problem' in answer) return sendProblem(reply, answer.problem)
+      if (answer.status === 202) return reply.code(202).send(answer.body)
       return reply.code(answer.status).header('etag', `"${answer.body.version}"`).send(answer.body)
     },
   )
@@ -176,6 +180,7 @@ async function viewAt(actor: ActorHandle, { version, at }: z.output<typeof state
   return view
 }
 
-function viewBody({ ref, version, state, context, allowed, at }: ActorView): object {
-  return { actor: formatActorRef(ref), version, state, context: mask(context), allowed, at }
+function viewBody({ ref, version, state, context, allowed, at, tentative: local }: ActorView): object {
+  const body = { actor: formatActorRef(ref), version, state, context: mask(context), allowed, at }
+  return local === undefined ? body : { ...body, tentative: local }
 }

@@ -1,0 +1,164 @@
+-- Events that a node accepted while it could not reach this log, and what became of them.
+
+-- What such an event keeps of it: the version it was decided on, its clock, the dot it was accepted under, and the data as it
+-- was given where merging changed that. Null for every other event.
+alter table events add column origin jsonb;
+
+-- append_checked again, with one more extra:
+--   origin   {origin}    for the only event of the append
+-- It travels with the extras, which most batches do not have: no signature changes, so nodes of an older version go on, and
+-- an append without one takes the very statements it took before.
+create or replace function append_checked(writer_node text, writer_incarnation bigint, appends integer[], actor_types text[],
+  actor_ids bigint[], expected integer[], versions integer[], types text[], schema_versions smallint[], states text[],
+  times timestamptz[], numbers bigint[], user_ids bigint[], command_ids text[], causations bigint[], correlations text[],
+  tokens bigint[], data jsonb, extras json)
+returns table (a integer, outcome text, event_version integer, event_position bigint, detail text)
+language plpgsql
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with input as materialized (
+    select * from rows from (
+      unnest(appends, actor_types, actor_ids, append_checked.expected, versions, types, schema_versions, states, times,
+        numbers, user_ids, command_ids, causations, correlations, tokens),
+      jsonb_array_elements(append_checked.data)
+    ) as r (a, actor_type, actor_id, expected, version, type, schema_version, state, at, n, user_id, command_id, causation,
+      correlation, token, data)
+  ),
+  extra as materialized (
+    select * from rows from (json_to_recordset(coalesce(append_checked.extras, '[]')) as (
+      a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
+      due_at timestamptz, payload jsonb, gone_in text[], origin jsonb)) with ordinality
+  ),
+  -- Apart from the other extras: it is nearly always empty, and then costs the insert nothing.
+  origins as materialized (
+    select x.a, x.origin from extra x where x.op = 'origin'
+  ),
+  -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
+  -- joins and for exists (select …), by the size the table had when the connection first wrote.
+  verdict as materialized (
+    select i.*,
+      (select s.position from events s where s.command_id = i.command_id) as spent_position,
+      there.position as there_position,
+      coalesce(there.incarnation = writer_incarnation and there.n = i.n, false) as mine,
+      i.version = i.expected + 1 and i.expected > 0 and (
+        select b.version from events b
+        where b.actor_type = i.actor_type and b.actor_id = i.actor_id and b.version = i.expected
+      ) is null as gap
+    from input i
+    left join lateral (
+      select t.position, t.incarnation, t.n from events t
+      where t.actor_type = i.actor_type and t.actor_id = i.actor_id and t.version = i.version
+      offset 0
+    ) there on true
+  ),
+  mine as materialized (
+    select distinct v.a from verdict v where v.mine
+  ),
+  referred as materialized (
+    select x.a, x.ordinality, x.actor_type, x.actor_id, x.gone_in, (
+      select e.state from events e
+      where e.actor_type = x.actor_type and e.actor_id = x.actor_id order by e.version desc limit 1
+    ) as state
+    from extra x where x.op = 'reference'
+  ),
+  -- What is in the log already is never refused: leases and claims may have changed hands since, and references may be gone.
+  refused as materialized (
+    select distinct on (a) a, outcome, position, detail from (
+      select v.a, 1 as rank, null::bigint as place, 'duplicate' as outcome, v.spent_position as position, null as detail
+        from verdict v where v.spent_position is not null and not v.mine
+      union all
+      select v.a, 2, null, 'conflict', null, null
+        from verdict v where (v.there_position is not null and not v.mine) or v.gap
+      union all
+      select x.a, 3, x.ordinality, 'fenced', null, x.name
+        from extra x left join leases l on l.name = x.name
+        where x.op = 'lease' and l.token is distinct from x.token and not exists (select from mine m where m.a = x.a)
+      union all
+      -- A nested state is written as JSON that begins with its top: {"live":"recording"}.
+      select f.a, 4, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
+        from referred f
+        where not exists (select from mine m where m.a = f.a) and (f.state is null or exists (
+          select from unnest(f.gone_in) as gone (name)
+          where f.state = gone.name or starts_with(f.state, '{' || to_json(gone.name)::text || ':')))
+      union all
+      select x.a, 5, x.ordinality, 'claimed', null, x.kind
+        from extra x join claims c on (c.kind, c.key) = (x.kind, x.key)
+        where x.op = 'claim' and (c.actor_type, c.actor_id) <> (x.actor_type, x.actor_id)
+          and not exists (select from mine m where m.a = x.a)
+    ) reasons order by a, rank, place
+  ),
+  inserted as (
+    insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
+      user_id, command_id, causation, correlation, token, origin)
+    select v.actor_type, v.actor_id, v.version, v.type, v.schema_version, v.data, v.state, v.at, writer_node, writer_incarnation, v.n,
+      v.user_id, v.command_id, v.causation, v.correlation, v.token, (select o.origin from origins o where o.a = v.a)
+    from verdict v
+    where not v.mine and not exists (select from refused r where r.a = v.a)
+    order by v.a, v.version
+    returning actor_type, actor_id, version, position
+  ),
+  -- Extras of appends that were written just now. By exclusion: what is excluded is nearly nothing, so that a batch of
+  -- thousands of claims is not joined row by row.
+  fresh as materialized (
+    select x.* from extra x
+    where not exists (select from refused r where r.a = x.a) and not exists (select from mine m where m.a = x.a)
+  ),
+  claimed as (
+    insert into claims (kind, key, actor_type, actor_id)
+    select x.kind, x.key, x.actor_type, x.actor_id from fresh x where x.op = 'claim'
+    on conflict do nothing
+  ),
+  released as (
+    delete from claims c using fresh x
+    where x.op = 'release'
+      and (c.kind, c.key, c.actor_type, c.actor_id) = (x.kind, x.key, x.actor_type, x.actor_id)
+  ),
+  set_timers as (
+    insert into timers (actor_type, actor_id, name, kind, due_at, payload)
+    select x.actor_type, x.actor_id, x.name, x.kind, x.due_at, x.payload from fresh x where x.op = 'timer'
+    on conflict (actor_type, actor_id, name)
+      do update set kind = excluded.kind, due_at = excluded.due_at, payload = excluded.payload, attempts = 0, taken_until = null
+  ),
+  cancelled as (
+    delete from timers t using fresh x
+    where x.op = 'cancel'
+      and (t.actor_type, t.actor_id, t.name) = (x.actor_type, x.actor_id, x.name)
+  )
+  select i.a, 'appended', s.version, s.position, null::text
+    from inserted s join input i using (actor_type, actor_id, version)
+  union all
+  select v.a, 'repeated', v.version, v.there_position, null
+    from verdict v where v.mine
+  union all
+  select r.a, r.outcome, null, r.position, r.detail from refused r;
+end
+$$;
+
+-- What merging could not keep of both sides, and what was absorbed by the log. Written by projections alone.
+create table conflicts (
+  id bigint primary key,
+  actor_type text not null,
+  actor_id bigint not null,
+  event_type text not null,
+  -- The version the event was decided on, and the one it met.
+  basis integer not null,
+  version integer not null,
+  strategy text not null,
+  fields jsonb not null,
+  winner text not null check (winner in ('log', 'event')),
+  loser jsonb not null,
+  also jsonb,
+  status text not null check (status in ('open', 'settling', 'settled')),
+  kept text check (kept in ('log', 'event')),
+  node text not null,
+  created_at timestamptz not null,
+  settled_at timestamptz
+);
+create index conflicts_open on conflicts (id) where status = 'open';
+create index conflicts_actor on conflicts (actor_type, actor_id);
+create trigger refuse_direct_write before insert or update or delete or truncate on conflicts
+  for each statement execute function refuse_direct_write();

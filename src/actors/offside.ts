@@ -1,0 +1,195 @@
+/** What one actor has accepted while the log was away: decided on the local state, on disk before it is answered. */
+import { faultPoint } from '#fault-point'
+import { AppError } from '../core/errors.ts'
+import { type ActorRef, formatActorRef } from '../core/ids.ts'
+import type { CommandResult, Tentative } from '../core/result.ts'
+import { canonicalJson, formatStateValue } from '../core/state.ts'
+import type { JournalEntry } from '../journal/journal-entry.ts'
+import { decide, stamp } from '../machines/decide.ts'
+import type { EntityDefinition } from '../machines/define.ts'
+import { isMergeable, observe } from '../merge/merge-event.ts'
+import type { Command } from './command.ts'
+import { drainEntry } from './drain.ts'
+import type { Loaded } from './load.ts'
+import type { Waiting } from './mailbox.ts'
+import type { Outage } from './outage.ts'
+import { sameClaims, stampAfter } from './plan.ts'
+import type { ActorPorts } from './ports.ts'
+
+interface Acceptance {
+  readonly waiting: Waiting
+  readonly entry: JournalEntry
+}
+
+export class Offside {
+  readonly #entity: EntityDefinition
+  readonly #ref: ActorRef
+  readonly #ports: ActorPorts
+  readonly #outage: Outage
+  #entries: JournalEntry[] = []
+  /** The log's state with the entries on top; unknown for entries of an earlier start. */
+  #local: Loaded | undefined
+  /** Versions of the log that hold what was sent there before it was accepted here. */
+  readonly #own = new Set<number>()
+
+  constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts, outage: Outage) {
+    this.#entity = entity
+    this.#ref = ref
+    this.#ports = ports
+    this.#outage = outage
+  }
+
+  /** Entries that are not in the log yet. */
+  get pending(): number {
+    return this.#entries.length
+  }
+
+  /** The state with the entries on top, as of the version they were decided on. */
+  get local(): Loaded | undefined {
+    return this.#entries.length === 0 ? undefined : this.#local
+  }
+
+  restore(entry: JournalEntry): void {
+    this.#entries.push(entry)
+  }
+
+  /** Whether all of these can be taken without asking the log. */
+  canTake(batch: readonly Waiting[], loaded: Loaded | undefined): boolean {
+    return loaded !== undefined && batch.every(({ command }) => this.#mayTake(command))
+  }
+
+  /**
+   * Takes and answers what can be taken of a batch; the others are returned.
+   * @param loaded the last known state of the log
+   * @param doubtful the version a command may have in the log already: it was sent there and not answered
+   */
+  async take(
+    batch: readonly Waiting[],
+    loaded: Loaded | undefined,
+    doubtful: (waiting: Waiting) => number | null,
+  ): Promise<readonly Waiting[]> {
+    const left: Waiting[] = []
+    const taken: Acceptance[] = []
+    let local = this.#entries.length === 0 ? loaded : this.#local
+    for (const waiting of batch) {
+      if (this.#repeat(waiting)) continue
+      const next = local && this.#decide(waiting, local, doubtful(waiting))
+      if (next === undefined) left.push(waiting)
+      else {
+        local = next.local
+        taken.push({ waiting, entry: next.entry })
+      }
+    }
+    if (taken.length === 0) return left
+    const entries = taken.map(({ entry }) => entry)
+    try {
+      await this.#outage.write(entries)
+    } catch (error) {
+      for (const { waiting } of taken) waiting.reject(error)
+      return left
+    }
+    this.#entries.push(...entries)
+    this.#local = local
+    this.#outage.pend(this.#ref)
+    for (const { waiting, entry } of taken) {
+      faultPoint('actor.before-tentative-answer')
+      waiting.resolve(tentative(this.#ref, entry, false))
+    }
+    return left
+  }
+
+  /**
+   * Brings the entries to the log, in order, and returns its newest state. What was brought there stays so when this
+   * throws: AppError `log_unavailable`, or what keeps an entry from being read.
+   */
+  async drain(loaded: Loaded | undefined): Promise<Loaded> {
+    let head = loaded
+    for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
+      faultPoint('journal.draining')
+      const drained = await drainEntry(this.#ports, this.#entity, this.#ref, entry, head, this.#own)
+      faultPoint('journal.drained')
+      head = drained
+      this.#entries.shift()
+      this.#outage.settle(entry)
+    }
+    this.#local = undefined
+    this.#own.clear()
+    this.#outage.settled(this.#ref)
+    if (head === undefined) throw new Error(`nothing was pending for ${formatActorRef(this.#ref)}`)
+    return head
+  }
+
+  #mayTake(command: Command): boolean {
+    return (
+      isMergeable(this.#entity, command.type) &&
+      command.expectedVersion === undefined &&
+      command.references.length === 0 &&
+      !command.creates &&
+      !command.internal &&
+      !this.#entity.singleOwner
+    )
+  }
+
+  /** A refusal is never told here: the state may not be the newest, so the command has to wait for the log. */
+  #decide(
+    { command }: Waiting,
+    local: Loaded,
+    doubtful: number | null,
+  ): { readonly entry: JournalEntry; readonly local: Loaded } | undefined {
+    const { state } = local
+    if (!this.#mayTake(command) || local.version === 0) return undefined
+    if (!isMergeable(this.#entity, command.type, { state, data: command.data })) return undefined
+    const at = stampAfter(this.#ports.clock.now(), local.at)
+    const next = decide(this.#entity, state, stamp(command.type, at, command.data))?.state
+    // Names are given out by the log alone.
+    if (next === undefined || !sameClaims(this.#entity.claims(state), this.#entity.claims(next))) return undefined
+    const entry: JournalEntry = {
+      actorType: this.#ref.type,
+      actorId: this.#ref.id,
+      // The state under the entries before this one is theirs, whatever of the log is known by now.
+      basis: local.version,
+      doubtful,
+      type: command.type,
+      schemaVersion: command.schemaVersion,
+      data: command.data,
+      observed: observe(this.#entity, state, command.type) ?? null,
+      state: formatStateValue(next.value),
+      at,
+      userId: command.userId ?? null,
+      commandId: command.commandId ?? null,
+      causation: command.causation ?? null,
+      correlation: command.correlation ?? null,
+      ...this.#outage.dot(local.at),
+    }
+    return { entry, local: { version: local.version, state: next, at } }
+  }
+
+  /** Answers a command that was taken here before, under the same id. */
+  #repeat(waiting: Waiting): boolean {
+    const { command } = waiting
+    const known = this.#entries.find(({ commandId }) => commandId !== null && commandId === command.commandId)
+    if (known === undefined) return false
+    const same = known.type === command.type && canonicalJson(known.data) === canonicalJson(command.data)
+    if (same) waiting.resolve(tentative(this.#ref, known, true))
+    else
+      waiting.reject(
+        new AppError(
+          'command_id_reused',
+          `The command id was spent on ${known.type} of ${formatActorRef(this.#ref)}. Nothing was changed. Give each command an id of its own.`,
+        ),
+      )
+    return true
+  }
+}
+
+function tentative(actor: ActorRef, entry: JournalEntry, repeated: boolean): Tentative & CommandResult {
+  const { type, schemaVersion, data, state, at, userId, commandId, causation, correlation, basis } = entry
+  return {
+    ok: true,
+    tentative: true,
+    actor,
+    event: { type, schemaVersion, data, state, at, userId, commandId, causation, correlation },
+    basis,
+    repeated,
+  }
+}

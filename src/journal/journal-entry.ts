@@ -1,0 +1,56 @@
+/** One event in the journal: what was accepted, on which state, and under which identity it goes to the log. */
+import { z } from 'zod'
+import type { JsonObject } from '../core/json.ts'
+
+const data = z.custom<JsonObject>(value => typeof value === 'object' && value !== null && !Array.isArray(value))
+
+const entry = z.strictObject({
+  actorType: z.string().min(1).max(64),
+  actorId: z.int().positive(),
+  /** Version of the log on which it was decided. */
+  basis: z.int().nonnegative(),
+  /** Version under which the log may have it already: the append was sent, and nobody knows what became of it. */
+  doubtful: z.int().positive().nullable(),
+  type: z.string().min(1).max(200),
+  schemaVersion: z.int().positive(),
+  data,
+  /** What merging has to know of the state it was decided on. */
+  observed: data.nullable(),
+  /** State it led to here. */
+  state: z.string().max(1_000),
+  /** ISO 8601, UTC. */
+  at: z.iso.datetime(),
+  clock: z.string().min(1).max(200),
+  userId: z.int().nullable(),
+  commandId: z.string().min(1).max(200).nullable(),
+  causation: z.int().nullable(),
+  correlation: z.string().max(200).nullable(),
+  /** The dot: which start of which node accepted it, and as its how-manieth. */
+  node: z.string().min(1).max(200),
+  incarnation: z.int().nonnegative(),
+  n: z.int().positive(),
+})
+
+export type JournalEntry = Readonly<z.output<typeof entry>>
+
+/** Undefined where the payload of a frame is none of ours. */
+export function parseEntries(payload: Buffer): readonly JournalEntry[] | undefined {
+  try {
+    const parsed = z
+      .array(entry)
+      .min(1)
+      .safeParse(JSON.parse(payload.toString('utf8')))
+    return parsed.success ? parsed.data : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Under this the log takes it once: the client's id where there is one. */
+export function commandIdOf(entry: JournalEntry): string {
+  return entry.commandId ?? dotOf(entry)
+}
+
+export function dotOf({ node, incarnation, n }: JournalEntry): string {
+  return `journal:${node}:${incarnation}:${n}`
+}

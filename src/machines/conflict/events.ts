@@ -1,0 +1,45 @@
+/** What happens to a conflict. */
+import { z } from 'zod'
+import { event, type MachineEvent } from '../define.ts'
+import { count, name, text } from '../fields.ts'
+
+export const SIDES = ['log', 'event'] as const
+
+const data = z.record(z.string(), z.json())
+
+/** The event that was accepted while the log was away, and where it met the log. */
+const met = {
+  actorType: name(64),
+  actorId: z.int().min(1),
+  /** State the actor was in then. */
+  actorState: text(1_000),
+  eventType: name(200),
+  /** As it was accepted; the repeated command is told by it. */
+  given: data,
+  basis: count,
+  version: count,
+  clock: name(200),
+  node: name(200),
+  incarnation: z.int().min(0),
+  n: z.int().min(1),
+}
+
+export const events = {
+  'conflict.opened': event(
+    1,
+    z.object({
+      ...met,
+      strategy: name(100),
+      fields: z.array(text(200)),
+      winner: z.enum(SIDES),
+      loser: data,
+      also: data.optional(),
+    }),
+    { internal: true },
+  ),
+  'conflict.absorbed': event(1, z.object(met), { internal: true }),
+  'conflict.settled': event(1, z.object({ keep: z.enum(SIDES) })),
+  'conflict.applied': event(1, z.object({ taken: z.boolean() }), { internal: true }),
+}
+
+export type ConflictEvent = MachineEvent<typeof events>

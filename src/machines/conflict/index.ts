@@ -1,0 +1,18 @@
+/** Conflicts: what merging could not keep of both sides, and what the log absorbed. */
+import { defineEntity } from '../define.ts'
+import { rowView } from '../read-row.ts'
+import { applyLoser } from './effects.ts'
+import { events } from './events.ts'
+import { machine } from './machine.ts'
+import { columns } from './row.ts'
+
+const view = rowView('conflicts', columns)
+
+export const conflict = defineEntity({
+  type: 'conflict',
+  machine,
+  events,
+  view: { ...view, columns },
+  effects: { applyLoser },
+  goneIn: [],
+})
