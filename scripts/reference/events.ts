@@ -1,6 +1,7 @@
 /** The page of the events: what each carries, in which version, and which states take it. */
 import { z } from 'zod'
 import type { EntityDefinition, EventDefinition } from '../../src/machines/define.ts'
+import type { MergeRule } from '../../src/machines/merge-rules.ts'
 import { idOf, type MachineModel, modelOf } from './machine-model.ts'
 import { code, codes, GENERATED, table } from './markdown.ts'
 
@@ -28,7 +29,7 @@ export function eventsPage(entities: readonly EntityDefinition[]): string {
 
 ${GENERATED} Source: \`events.ts\` of each entity in \`src/machines\`.
 
-The data of an event lies flat beside its \`type\`; unknown fields are refused. Lengths count characters. An internal event is sent by the runtime alone: due timers, ends of effects, imports. An event of an older version stays in the log as it is and is brought to the newest version when it is read.
+The data of an event lies flat beside its \`type\`; unknown fields are refused. Lengths count characters. An internal event is sent by the runtime alone: due timers, ends of effects, imports. An event of an older version stays in the log as it is and is brought to the newest version when it is read. What is merged by a rule may be accepted while the log is away ([ADR 13](../adr/0013-merging.md)); of some events not every one.
 
 ${entities.map(section).join('\n\n')}
 `
@@ -38,7 +39,9 @@ function section(entity: EntityDefinition): string {
   const model = modelOf(entity)
   return [
     `## ${entity.type}`,
-    ...Object.entries(entity.events).map(([type, definition]) => eventPart(model, type, definition)),
+    ...Object.entries(entity.events).map(([type, definition]) =>
+      eventPart(model, type, definition, entity.merge[type]),
+    ),
   ].join('\n\n')
 }
 
@@ -46,12 +49,16 @@ function eventPart(
   model: MachineModel,
   type: string,
   { version, schema, upcasters, internal }: EventDefinition,
+  rule: MergeRule | undefined,
 ): string {
   const older = Object.keys(upcasters)
   const facts = [
     `Version ${version}${older.length === 0 ? '' : `, reads ${older.join(', ')} too`}`,
     ...(internal ? ['internal'] : []),
     `taken in ${codes(takenIn(model, type)) || 'no state'}`,
+    ...(rule === undefined
+      ? []
+      : [`merged by ${code(rule.strategy)}${rule.accepts === undefined ? '' : ', not every one'}`]),
   ]
   const fields = fieldRows(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema, schema, '')
   const rules = messagesOf(schema)

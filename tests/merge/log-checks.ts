@@ -30,15 +30,15 @@ export function checkQuiet(world: LogWorld): void {
 function timesGrow({ written }: LogWorld): void {
   const times = new Map(written.toReversed().map(event => [event.dot, event.time]))
   const last = new Map<string, string>()
-  for (const event of written) {
-    const name = event.dot.slice(0, 1)
-    expect(event.time > (last.get(name) ?? ''), `${event.dot} is later than what ${name} wrote before`).toBe(true)
-    last.set(name, event.time)
-    for (const dot of event.past) {
-      const cause = times.get(dot)
-      if (cause !== undefined) expect(event.time > cause, `${event.dot} is later than ${dot}`).toBe(true)
-    }
+  const wrong: string[] = []
+  for (const { dot, time, past } of written) {
+    const name = dot.slice(0, 1)
+    if (time <= (last.get(name) ?? '')) wrong.push(`${dot} is not later than what ${name} wrote before`)
+    last.set(name, time)
+    for (const cause of past)
+      if (time <= (times.get(cause) ?? '')) wrong.push(`${dot} is not later than its cause ${cause}`)
   }
+  expect(wrong).toEqual([])
 }
 
 function versionsAreGapFree({ logs, processed }: LogWorld): void {
