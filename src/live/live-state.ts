@@ -16,7 +16,7 @@ import { Periods } from './periods.ts'
 import { ANSWER_MS, createRepairs } from './repairs.ts'
 import { presentDocument, Replica, type Subject } from './replica.ts'
 import { createStamps, DRIFT_MS } from './stamps.ts'
-import { checkWrite, createWaitingWrites, type Write } from './writes.ts'
+import { checkWrite, createWaitingWrites, type Write, writesOf } from './writes.ts'
 
 /** Writes of so long travel together. */
 const WINDOW_MS = 4
@@ -50,15 +50,13 @@ class LiveNode implements LiveState {
   #cancelWindow = () => {}
   #beatAt = 0
   #digestAt = 0
-  #started = false
   #stopped = false
 
   constructor(options: LiveStateOptions) {
     this.#options = options
     this.#self = `${options.node}#${options.incarnation}`
-    this.#definitions = new Map(
-      [...options.entities].flatMap(({ type, live }) => (live === undefined ? [] : [[type, live] as const])),
-    )
+    const declared = [...options.entities].flatMap(({ type, live }) => (live ? [[type, live] as const] : []))
+    this.#definitions = new Map(declared)
     this.#replica = new Replica(this.#definitions, options.maxActors ?? MAX_ACTORS)
     this.#members = createMembers(this.#self, SILENT_MS)
     this.#changes = createChanges(this.#isAlive, options.log)
@@ -74,10 +72,9 @@ class LiveNode implements LiveState {
   }
 
   async start(): Promise<void> {
-    if (this.#started) return
-    this.#started = true
+    if (this.#cancels.length > 0) return
     const { bus } = this.#options
-    this.#cancels = [bus.onLive(frame => this.#receive(frame)), bus.onGap(() => this.#missed())]
+    this.#cancels = [bus.onLive(frame => this.#receive(frame)), bus.onGap(this.#missed)]
     this.#beat()
     this.#planTick()
   }
@@ -102,11 +99,7 @@ class LiveNode implements LiveState {
     return {
       set: (field, value) => this.#write(actor, definition, [{ field, value, add: false }]),
       add: (field, value) => this.#write(actor, definition, [{ field, value, add: true }]),
-      write: ({ set = {}, add = {} }) =>
-        this.#write(actor, definition, [
-          ...Object.entries(set).map(([field, value]) => ({ field, value, add: false })),
-          ...Object.entries(add).map(([field, value]) => ({ field, value, add: true })),
-        ]),
+      write: figures => this.#write(actor, definition, writesOf(figures)),
       read: () => {
         const subject = this.#replica.find(actor.type, actor.id)
         const document = subject === undefined ? undefined : presentDocument(subject)
@@ -274,7 +267,7 @@ class LiveNode implements LiveState {
       for (const { field, writer } of document.entries()) if (writers.has(writer)) this.#changed(document, field)
   }
 
-  #missed(): void {
+  readonly #missed = (): void => {
     this.#periods.missed()
     this.#digestAt = 0
   }

@@ -2,6 +2,7 @@
 import { AppError } from '../core/errors.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import { fits, type LiveDefinition, type LiveValue } from '../machines/live-fields.ts'
+import type { LiveWrites } from './api.ts'
 import type { Subject } from './replica.ts'
 import { DRIFT_MS } from './stamps.ts'
 
@@ -9,6 +10,13 @@ export interface Write {
   readonly field: string
   readonly value: LiveValue
   readonly add: boolean
+}
+
+export function writesOf({ set = {}, add = {} }: LiveWrites): readonly Write[] {
+  return [
+    ...Object.entries(set).map(([field, value]) => ({ field, value, add: false })),
+    ...Object.entries(add).map(([field, value]) => ({ field, value, add: true })),
+  ]
 }
 
 /** Throws AppError `invalid_input`. */

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach } from 'vitest'
 import type { ActorSystem } from '../../src/actors/api.ts'
 import { createActorSystem } from '../../src/actors/system.ts'
+import { AppError } from '../../src/core/errors.ts'
 import type { LogEvent } from '../../src/core/event.ts'
 import { type ActorId, actorRef } from '../../src/core/ids.ts'
 import type { Bus } from '../../src/core/ports.ts'
@@ -19,6 +20,8 @@ export interface LiveStageNode {
   stream(id: number): LiveHandle
   /** Frames of live figures reach it and leave it no more, or again. */
   cut(isCut: boolean): void
+  /** Its log cannot be read, or can again. */
+  blind(isBlind: boolean): void
   /** Gone without a word. */
   kill(): Promise<void>
   /** In good order. */
@@ -30,7 +33,9 @@ export interface LiveStage {
   startNode(name: string, options?: { maxActors?: number }): Promise<LiveStageNode>
   /** A stream that is live. */
   liveStream(on: LiveStageNode): Promise<number>
-  history(id: number): readonly LogEvent[]
+  history(id: number, type?: string): readonly LogEvent[]
+  /** Says something on the bus in the name of a node. */
+  say(node: string, payload: object): Promise<void>
   /** Moves time on in small steps and lets the work of each go on. */
   pass(ms: number, stepMs?: number): Promise<void>
 }
@@ -61,6 +66,7 @@ export function openLiveStage(): LiveStage {
     const { incarnation } = store
     const real = createInProcessBus({ node: name, incarnation, log: silentLogger, hub })
     let isCut = false
+    let isBlind = false
     const bus: Bus = {
       ...{ start: real.start, stop: real.stop, publish: real.publish, onFrame: real.onFrame, onGap: real.onGap },
       ...{ stats: real.stats, warnings: real.warnings },
@@ -79,7 +85,10 @@ export function openLiveStage(): LiveStage {
     await actors.start()
     const state = createLiveState({
       ...{ node: name, incarnation, bus, clock, log: silentLogger, entities, ...options },
-      state: actor => actors.actor(actor).state(),
+      state: async actor => {
+        if (isBlind) throw new AppError('log_unavailable', 'The log is away.')
+        return actors.actor(actor).state()
+      },
       send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
     })
     live = state
@@ -97,6 +106,9 @@ export function openLiveStage(): LiveStage {
       stream: id => state.handle(actorRef('stream', id)),
       cut: wanted => {
         isCut = wanted
+      },
+      blind: wanted => {
+        isBlind = wanted
       },
       kill: async () => {
         isCut = true
@@ -133,7 +145,14 @@ export function openLiveStage(): LiveStage {
       await settle()
       return created.actor.id
     },
-    history: id => log.streams.get(`stream/${id as ActorId}`) ?? [],
+    history: (id, type = 'stream') => log.streams.get(`${type}/${id as ActorId}`) ?? [],
+    async say(node, payload) {
+      const bus = createInProcessBus({ node, incarnation: 99, log: silentLogger, hub })
+      await bus.start()
+      bus.publishLive(JSON.stringify(payload))
+      await settle()
+      await bus.stop()
+    },
     async pass(ms, stepMs = 500) {
       for (let left = ms; left > 0; left -= stepMs) {
         clock.advance(Math.min(stepMs, left))

@@ -97,6 +97,58 @@ describe('figures', () => {
     expect(heard).toHaveLength(2)
   })
 
+  test('what is told while the log is away is counted when it is back', async () => {
+    const a = await stage.startNode('a')
+    const id = await stage.liveStream(a)
+    a.blind(true)
+    await expect(a.stream(id).opened()).rejects.toMatchObject({ code: 'log_unavailable' })
+    for (let part = 0; part < 500; part++) {
+      a.stream(id).add('bytesSent', 2)
+      a.stream(id).set('viewers', part)
+    }
+    a.stream(id).add('viewers', 1)
+    await stage.pass(3_000)
+    expect(a.stream(id).read()).toEqual({})
+    a.blind(false)
+    await stage.pass(2_000)
+    expect(a.stream(id).read()).toEqual({ bytesSent: 1_000, viewers: 500, peakViewers: 500 })
+  })
+
+  test('what is said on the bus is taken within bounds only', async () => {
+    const a = await stage.startNode('a')
+    const id = await stage.liveStream(a)
+    a.stream(id).set('viewers', 1)
+    a.stream(id).set('fps', 30)
+    await stage.pass(20, 5)
+    const row = stage.history(id).find(({ type }) => type === 'stream.started')
+    const hour = (stage.clock.now() + 3_600_000) * 1_000
+    const delta = (...entries: unknown[]) => ({
+      ...{ kind: 'delta', writers: ['evil#99'], deltas: [['stream', id, row?.at, entries]] },
+    })
+    const before = a.live.stats()
+    await stage.say('evil', delta(['fps', 0, hour, 1], ['viewers', 0, 1, -5], ['viewers', 0, 1, 0.5]))
+    await stage.say('evil', delta(['unheard', 0, 1, 1], ['codec', 0, 1, 5], ['viewers', 0, 1, 2 ** 31]))
+    expect(a.live.stats()).toMatchObject({ refused: before.refused + 6, malformed: 0, applied: before.applied })
+    for (const payload of [
+      {},
+      { kind: 'reset' },
+      { kind: 'delta', writers: [], deltas: [['stream', id, 'p', [['fps', 0, 1, 1]]]] },
+    ])
+      await stage.say('evil', payload)
+    expect(a.live.stats()).toMatchObject({ malformed: 3 })
+    await stage.say('evil', {
+      kind: 'delta',
+      writers: ['evil#99'],
+      deltas: [['stream', id, 'another time', [['fps', 0, 1, 1]]]],
+    })
+    expect(a.stream(id).read()).toEqual({ viewers: 1, peakViewers: 1, fps: 30 })
+    a.stream(id).set('fps', 60)
+    expect(a.stream(id).read()).toMatchObject({ fps: 60 })
+    // The same form with figures that fit is taken: it was not the form that was refused.
+    await stage.say('evil', delta(['viewers', 0, 1, 4]))
+    expect(a.stream(id).read()).toMatchObject({ viewers: 5 })
+  })
+
   test('what is no figure is refused, and a flood of actors is bounded', async () => {
     const a = await stage.startNode('a', { maxActors: 2 })
     const id = await stage.liveStream(a)
@@ -195,5 +247,35 @@ describe('the log', () => {
         .slice(-2)
         .map(({ data }) => data),
     ).toEqual([{ fps: 60 }, { viewers: 2, peakViewers: 2 }])
+  })
+
+  test('learns when a session was last seen once a minute, and no time that has not come', async () => {
+    const a = await stage.startNode('a')
+    const user = await a.actors.create('user', {
+      ...{ type: 'user.registered', username: 'ada', email: 'ada@example.org', passwordHash: 'x' },
+    })
+    if (!user.ok) throw new Error(user.reason)
+    const expiresAt = new Date(stage.clock.now() + 86_400_000).toISOString()
+    const session = await a.actors.create('session', {
+      ...{ type: 'session.created', userId: user.actor.id, tokenHash: 'x', expiresAt },
+    })
+    if (!session.ok) throw new Error(session.reason)
+    const live = a.live.handle(session.actor)
+    for (let second = 0; second < 180; second++) {
+      live.set('lastSeen', stage.clock.now())
+      await stage.pass(1_000, 1_000)
+    }
+    const touched = stage.history(session.actor.id, 'session').filter(({ type }) => type === 'session.touched')
+    expect(touched).toHaveLength(3)
+    expect(() => live.set('lastSeen', stage.clock.now() + 3_600_000)).toThrow(
+      expect.objectContaining({ code: 'invalid_input' }),
+    )
+    const last = Number(live.read()['lastSeen'])
+    live.set('lastSeen', last - 5_000)
+    expect(live.read()).toEqual({ lastSeen: last })
+    await a.actors.actor(session.actor).send({ type: 'session.revoked' })
+    await settle()
+    expect(live.read()).toEqual({})
+    expect(await live.opened()).toBe(false)
   })
 })
