@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { main } from '../examples/embed.ts'
+import { main as multiInstance } from '../examples/multi-instance.ts'
 import { silentLogger } from '../src/logging.ts'
 import { createTestDatabase } from './support/database.ts'
+import { MULTI_INSTANCE } from './support/multi-instance-lines.ts'
 
 test.each(['Postgres', 'memory'])('embedding a node on %s', async kind => {
   const database = kind === 'memory' ? undefined : await createTestDatabase()
@@ -22,6 +24,14 @@ test.each(['Postgres', 'memory'])('embedding a node on %s', async kind => {
     'now      idle',
     'then     live (at version 2)',
   ])
+})
+
+test('three nodes that meet in this process, one cut off and healed', async () => {
+  const database = await createTestDatabase()
+  const lines: string[] = []
+  await multiInstance({ database: database.url, log: silentLogger }, line => lines.push(line))
+  await database.drop()
+  expect(lines).toEqual(MULTI_INSTANCE)
 })
 
 test('the example of the README is the example that was run', () => {

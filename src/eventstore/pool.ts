@@ -41,7 +41,10 @@ export function createPool({ url, size = 10, log, readOnly = false }: PoolOption
     idleTimeoutMillis: 30_000,
   })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', error => log.warn({ error: error.message }, 'an idle database connection broke'))
+  pool.on('error', error => {
+    // One that the server ends while the pool says goodbye is no news.
+    if (!pool.ending) log.warn({ error: error.message }, 'an idle database connection broke')
+  })
   return pool
 }
 
