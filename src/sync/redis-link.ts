@@ -100,6 +100,11 @@ export function openConnection(options: ConnectionOptions): Redis {
   return connection
 }
 
+/** Gives up a connection for a new one. One that is being made is left alone: ioredis would not make it again. */
+export function reopen(connection: Redis | undefined): void {
+  if (connection?.status === 'ready') connection.disconnect(true)
+}
+
 /** Opens a connection for one question. Rejects where it takes longer, as does what is asked. */
 export async function openBriefly(options: ConnectionOptions, patienceMs: number): Promise<Redis> {
   const connection = new Redis({
