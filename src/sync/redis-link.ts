@@ -113,9 +113,14 @@ export async function openBriefly(options: ConnectionOptions, patienceMs: number
     commandTimeout: patienceMs,
     retryStrategy: null,
   })
-  // The rejection says the same.
-  connection.on('error', () => {})
-  await connection.connect()
+  // The rejection only says that the connection was closed.
+  let reason: unknown
+  connection.on('error', err => {
+    reason ??= err
+  })
+  await connection.connect().catch(err => {
+    throw reason ?? err
+  })
   return connection
 }
 
