@@ -34,7 +34,7 @@ import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snap
 import { createFrameBatcher } from './sync/frame-batcher.ts'
 import { createInProcessBus, type InProcessHub } from './sync/in-process-bus.ts'
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
-import { openLegacyKeys } from './sync/legacy-keys.ts'
+import { legacyAddress, openLegacyKeys } from './sync/legacy-keys.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
@@ -262,6 +262,7 @@ function createBridge(options: BridgeOptions): LegacyBridge {
       'invalid_input',
       'The keys of RootStream 24.2 are kept in Redis, and none is configured. Nothing was started. Set REDIS_URL, or leave ROOTSTREAM_LEGACY_REDIS out.',
     )
+  legacyAddress(redis)
   const ca = redisCa === undefined ? {} : { ca: redisCa }
   return createLegacyBridge({
     store,

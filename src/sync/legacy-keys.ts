@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { type ChainableCommander, Redis } from 'ioredis'
 import { AppError } from '../core/errors.ts'
 import { ANSWER_TIMEOUT_MS, connectionOptions } from './redis-link.ts'
-import { toMaster } from './redis-server-link.ts'
+import { type ServerAddress, toMaster } from './redis-server-link.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 /** As 24.2 set them. */
@@ -42,14 +42,19 @@ export interface LegacyKeysOptions {
   readonly onClosed: () => void
 }
 
+/** Throws AppError `invalid_input` on what is no address, and on that of a cluster: the keys of a stream share no slot. */
+export function legacyAddress(url: string): ServerAddress {
+  const address = parseRedisUrl(url)
+  if (address.kind !== 'cluster') return address
+  throw new AppError(
+    'invalid_input',
+    'The keys of RootStream 24.2 lie on one server, and REDIS_URL names a cluster. Nothing was started. Name a server, or leave ROOTSTREAM_LEGACY_REDIS out.',
+  )
+}
+
 /** One connection for one attempt. Throws AppError `invalid_input` (URL, or that of a cluster) or `setup_failed` (ca). */
 export function openLegacyKeys(options: LegacyKeysOptions): LegacyKeys {
-  const address = parseRedisUrl(options.url)
-  if (address.kind === 'cluster')
-    throw new AppError(
-      'invalid_input',
-      'The keys of 24.2 are kept on one server, not in a cluster. Nothing was written; give the address of a server, or leave the bridge off.',
-    )
+  const address = legacyAddress(options.url)
   const link = connectionOptions(address, options.node, options.ca)
   const redis = new Redis({
     ...toMaster(address, link),

@@ -15,6 +15,7 @@ import {
   openConnection,
   type RedisLink,
   reasonOf,
+  reopen,
 } from './redis-link.ts'
 import type { Endpoint, RedisAddress } from './redis-url.ts'
 
@@ -179,7 +180,7 @@ export function createClusterLink(options: LinkOptions<ClusterAddress>): RedisLi
     },
     renew() {
       const own = owners.get(channel)
-      if (own !== undefined) shards.get(keyOf(own))?.connection.disconnect(true)
+      if (own !== undefined) reopen(shards.get(keyOf(own))?.connection)
     },
     quit: async () => publisher?.connection.quit(),
     stop() {

@@ -1,8 +1,13 @@
 /** Opens the sockets to Redis. */
 import { createConnection } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { AbstractConnector, type RedisOptions } from 'ioredis'
 import type { Endpoint } from './redis-url.ts'
+
+const LOCATE_AGAIN_MS = 500
+
+type ErrorEmitter = (type: string, err: Error) => void
 
 /**
  * ioredis listens to the first error of a socket only, and a TLS socket has a second one when its certificate is
@@ -18,11 +23,9 @@ export class GuardedConnector extends AbstractConnector {
     this.#options = known
   }
 
-  override async connect() {
+  override async connect(emit: ErrorEmitter) {
     this.connecting = true
-    const { host, port } = await this.locate()
-    // Given up meanwhile: a socket opened now would be nobody's.
-    if (!this.connecting) throw new Error('Connection is closed.')
+    const { host, port } = await this.#find(emit)
     const { tls } = this.#options
     const socket = tls === undefined ? createConnection({ host, port }) : connect({ ...tls, host, port })
     socket.on('error', error => {
@@ -30,6 +33,16 @@ export class GuardedConnector extends AbstractConnector {
     })
     this.stream = socket
     return socket
+  }
+
+  // ioredis connects never again where this rejects, so it tries on for as long as anybody wants the connection.
+  async #find(emit: ErrorEmitter): Promise<Endpoint> {
+    for (;;) {
+      const found = await this.locate().catch(err => void emit('error', err))
+      if (!this.connecting) throw new Error('Connection is closed.')
+      if (found !== undefined) return found
+      await delay(LOCATE_AGAIN_MS, undefined, { ref: false })
+    }
   }
 
   /** Asked before each connection. */

@@ -100,6 +100,11 @@ export function openConnection(options: ConnectionOptions): Redis {
   return connection
 }
 
+/** Gives up a connection for a new one. One that is being made is left alone: ioredis would not make it again. */
+export function reopen(connection: Redis | undefined): void {
+  if (connection?.status === 'ready') connection.disconnect(true)
+}
+
 /** Opens a connection for one question. Rejects where it takes longer, as does what is asked. */
 export async function openBriefly(options: ConnectionOptions, patienceMs: number): Promise<Redis> {
   const connection = new Redis({
@@ -108,9 +113,14 @@ export async function openBriefly(options: ConnectionOptions, patienceMs: number
     commandTimeout: patienceMs,
     retryStrategy: null,
   })
-  // The rejection says the same.
-  connection.on('error', () => {})
-  await connection.connect()
+  // The rejection only says that the connection was closed.
+  let reason: unknown
+  connection.on('error', err => {
+    reason ??= err
+  })
+  await connection.connect().catch(err => {
+    throw reason ?? err
+  })
   return connection
 }
 

@@ -30,7 +30,6 @@ export async function findMaster(
 async function ask(sentinel: Endpoint, master: string, options: ConnectionOptions): Promise<Answer> {
   const connection = await openBriefly({ ...options, ...sentinel }, PATIENCE_MS)
   try {
-    await connection.connect()
     return parseAnswer(await connection.call('SENTINEL', 'MASTER', master))
   } finally {
     connection.disconnect()

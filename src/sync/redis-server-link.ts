@@ -12,6 +12,7 @@ import {
   openConnection,
   type RedisLink,
   reasonOf,
+  reopen,
 } from './redis-link.ts'
 import { findMaster } from './redis-sentinels.ts'
 import type { Endpoint, RedisAddress } from './redis-url.ts'
@@ -70,8 +71,8 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
     const now = await askFor(address, connection).catch(() => before)
     if (stopped || before !== server || (now.host === before.host && now.port === before.port)) return
     server = now
-    publisher?.disconnect(true)
-    subscriber?.disconnect(true)
+    reopen(publisher)
+    reopen(subscriber)
   }
 
   const subscribe = async (connected: Redis, listener: LinkListener) => {
@@ -124,7 +125,7 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
       ticks++
       if (ticks % ASK_SENTINELS_TICKS === 0) void follow()
     },
-    renew: () => subscriber?.disconnect(true),
+    renew: () => reopen(subscriber),
     quit: async () => publisher?.quit(),
     stop() {
       stopped = true

@@ -1,7 +1,7 @@
 /** A Redis server of a test's own, for what a shared one cannot be asked: stop, freeze, certificates, accounts. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -21,11 +21,18 @@ export interface PrivateRedisOptions {
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string }
   /** More settings, as on the command line of redis-server. */
   readonly settings?: readonly string[]
+  /** Runs as a sentinel with these settings. */
+  readonly sentinel?: readonly string[]
+  /** Where it keeps what must outlive it; default a folder that goes with it. */
+  readonly dir?: string
 }
 
 export async function startPrivateRedis(options: PrivateRedisOptions = {}): Promise<PrivateRedis> {
   const port = options.port ?? (await freePort())
-  const dir = await mkdtemp(path.join(tmpdir(), 'rootstream-redis-'))
+  const dir = options.dir ?? (await mkdtemp(path.join(tmpdir(), 'rootstream-redis-')))
+  const clean = async () => {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true })
+  }
   const listen =
     options.tls === undefined
       ? ['--port', String(port)]
@@ -34,13 +41,17 @@ export async function startPrivateRedis(options: PrivateRedisOptions = {}): Prom
           ...['--tls-cert-file', options.tls.cert, '--tls-key-file', options.tls.key],
           ...['--tls-ca-cert-file', options.tls.ca],
         ]
-  const args = [...listen, '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...(options.settings ?? [])]
+  const shared = [...listen, '--bind', '127.0.0.1', '--dir', dir]
+  const args =
+    options.sentinel === undefined
+      ? [...shared, '--save', '', ...(options.settings ?? [])]
+      : [await writeSettings(dir, options.sentinel), '--sentinel', ...shared]
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
     await once(child, 'spawn')
     await ready(child)
   } catch (error) {
-    await rm(dir, { recursive: true, force: true })
+    await clean()
     throw error
   }
   return {
@@ -53,16 +64,23 @@ export async function startPrivateRedis(options: PrivateRedisOptions = {}): Prom
         child.kill('SIGTERM')
         await exited
       }
-      await rm(dir, { recursive: true, force: true })
+      await clean()
     },
   }
+}
+
+// A sentinel keeps what it learns in its file of settings.
+async function writeSettings(dir: string, lines: readonly string[]): Promise<string> {
+  const file = path.join(dir, 'sentinel.conf')
+  await writeFile(file, `${lines.join('\n')}\n`)
+  return file
 }
 
 async function ready(child: ChildProcess): Promise<void> {
   if (child.stdout === null) throw new Error('redis-server has no output')
   const said: string[] = []
   for await (const line of createInterface(child.stdout)) {
-    if (line.includes('Ready to accept connections')) {
+    if (/Ready to accept connections|Sentinel ID is/.test(line)) {
       child.stdout.resume()
       return
     }

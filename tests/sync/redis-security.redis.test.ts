@@ -15,7 +15,7 @@ import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from './eventually.ts'
 import { frameKey } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
-import { type PrivateRedis, startPrivateRedis } from './private-redis.ts'
+import { freePort, type PrivateRedis, startPrivateRedis } from './private-redis.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -174,6 +174,33 @@ describe('with TLS', () => {
   test('nor is it by the system’s', () => expectRefused(at('rediss'), /certificate/))
   test('nor is the certificate under another name', () =>
     expectRefused(at('rediss', 'localhost'), /altnames|match/i, { ca: file('ca.crt') }))
+  test.each(['sentinel', 'cluster'])('nor is it of a %s, which ends no process', kind =>
+    expectRefused(`${at(`rediss+${kind}`).replace('/2', kind === 'sentinel' ? '/main' : '')}`, /certificate/, {
+      ca: file('other-ca.crt'),
+    }),
+  )
+  test('a cluster over TLS', async () => {
+    const tls = { cert: file('redis.crt'), key: file('redis.key'), ca: file('ca.crt') }
+    const busPort = String(await freePort())
+    const settings = [
+      '--requirepass',
+      's3cret',
+      '--cluster-enabled',
+      'yes',
+      '--cluster-port',
+      busPort,
+      '--tls-cluster',
+      'yes',
+    ]
+    const node = await startPrivateRedis({ tls, settings })
+    const admin = new Redis({ port: node.port, password: 's3cret', tls: { rejectUnauthorized: false } })
+    await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    await eventually(async () => expect(await admin.call('CLUSTER', 'INFO')).toContain('cluster_state:ok'))
+    admin.disconnect()
+    await expectTalk(`rediss+cluster://:s3cret@127.0.0.1:${node.port}`, { ca: file('ca.crt') })
+    for (const bus of open.splice(0)) await bus.stop()
+    await node.stop()
+  })
   test('plain TCP is not answered', () => expectRefused(at('redis'), /closed|reset|protocol/i))
   test('a file that is not there is named', () => {
     expect(() => createBus(at('rediss'), { ca: file('absent.crt') })).toThrow(
