@@ -40,15 +40,12 @@ export async function startFanOut<Questions>(
     execArgv: process.execArgv,
     serialization: 'advanced',
   })
-  const answered = async (): Promise<unknown> => {
-    const [answer] = await Promise.race([
-      once(child, 'message'),
-      once(child, 'exit').then(([code]) => {
-        throw new Error(`${module} ended with ${code}`)
-      }),
-    ])
-    return answer
-  }
+  const gone = once(child, 'exit').then(([code]): never => {
+    throw new Error(`${module} ended with ${code}`)
+  })
+  // Whoever waits for an answer hears of it; at the end nobody does.
+  gone.catch(() => {})
+  const answered = async (): Promise<unknown> => (await Promise.race([once(child, 'message'), gone]))[0]
   await answered()
   return {
     ask: async (name, argument) => {

@@ -213,20 +213,21 @@ async function assemble(
   if (legacy !== undefined) await started(legacy)
 
   const topics = createTopics<LogEvent>({ log })
-  const announce = (events: readonly LogEvent[]) => {
-    projections.wake()
+  const tell = (events: readonly LogEvent[]) => {
     legacy?.wake()
     liveState.heard(events)
     for (const event of events) topics.emit(event.type, event)
   }
   actors.onCommitted(events => {
     outgoing.add(events)
-    announce(events)
+    projections.wake()
+    tell(events)
   })
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)
     actors.hear(events)
-    announce(events)
+    // Their writer projects them, and has their actors at hand. Where it died, the next look at the log comes by itself.
+    tell(events)
     span?.ended()
   })
   bus.onGap(() => projections.wake())
