@@ -1,26 +1,15 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
-import { generateKeySync, type KeyObject, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import os from 'node:os'
-import path from 'node:path'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
-import { AppError } from './core/errors.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
-import type { Bus, Clock, EventStore, Logger, SealedLog, Service } from './core/ports.ts'
+import type { Bus, EventStore, Service } from './core/ports.ts'
 import type { CommandResult } from './core/result.ts'
-import type { Tracer } from './core/tracing.ts'
-import { startPostgres } from './embedded/postgres.ts'
-import { readFrameKey } from './eventstore/frame-key.ts'
-import { createMemoryEventStore, createMemoryLog } from './eventstore/memory-event-store.ts'
-import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
-import { migrate } from './eventstore/migrate.ts'
-import { createPgEventStore } from './eventstore/pg-event-store.ts'
-import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type HealthReport, health } from './health.ts'
-import { type Journal, openJournal } from './journal/journal.ts'
 import type { LiveHandle, LiveState, LiveStats } from './live/api.ts'
 import type { LiveChange } from './live/changes.ts'
 import { createLiveState } from './live/live-state.ts'
@@ -28,50 +17,15 @@ import { createLogger } from './logging.ts'
 import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
-import { createMemoryProjections } from './projections/memory-projections.ts'
-import { createProjections, type Projections } from './projections/projections.ts'
+import type { NodeOptions } from './node-options.ts'
+import { createBridge, openLog, openOwnJournal, openTracer } from './node-parts.ts'
+import type { Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
 import { createFrameBatcher } from './sync/frame-batcher.ts'
-import { createInProcessBus, type InProcessHub } from './sync/in-process-bus.ts'
-import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
-import { legacyAddress, openLegacyKeys } from './sync/legacy-keys.ts'
+import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
-import type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'
-
-export interface NodeOptions {
-  /** `postgres://…`. Without it the node brings a Postgres of its own, with its data under `home`. */
-  readonly database?: string
-  /** `redis://…` or `rediss://…`. Without it events reach only the subscribers in this process. */
-  readonly redis?: string
-  /** Without Redis: where nodes of this process meet that are given the same one. */
-  readonly hub?: InProcessHub
-  /** PEM file of the authority that signed the Redis server's certificate. */
-  readonly redisCa?: string
-  /** Keeps the Redis keys and channels of RootStream 24.2 up to date for its readers; needs `redis`. */
-  readonly legacyRedis?: boolean
-  /**
-   * Directory of this node alone: the embedded Postgres, default `.rootstream` in the working directory, and the journal.
-   * With `database` and without this there is no journal, and nothing is taken while Postgres is away.
-   */
-  readonly home?: string
-  /** How long a command waits for Postgres before it fails or is taken into the journal, default 10 s. */
-  readonly patienceMs?: number
-  /** Bytes the journal may take on disk, default 64 MiB; when it is full, commands fail as `overloaded`. */
-  readonly journalBytes?: number
-  /** Keeps everything in memory: for tests, gone when the process ends. */
-  readonly memory?: boolean
-  /** Shows in every event this node writes; default the host name. */
-  readonly name?: string
-  readonly entities?: readonly EntityDefinition[]
-  readonly log?: Logger
-  readonly clock?: Clock
-  /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */
-  readonly tracing?: TracingOptions
-  /** Spans go to the SDK of the embedding program, which flushes and stops it itself. */
-  readonly tracerProvider?: TracerProvider
-}
 
 export interface RuntimeNode extends SnapshotReader {
   readonly name: string
@@ -251,120 +205,7 @@ async function assemble(
   }
 }
 
-type BridgeOptions = Pick<NodeOptions, 'redis' | 'redisCa'> &
-  Required<Pick<NodeOptions, 'name' | 'clock' | 'log'>> &
-  Pick<RuntimeNode, 'actors' | 'projections'> &
-  Pick<OpenLog, 'store' | 'installation'>
-
-function createBridge(options: BridgeOptions): LegacyBridge {
-  const { redis, redisCa, name, clock, log, installation, store, actors, projections } = options
-  if (redis === undefined)
-    throw new AppError(
-      'invalid_input',
-      'The keys of RootStream 24.2 are kept in Redis, and none is configured. Nothing was started. Set REDIS_URL, or leave ROOTSTREAM_LEGACY_REDIS out.',
-    )
-  legacyAddress(redis)
-  const ca = redisCa === undefined ? {} : { ca: redisCa }
-  return createLegacyBridge({
-    store,
-    clock,
-    log,
-    openKeys: onClosed => openLegacyKeys({ url: redis, ...ca, node: name, namespace: installation, onClosed }),
-    withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
-    liveIds: async position => {
-      await projections.caughtUp(position)
-      return projections.find('streams', 'is_live', true)
-    },
-    streamState: id => actors.actor(actorRef('stream', id)).state(),
-  })
-}
-
 /** What the log cannot take whole is recorded by this entity, whichever others there are. */
 function withConflicts(entities: readonly EntityDefinition[]): readonly EntityDefinition[] {
   return entities.some(({ type }) => type === conflict.type) ? entities : [...entities, conflict]
-}
-
-async function openOwnJournal(
-  { home, database, memory, journalBytes, log }: NodeOptions & { readonly log: Logger },
-  opened: { close(): Promise<void> }[],
-): Promise<Journal | undefined> {
-  if (memory === true || (database !== undefined && home === undefined)) return undefined
-  const journal = await openJournal({
-    dir: path.join(path.resolve(home ?? '.rootstream'), 'journal'),
-    log,
-    ...(journalBytes === undefined ? {} : { maxBytes: journalBytes }),
-  })
-  opened.push(journal)
-  return journal
-}
-
-/** Its modules and packages are loaded only here, where tracing is on. Stops last, when the last span has ended. */
-async function openTracer(
-  options: NodeOptions & Required<Pick<NodeOptions, 'clock' | 'name' | 'log'>>,
-  opened: { close(): Promise<void> }[],
-): Promise<Tracer | undefined> {
-  const { tracing, clock, name, log } = options
-  let provider = options.tracerProvider
-  if (provider === undefined && tracing !== undefined) {
-    const { createOtlp } = await import('./tracing/otlp.ts')
-    const otlp = createOtlp({ ...tracing, node: name, clock, log })
-    opened.push({ close: () => otlp.stop() })
-    provider = otlp.provider
-  }
-  if (provider === undefined) return undefined
-  const { createOtelTracer } = await import('./tracing/otel-tracer.ts')
-  return createOtelTracer({ provider, log, messaging: options.redis === undefined ? undefined : 'redis' })
-}
-
-interface OpenLog {
-  readonly store: EventStore
-  readonly sealedLog: SealedLog
-  readonly incarnation: number
-  readonly projections: Projections
-  /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
-  readonly installation: string
-  /** Asked for only where frames leave the process. */
-  readonly frameKey: () => Promise<KeyObject>
-}
-
-type OpenOptions = NodeOptions &
-  Required<Pick<NodeOptions, 'clock' | 'entities' | 'name' | 'log'>> & { readonly tracer: Tracer | undefined }
-
-async function openLog(options: OpenOptions, opened: { close(): Promise<void> }[]): Promise<OpenLog> {
-  const { clock, entities, name, log, tracer } = options
-  if (options.memory) {
-    const memory = createMemoryLog()
-    const store = createMemoryEventStore({ node: name, clock, log: memory })
-    return {
-      store,
-      sealedLog: createMemorySealedLog(memory),
-      incarnation: store.incarnation,
-      projections: createMemoryProjections({ store, entities }),
-      installation: store.installation,
-      // A log in memory is no other node's, so nobody shares its key.
-      frameKey: async () => generateKeySync('hmac', { length: 256 }),
-    }
-  }
-  let url = options.database
-  if (url === undefined) {
-    const home = path.resolve(options.home ?? '.rootstream')
-    const postgres = await startPostgres({ dataDir: path.join(home, 'postgres'), log })
-    opened.push({ close: () => postgres.stop() })
-    url = postgres.url
-  }
-  const { applied } = await migrate({ url, log })
-  if (applied.length > 0) log.info({ applied }, 'migrations applied')
-  const store = await createPgEventStore({
-    url,
-    node: name,
-    clock,
-    log,
-    tracer,
-    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
-  })
-  opened.push({ close: () => store.close() })
-  const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
-  const { incarnation, installation } = store
-  const sealedLog = createPgSealedLog(store.pool)
-  return { store, sealedLog, incarnation, projections, installation, frameKey: () => readFrameKey(store.pool) }
 }

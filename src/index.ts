@@ -2,7 +2,7 @@
 
 export type { ActorHandle, ActorSystem, ActorView, StateOptions } from './actors/api.ts'
 export type { CommandOptions } from './actors/command.ts'
-export { createNode, type NodeOptions, type RuntimeNode } from './app.ts'
+export { createNode, type RuntimeNode } from './app.ts'
 export type { Auditor, SealingStatus } from './audit/auditor.ts'
 export type { Finding, FindingKind } from './audit/findings.ts'
 export type { AuditReport } from './audit/verify.ts'
@@ -29,6 +29,7 @@ export {
 } from './machines/define.ts'
 export { entities } from './machines/index.ts'
 export type { LiveDefinition, LiveField, LiveValue, LiveValues } from './machines/live-fields.ts'
+export type { NodeOptions } from './node-options.ts'
 export { type ActorDelta, applyDelta, type DeltaEvent, maskDelta, parseDelta } from './snapshots/delta.ts'
 export { type ActorSnapshot, maskSnapshot, parseSnapshot } from './snapshots/snapshot.ts'
 export { decodeSnapshot, encodeSnapshot } from './snapshots/snapshot-bytes.ts'

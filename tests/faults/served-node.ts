@@ -1,7 +1,8 @@
 /** A node of this process on a given database, with its HTTP API and a client of it. */
-import { createNode, type NodeOptions, type RuntimeNode } from '../../src/app.ts'
+import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { startHttpServer } from '../../src/http/server.ts'
 import { silentLogger } from '../../src/logging.ts'
+import type { NodeOptions } from '../../src/node-options.ts'
 import { HttpClient } from '../support/http-client.ts'
 
 const TOKEN = 'a-token-of-the-tests'

@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { createNode, type NodeOptions, type RuntimeNode } from '../../src/app.ts'
+import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '../../src/http/server.ts'
 import { silentLogger } from '../../src/logging.ts'
+import type { NodeOptions } from '../../src/node-options.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { HttpClient } from './http-client.ts'
 

@@ -1,9 +1,10 @@
 /** The Redis keys of 24.2, kept from the log: what a reader of 24.2 sees, through redis-cli on a real server. */
 import { rm } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createNode, type NodeOptions, type RuntimeNode } from '../../src/app.ts'
+import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { silentLogger } from '../../src/logging.ts'
 import type { OutgoingEvent } from '../../src/machines/define.ts'
+import type { NodeOptions } from '../../src/node-options.ts'
 import { startNodeProcess } from '../support/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type LegacySubscriber, redisCli, subscribeLegacy } from '../support/redis-cli.ts'

@@ -1,0 +1,38 @@
+/** What a program that embeds a node may choose. */
+import type { Clock, Logger } from './core/ports.ts'
+import type { EntityDefinition } from './machines/define.ts'
+import type { InProcessHub } from './sync/in-process-bus.ts'
+import type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'
+
+export interface NodeOptions {
+  /** `postgres://…`. Without it the node brings a Postgres of its own, with its data under `home`. */
+  readonly database?: string
+  /** `redis://…` or `rediss://…`. Without it events reach only the subscribers in this process. */
+  readonly redis?: string
+  /** Without Redis: where nodes of this process meet that are given the same one. */
+  readonly hub?: InProcessHub
+  /** PEM file of the authority that signed the Redis server's certificate. */
+  readonly redisCa?: string
+  /** Keeps the Redis keys and channels of RootStream 24.2 up to date for its readers; needs `redis`. */
+  readonly legacyRedis?: boolean
+  /**
+   * Directory of this node alone: the embedded Postgres, default `.rootstream` in the working directory, and the journal.
+   * With `database` and without this there is no journal, and nothing is taken while Postgres is away.
+   */
+  readonly home?: string
+  /** How long a command waits for Postgres before it fails or is taken into the journal, default 10 s. */
+  readonly patienceMs?: number
+  /** Bytes the journal may take on disk, default 64 MiB; when it is full, commands fail as `overloaded`. */
+  readonly journalBytes?: number
+  /** Keeps everything in memory: for tests, gone when the process ends. */
+  readonly memory?: boolean
+  /** Shows in every event this node writes; default the host name. */
+  readonly name?: string
+  readonly entities?: readonly EntityDefinition[]
+  readonly log?: Logger
+  readonly clock?: Clock
+  /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */
+  readonly tracing?: TracingOptions
+  /** Spans go to the SDK of the embedding program, which flushes and stops it itself. */
+  readonly tracerProvider?: TracerProvider
+}
