@@ -61,9 +61,10 @@ export function createCommands(reach: () => HttpClient | Promise<HttpClient>): C
         const body = answer.body as Record<string, unknown>
         if (answer.status === 200 || answer.status === 201)
           return { ...(body as unknown as Outcome & { taken: true }), taken: true }
-        why = String(body.code)
+        // Taken while the log is away: the same id asks what became of it.
+        why = answer.status === 202 ? 'tentative' : String(body.code)
         if (REFUSALS.has(why)) return { taken: false, code: why }
-        if (body.retryable !== true) throw new Error(`${path} ended in ${answer.status} ${JSON.stringify(body)}`)
+        if (answer.status !== 202 && body.retryable !== true) throw new Error(`${path} ended in ${answer.status} ${JSON.stringify(body)}`)
       }
       retried.set(why, (retried.get(why) ?? 0) + 1)
       look()

@@ -191,7 +191,7 @@ test.concurrent('Postgres is cut off from one node: it says so and what it is se
   b.toPostgres.heal()
   await eventually(async () => expect(await b.component('log')).toMatchObject({ status: 'ok' }))
   among = [b]
-  expect(await commands.send(path, event, 'cut-off')).toMatchObject({ taken: true, version: 3, repeated: false })
+  expect(await commands.send(path, event, 'cut-off')).toMatchObject({ taken: true, version: 3 })
   for (const node of scene.nodes) expect(await versionOn(node, `stream/${id}`)).toBe(3)
   await expectAllAlike(scene, scene.nodes, commands)
 })
