@@ -64,7 +64,8 @@ export function createCommands(reach: () => HttpClient | Promise<HttpClient>): C
         // Taken while the log is away: the same id asks what became of it.
         why = answer.status === 202 ? 'tentative' : String(body.code)
         if (REFUSALS.has(why)) return { taken: false, code: why }
-        if (answer.status !== 202 && body.retryable !== true) throw new Error(`${path} ended in ${answer.status} ${JSON.stringify(body)}`)
+        if (answer.status !== 202 && body.retryable !== true)
+          throw new Error(`${path} ended in ${answer.status} ${JSON.stringify(body)}`)
       }
       retried.set(why, (retried.get(why) ?? 0) + 1)
       look()
