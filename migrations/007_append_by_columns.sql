@@ -3,6 +3,11 @@
 -- the actors an append refers to: a look before the append would leave time for them to go.
 -- The append_batch of json stays for nodes of an older version and hands its batch over: the rules are here alone.
 
+-- Events that a node accepted while it could not reach this log say where they come from.
+-- What such an event keeps of it: the version it was decided on, its clock, the dot it was accepted under, and the data as it
+-- was given where merging changed that. Null for every other event.
+alter table events add column origin jsonb;
+
 -- Element i of each array is event i of the batch; an array in which nothing would stand is null. data is a JSON array.
 --   appends numbers the appends of the batch; an append's events share its number and `expected`, and have versions
 --   expected+1, expected+2, …
@@ -14,6 +19,7 @@
 --                                                state of these, and within none
 --   timer    {name, kind, due_at, payload, actor_type, actor_id}
 --   cancel   {name, actor_type, actor_id}
+--   origin   {origin}                            for the only event of the append
 --
 -- Returns a row for each event of each append (outcome 'appended' or 'repeated', with its position), or one row for an
 -- append that was refused: 'conflict', 'duplicate' (position: the event that spent the command id), 'claimed' (detail:
@@ -46,7 +52,11 @@ begin
   extra as materialized (
     select * from rows from (json_to_recordset(coalesce(append_checked.extras, '[]')) as (
       a integer, op text, name text, token bigint, kind text, key text, actor_type text, actor_id bigint,
-      due_at timestamptz, payload jsonb, gone_in text[])) with ordinality
+      due_at timestamptz, payload jsonb, gone_in text[], origin jsonb)) with ordinality
+  ),
+  -- Apart from the other extras: it is nearly always empty, and then costs the insert nothing.
+  origins as materialized (
+    select x.a, x.origin from extra x where x.op = 'origin'
   ),
   -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
   -- joins and for exists (select …), by the size the table had when the connection first wrote.
@@ -104,9 +114,9 @@ begin
   ),
   inserted as (
     insert into events (actor_type, actor_id, version, type, schema_version, data, state, at, node, incarnation, n,
-      user_id, command_id, causation, correlation, token)
+      user_id, command_id, causation, correlation, token, origin)
     select v.actor_type, v.actor_id, v.version, v.type, v.schema_version, v.data, v.state, v.at, writer_node, writer_incarnation, v.n,
-      v.user_id, v.command_id, v.causation, v.correlation, v.token
+      v.user_id, v.command_id, v.causation, v.correlation, v.token, (select o.origin from origins o where o.a = v.a)
     from verdict v
     where not v.mine and not exists (select from refused r where r.a = v.a)
     order by v.a, v.version
