@@ -4,6 +4,7 @@ import type { LogEvent } from '../../core/event.ts'
 import type { Clock, Logger } from '../../core/ports.ts'
 import { matchPattern } from '../../sync/patterns.ts'
 import type { EventTail } from './event-tail.ts'
+import { writeSseHead } from './sse-head.ts'
 
 /** Bytes that may wait for a client. Beyond them it is told nothing more until it has read them; the log keeps the rest. */
 const BUFFER = 256 * 1024
@@ -50,13 +51,7 @@ export class EventStream {
     this.#out.once('close', () => this.#closed())
     this.#out.on('error', () => this.#closed())
     if (this.#out.destroyed) return
-    this.#out.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-      // The connection is of no use for anything else once the stream has ended.
-      connection: 'close',
-    })
+    writeSseHead(this.#out)
     this.#out.write(`retry: ${RECONNECT_MS}\n\n`)
     while (this.#open) {
       await this.#catchUp()

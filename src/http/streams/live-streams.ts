@@ -5,6 +5,7 @@ import { AppError } from '../../core/errors.ts'
 import type { Clock } from '../../core/ports.ts'
 import type { LiveChange } from '../../live/changes.ts'
 import { matchPattern } from '../../sync/patterns.ts'
+import { writeSseHead } from './sse-head.ts'
 
 const HEARTBEAT_MS = 15_000
 /** A client that reads nothing for so many heartbeats is let go. */
@@ -94,12 +95,7 @@ function serve(
     unsubscribe()
     waiting.clear()
   })
-  out.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-    connection: 'close',
-  })
+  writeSseHead(out)
   out.write(': listening\n\n')
   planHeartbeat()
 }
