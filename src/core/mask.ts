@@ -1,7 +1,11 @@
-/** What never leaves the node, though the log needs it: password hashes, token hashes, stream keys. */
+/** What never leaves the node, though the log needs it: password hashes, token hashes, stream keys, secrets of factors. */
 import type { Json, JsonObject } from './json.ts'
 
-const SECRET = new Set(['passwordHash', 'password_hash', 'tokenHash', 'session_token', 'streamKey', 'stream_key'])
+const SECRET = new Set([
+  ...['passwordHash', 'password_hash', 'tokenHash', 'token_hash', 'session_token', 'streamKey', 'stream_key'],
+  ...['familyHash', 'rememberHash', 'previousToken', 'secret', 'secretHash', 'codeHash'],
+  ...['backup_codes', 'backupCodes', 'sentCode', 'addressHash'],
+])
 export const MASK = '***'
 
 /** The same value with the contents of secret fields replaced, at any depth. */

@@ -72,7 +72,7 @@ describe('the entities', () => {
           const row = { viewer_count: 0 }
           const answer = plainStep(
             machine,
-            { value, context: { row, totalViewers: 0, peakViewers: 0, bytesSent: 0 } },
+            { value, context: { row, totalViewers: 0, peakViewers: 0, bytesSent: 0, sessions: [] } },
             stamp(event, AT, samples[event] ?? {}),
           )
           expect(answer, `${event} in ${value}`).toMatchObject({ value })

@@ -102,6 +102,12 @@ const billingRow = {
   updated_at: null,
 }
 
+const passkey = { id: 'a2V5', publicKey: 'cHVibGlj', counter: 5, transports: ['usb'], label: 'Key', backedUp: false }
+const remember = { familyHash: 'family', tokenHash: 'remembered' }
+const byPasskey = { userId: 1, method: 'passkey', passkey }
+const byCodes = { userId: 1, method: 'backup_codes', backupCodes: ['hash', 'other'] }
+const byMail = { userId: 1, method: 'email', secret: 'sealed' }
+
 /** One valid example of each event. */
 export const samples: Readonly<Record<string, JsonObject>> = {
   'user.registered': { username: 'ada', email: 'ada@example.org', passwordHash: 'hash' },
@@ -109,18 +115,47 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'user.verified': {},
   'user.updated': { displayName: 'Ada' },
   'user.password.changed': { passwordHash: 'other' },
-  'user.login.recorded': {},
+  'user.password.rehashed': { passwordHash: 'newer' },
+  'user.login.recorded': { opened: { sessionId: 1, expiresAt: LATER, limit: 5, policy: 'refuse' } },
+  'user.sessions.ended': { keepSession: 1 },
+  'user.sessions.limited': { limit: 3 },
   'user.roles.changed': { roles: ['operator', 'admin'] },
   'user.deactivated': { reason: 'asked' },
   'user.reactivated': {},
   'user.deleted': {},
   'session.created': { userId: 1, tokenHash: 'hash', expiresAt: LATER },
   'session.imported': { row: sessionRow },
+  'session.authenticated': { tokenHash: 'next', method: 'totp', expiresAt: LATER },
+  'session.elevated': { tokenHash: 'next', method: 'totp' },
+  'session.challenged': { reason: 'another network' },
+  'session.moved': { ipAddress: '198.51.100.7' },
   'session.refreshed': { expiresAt: LATER },
   'session.touched': { ipAddress: '2001:db8::1' },
   'session.closed': {},
   'session.revoked': { reason: 'stolen' },
   'session.expired': {},
+  'factor.enrolled': { userId: 1, method: 'totp', secret: 'sealed' },
+  'factor.confirmed': { step: 58_000_000, codeHash: 'hash' },
+  'factor.step.used': { step: 58_000_001 },
+  'factor.code.sent': { codeHash: 'hash', expiresAt: LATER },
+  'factor.code.used': { codeHash: 'hash' },
+  'factor.code.missed': {},
+  'factor.backup.used': { codeHash: 'hash' },
+  'factor.backup.replaced': { backupCodes: ['other'] },
+  'factor.passkey.added': { passkey: { ...passkey, id: 'other' } },
+  'factor.passkey.used': { id: passkey.id, counter: 6 },
+  'factor.passkey.removed': { id: passkey.id },
+  'factor.resealed': { secret: 'sealed anew' },
+  'factor.removed': {},
+  'mfa.attempted': { userId: 1, method: 'totp', success: false, ipAddress: '192.0.2.1' },
+  'device.trusted': { userId: 1, tokenHash: 'hash', label: 'Firefox', expiresAt: LATER },
+  'device.used': { tokenHash: 'next' },
+  'device.revoked': {},
+  'device.expired': {},
+  'ticket.issued': { purpose: 'recovery', secretHash: 'hash', expiresAt: LATER, userId: 1, authEpoch: 0 },
+  'ticket.used': {},
+  'ticket.voided': {},
+  'ticket.expired': {},
   'stream.created': { userId: 1, name: 'Stream', streamKey: 'key' },
   'stream.imported': { row: streamRow },
   'stream.started': { bitrateKbps: 6000, resolution: '1920x1080' },
@@ -170,10 +205,12 @@ export const samples: Readonly<Record<string, JsonObject>> = {
 }
 
 /** `at` where it is not a second after the one before. */
-type Step = string | readonly [type: string, schemaVersion: number, data: JsonObject, at?: string]
+type Recorded = string | readonly [type: string, schemaVersion: number, data: JsonObject, at?: string]
+/** The sample of a type, or data of its own. */
+export type Step = string | readonly [type: string, data: JsonObject]
 
 /** Lives of actors that together hold each event; old versions of events with the data they were written with. */
-export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> = {
+export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]>> = {
   user: [
     [
       'user.registered',
@@ -184,12 +221,60 @@ export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> =
       'user.roles.changed',
       'user.deactivated',
       'user.reactivated',
+      'user.sessions.limited',
+      ['user.login.recorded', 2, { opened: { sessionId: 7, expiresAt: LATER, limit: 1, policy: 'revoke_oldest' } }],
+      ['user.login.recorded', 2, { opened: { sessionId: 8, expiresAt: LATER, limit: 1, policy: 'revoke_oldest' } }],
+      'user.password.rehashed',
+      'user.sessions.ended',
     ],
+    // Before sessions were kept with the user.
+    ['user.registered', ['user.password.changed', 1, { passwordHash: 'other' }], ['user.login.recorded', 1, {}]],
     [['user.imported', 1, { row: userRow, exactNames: true }], 'user.deleted'],
   ],
   session: [
     ['session.created', 'session.touched', 'session.refreshed', 'session.expired', 'session.revoked'],
     ['session.imported', 'session.closed'],
+    [
+      ['session.created', 1, { userId: 1, tokenHash: 'hash', expiresAt: LATER }],
+      ['session.refreshed', 1, { expiresAt: LATER, tokenHash: 'next' }],
+    ],
+    [
+      ['session.created', 2, { userId: 1, tokenHash: 'hash', expiresAt: LATER, methods: ['password'], pending: true }],
+      ['session.authenticated', 1, { tokenHash: 'next', method: 'totp', expiresAt: LATER, idleMs: 1_000, remember }],
+      ['session.refreshed', 2, { expiresAt: LATER, tokenHash: 'third', rememberHash: 'next', tokenExpiresAt: LATER }],
+      'session.moved',
+      'session.challenged',
+      'session.elevated',
+    ],
+  ],
+  factor: [
+    [
+      'factor.enrolled',
+      'factor.confirmed',
+      ['factor.step.used', 1, { step: 58_000_001 }],
+      'factor.resealed',
+      'factor.removed',
+    ],
+    [
+      ['factor.enrolled', 1, byMail],
+      'factor.code.sent',
+      'factor.code.missed',
+      'factor.confirmed',
+      'factor.code.sent',
+      'factor.code.used',
+    ],
+    [['factor.enrolled', 1, byPasskey], 'factor.passkey.added', 'factor.passkey.used', 'factor.passkey.removed'],
+    [['factor.enrolled', 1, byCodes], 'factor.backup.used', 'factor.backup.replaced'],
+  ],
+  'mfa-attempt': [['mfa.attempted']],
+  'trusted-device': [
+    ['device.trusted', 'device.used', 'device.expired'],
+    ['device.trusted', 'device.revoked'],
+  ],
+  ticket: [
+    ['ticket.issued', 'ticket.used'],
+    ['ticket.issued', 'ticket.voided'],
+    ['ticket.issued', 'ticket.expired'],
   ],
   stream: [
     [
@@ -262,7 +347,7 @@ export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> =
 }
 
 /** Events that lead from `absent` into each state. */
-export const ways: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+export const ways: Readonly<Record<string, Readonly<Record<string, readonly Step[]>>>> = {
   user: {
     absent: [],
     active: ['user.registered'],
@@ -271,10 +356,38 @@ export const ways: Readonly<Record<string, Readonly<Record<string, readonly stri
   },
   session: {
     absent: [],
+    pending: [['session.created', { userId: 1, tokenHash: 'hash', expiresAt: LATER, pending: true }]],
     active: ['session.created'],
     closed: ['session.created', 'session.closed'],
     expired: ['session.created', 'session.expired'],
     revoked: ['session.created', 'session.revoked'],
+  },
+  factor: {
+    absent: [],
+    'totp-unconfirmed': ['factor.enrolled'],
+    totp: ['factor.enrolled', 'factor.confirmed'],
+    'address-unconfirmed': [['factor.enrolled', byMail], 'factor.code.sent'],
+    address: [['factor.enrolled', byMail], 'factor.code.sent', 'factor.confirmed', 'factor.code.sent'],
+    passkeys: [
+      ['factor.enrolled', byPasskey],
+      ['factor.passkey.added', { passkey: { ...passkey, id: 'third' } }],
+    ],
+    'backup-codes': [['factor.enrolled', byCodes]],
+    removed: ['factor.enrolled', 'factor.removed'],
+  },
+  'mfa-attempt': { absent: [], recorded: ['mfa.attempted'] },
+  'trusted-device': {
+    absent: [],
+    trusted: ['device.trusted'],
+    revoked: ['device.trusted', 'device.revoked'],
+    expired: ['device.trusted', 'device.expired'],
+  },
+  ticket: {
+    absent: [],
+    open: ['ticket.issued'],
+    used: ['ticket.issued', 'ticket.used'],
+    voided: ['ticket.issued', 'ticket.voided'],
+    expired: ['ticket.issued', 'ticket.expired'],
   },
   stream: {
     absent: [],

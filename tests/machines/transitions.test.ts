@@ -6,13 +6,17 @@ import type { events as broadcast } from '../../src/machines/broadcast/events.ts
 import type { events as conflict } from '../../src/machines/conflict/events.ts'
 import { allowedEvents, decide, initialState, stamp } from '../../src/machines/decide.ts'
 import type { EntityDefinition } from '../../src/machines/define.ts'
+import type { events as factor } from '../../src/machines/factor/events.ts'
 import { entities } from '../../src/machines/index.ts'
+import type { events as mfaAttempt } from '../../src/machines/mfa-attempt/events.ts'
 import type { events as recording } from '../../src/machines/recording/events.ts'
 import type { events as session } from '../../src/machines/session/events.ts'
 import type { events as stream } from '../../src/machines/stream/events.ts'
+import type { events as ticket } from '../../src/machines/ticket/events.ts'
+import type { events as trustedDevice } from '../../src/machines/trusted-device/events.ts'
 import type { events as usage } from '../../src/machines/usage/events.ts'
 import type { events as user } from '../../src/machines/user/events.ts'
-import { AT, samples, ways } from './samples.ts'
+import { AT, type Step, samples, ways } from './samples.ts'
 
 /** Refused: nothing is written. */
 const no = null
@@ -22,7 +26,21 @@ type Table<States extends string, Events> = Readonly<Record<States, Readonly<Rec
 
 interface Tables {
   readonly user: Table<'absent' | 'active' | 'deactivated' | 'deleted', typeof user>
-  readonly session: Table<'absent' | 'active' | 'closed' | 'expired' | 'revoked', typeof session>
+  readonly session: Table<'absent' | 'pending' | 'active' | 'closed' | 'expired' | 'revoked', typeof session>
+  readonly factor: Table<
+    | 'absent'
+    | 'totp-unconfirmed'
+    | 'totp'
+    | 'address-unconfirmed'
+    | 'address'
+    | 'passkeys'
+    | 'backup-codes'
+    | 'removed',
+    typeof factor
+  >
+  readonly 'mfa-attempt': Table<'absent' | 'recorded', typeof mfaAttempt>
+  readonly 'trusted-device': Table<'absent' | 'trusted' | 'revoked' | 'expired', typeof trustedDevice>
+  readonly ticket: Table<'absent' | 'open' | 'used' | 'voided' | 'expired', typeof ticket>
   readonly stream: Table<'absent' | 'idle' | 'live' | 'deleted', typeof stream>
   readonly broadcast: Table<'absent' | 'live' | 'ended', typeof broadcast>
   readonly recording: Table<'absent' | 'available' | 'withdrawn' | 'expired' | 'deleted', typeof recording>
@@ -39,7 +57,10 @@ const tables: Tables = {
       'user.verified': no,
       'user.updated': no,
       'user.password.changed': no,
+      'user.password.rehashed': no,
       'user.login.recorded': no,
+      'user.sessions.ended': no,
+      'user.sessions.limited': no,
       'user.roles.changed': no,
       'user.deactivated': no,
       'user.reactivated': no,
@@ -51,7 +72,10 @@ const tables: Tables = {
       'user.verified': 'active',
       'user.updated': 'active',
       'user.password.changed': 'active',
+      'user.password.rehashed': 'active',
       'user.login.recorded': 'active',
+      'user.sessions.ended': 'active',
+      'user.sessions.limited': 'active',
       'user.roles.changed': 'active',
       'user.deactivated': 'deactivated',
       'user.reactivated': no,
@@ -63,7 +87,10 @@ const tables: Tables = {
       'user.verified': no,
       'user.updated': 'deactivated',
       'user.password.changed': no,
+      'user.password.rehashed': no,
       'user.login.recorded': no,
+      'user.sessions.ended': no,
+      'user.sessions.limited': 'deactivated',
       'user.roles.changed': 'deactivated',
       'user.deactivated': no,
       'user.reactivated': 'active',
@@ -75,7 +102,10 @@ const tables: Tables = {
       'user.verified': no,
       'user.updated': no,
       'user.password.changed': no,
+      'user.password.rehashed': no,
       'user.login.recorded': no,
+      'user.sessions.ended': no,
+      'user.sessions.limited': no,
       'user.roles.changed': no,
       'user.deactivated': no,
       'user.reactivated': no,
@@ -86,15 +116,36 @@ const tables: Tables = {
     absent: {
       'session.created': 'active',
       'session.imported': 'active',
+      'session.authenticated': no,
+      'session.elevated': no,
+      'session.challenged': no,
+      'session.moved': no,
       'session.refreshed': no,
       'session.touched': no,
       'session.closed': no,
       'session.revoked': no,
       'session.expired': no,
     },
+    pending: {
+      'session.created': no,
+      'session.imported': no,
+      'session.authenticated': 'active',
+      'session.elevated': no,
+      'session.challenged': no,
+      'session.moved': no,
+      'session.refreshed': no,
+      'session.touched': no,
+      'session.closed': 'closed',
+      'session.revoked': 'revoked',
+      'session.expired': 'expired',
+    },
     active: {
       'session.created': no,
       'session.imported': no,
+      'session.authenticated': no,
+      'session.elevated': 'active',
+      'session.challenged': 'active',
+      'session.moved': 'active',
       'session.refreshed': 'active',
       'session.touched': 'active',
       'session.closed': 'closed',
@@ -104,6 +155,10 @@ const tables: Tables = {
     closed: {
       'session.created': no,
       'session.imported': no,
+      'session.authenticated': no,
+      'session.elevated': no,
+      'session.challenged': no,
+      'session.moved': no,
       'session.refreshed': no,
       'session.touched': no,
       'session.closed': no,
@@ -113,6 +168,10 @@ const tables: Tables = {
     expired: {
       'session.created': no,
       'session.imported': no,
+      'session.authenticated': no,
+      'session.elevated': no,
+      'session.challenged': no,
+      'session.moved': no,
       'session.refreshed': no,
       'session.touched': no,
       'session.closed': no,
@@ -122,11 +181,203 @@ const tables: Tables = {
     revoked: {
       'session.created': no,
       'session.imported': no,
+      'session.authenticated': no,
+      'session.elevated': no,
+      'session.challenged': no,
+      'session.moved': no,
       'session.refreshed': no,
       'session.touched': no,
       'session.closed': no,
       'session.revoked': no,
       'session.expired': no,
+    },
+  },
+  factor: {
+    absent: {
+      'factor.enrolled': 'totp-unconfirmed',
+      'factor.confirmed': no,
+      'factor.step.used': no,
+      'factor.code.sent': no,
+      'factor.code.used': no,
+      'factor.code.missed': no,
+      'factor.backup.used': no,
+      'factor.backup.replaced': no,
+      'factor.passkey.added': no,
+      'factor.passkey.used': no,
+      'factor.passkey.removed': no,
+      'factor.resealed': no,
+      'factor.removed': no,
+    },
+    'totp-unconfirmed': {
+      'factor.enrolled': no,
+      'factor.confirmed': 'totp',
+      'factor.step.used': no,
+      'factor.code.sent': no,
+      'factor.code.used': no,
+      'factor.code.missed': no,
+      'factor.backup.used': no,
+      'factor.backup.replaced': no,
+      'factor.passkey.added': no,
+      'factor.passkey.used': no,
+      'factor.passkey.removed': no,
+      'factor.resealed': 'totp-unconfirmed',
+      'factor.removed': 'removed',
+    },
+    totp: {
+      'factor.enrolled': no,
+      'factor.confirmed': no,
+      'factor.step.used': 'totp',
+      'factor.code.sent': no,
+      'factor.code.used': no,
+      'factor.code.missed': no,
+      'factor.backup.used': no,
+      'factor.backup.replaced': no,
+      'factor.passkey.added': no,
+      'factor.passkey.used': no,
+      'factor.passkey.removed': no,
+      'factor.resealed': 'totp',
+      'factor.removed': 'removed',
+    },
+    'address-unconfirmed': {
+      'factor.enrolled': no,
+      'factor.confirmed': 'address',
+      'factor.step.used': no,
+      'factor.code.sent': 'address-unconfirmed',
+      'factor.code.used': no,
+      'factor.code.missed': 'address-unconfirmed',
+      'factor.backup.used': no,
+      'factor.backup.replaced': no,
+      'factor.passkey.added': no,
+      'factor.passkey.used': no,
+      'factor.passkey.removed': no,
+      'factor.resealed': 'address-unconfirmed',
+      'factor.removed': 'removed',
+    },
+    address: {
+      'factor.enrolled': no,
+      'factor.confirmed': no,
+      'factor.step.used': no,
+      'factor.code.sent': 'address',
+      'factor.code.used': 'address',
+      'factor.code.missed': 'address',
+      'factor.backup.used': no,
+      'factor.backup.replaced': no,
+      'factor.passkey.added': no,
+      'factor.passkey.used': no,
+      'factor.passkey.removed': no,
+      'factor.resealed': 'address',
+      'factor.removed': 'removed',
+    },
+    passkeys: {
+      'factor.enrolled': no,
+      'factor.confirmed': no,
+      'factor.step.used': no,
+      'factor.code.sent': no,
+      'factor.code.used': no,
+      'factor.code.missed': no,
+      'factor.backup.used': no,
+      'factor.backup.replaced': no,
+      'factor.passkey.added': 'passkeys',
+      'factor.passkey.used': 'passkeys',
+      'factor.passkey.removed': 'passkeys',
+      'factor.resealed': 'passkeys',
+      'factor.removed': 'removed',
+    },
+    'backup-codes': {
+      'factor.enrolled': no,
+      'factor.confirmed': no,
+      'factor.step.used': no,
+      'factor.code.sent': no,
+      'factor.code.used': no,
+      'factor.code.missed': no,
+      'factor.backup.used': 'backup-codes',
+      'factor.backup.replaced': 'backup-codes',
+      'factor.passkey.added': no,
+      'factor.passkey.used': no,
+      'factor.passkey.removed': no,
+      'factor.resealed': 'backup-codes',
+      'factor.removed': 'removed',
+    },
+    removed: {
+      'factor.enrolled': no,
+      'factor.confirmed': no,
+      'factor.step.used': no,
+      'factor.code.sent': no,
+      'factor.code.used': no,
+      'factor.code.missed': no,
+      'factor.backup.used': no,
+      'factor.backup.replaced': no,
+      'factor.passkey.added': no,
+      'factor.passkey.used': no,
+      'factor.passkey.removed': no,
+      'factor.resealed': no,
+      'factor.removed': no,
+    },
+  },
+  'mfa-attempt': {
+    absent: {
+      'mfa.attempted': 'recorded',
+    },
+    recorded: {
+      'mfa.attempted': no,
+    },
+  },
+  'trusted-device': {
+    absent: {
+      'device.trusted': 'trusted',
+      'device.used': no,
+      'device.revoked': no,
+      'device.expired': no,
+    },
+    trusted: {
+      'device.trusted': no,
+      'device.used': 'trusted',
+      'device.revoked': 'revoked',
+      'device.expired': 'expired',
+    },
+    revoked: {
+      'device.trusted': no,
+      'device.used': no,
+      'device.revoked': no,
+      'device.expired': no,
+    },
+    expired: {
+      'device.trusted': no,
+      'device.used': no,
+      'device.revoked': no,
+      'device.expired': no,
+    },
+  },
+  ticket: {
+    absent: {
+      'ticket.issued': 'open',
+      'ticket.used': no,
+      'ticket.voided': no,
+      'ticket.expired': no,
+    },
+    open: {
+      'ticket.issued': no,
+      'ticket.used': 'used',
+      'ticket.voided': 'voided',
+      'ticket.expired': 'expired',
+    },
+    used: {
+      'ticket.issued': no,
+      'ticket.used': no,
+      'ticket.voided': no,
+      'ticket.expired': no,
+    },
+    voided: {
+      'ticket.issued': no,
+      'ticket.used': no,
+      'ticket.voided': no,
+      'ticket.expired': no,
+    },
+    expired: {
+      'ticket.issued': no,
+      'ticket.used': no,
+      'ticket.voided': no,
+      'ticket.expired': no,
     },
   },
   stream: {
@@ -340,9 +591,10 @@ const tables: Tables = {
   },
 }
 
-function stateAfter(entity: EntityDefinition, way: readonly string[]): ActorState {
-  return way.reduce((state, type) => {
-    const decision = decide(entity, state, stamp(type, AT, samples[type] ?? {}))
+function stateAfter(entity: EntityDefinition, way: readonly Step[]): ActorState {
+  return way.reduce((state, step) => {
+    const [type, data] = typeof step === 'string' ? [step, samples[step] ?? {}] : step
+    const decision = decide(entity, state, stamp(type, AT, data))
     if (decision === undefined) throw new Error(`${type} was refused`)
     return decision.state
   }, initialState(entity))

@@ -1,26 +1,88 @@
 /** What happens to a session. */
 import { z } from 'zod'
+import type { JsonObject } from '../../core/json.ts'
 import { event, type MachineEvent } from '../define.ts'
-import { ipAddress, name, reference, text, timestamp } from '../fields.ts'
+import { count, ipAddress, name, reference, text, timestamp } from '../fields.ts'
 import { sessionRow } from './row.ts'
 
 // Never the token itself: whoever reads the log or the table must not be able to use it.
 const tokenHash = name(512)
 
+/** How somebody showed who they are. */
+export const METHODS = [
+  'password',
+  'totp',
+  'email',
+  'sms',
+  'passkey',
+  'backup_code',
+  'trusted_device',
+  'remembered',
+] as const
+export type Method = (typeof METHODS)[number]
+
+/** What of the client is compared later. */
+const client = {
+  deviceId: text(255).optional(),
+  /** A hash of what the client said of its device. */
+  deviceFingerprint: text(255).optional(),
+  userAgent: text(2_000).optional(),
+  ipAddress: ipAddress.optional(),
+  geoLocation: text(100).optional(),
+}
+
+/** The rotating token of a session that is remembered; all tokens of one session share the family. */
+const remember = z.object({ familyHash: tokenHash, tokenHash })
+
+/** Version 1 lacked what is optional now. */
+const asItIs = { 1: (data: JsonObject) => data }
+
 export const events = {
   'session.created': event(
-    1,
+    2,
     z.object({
       userId: reference,
       tokenHash,
-      deviceId: text(255).optional(),
-      userAgent: text(2_000).optional(),
-      ipAddress: ipAddress.optional(),
+      ...client,
       expiresAt: timestamp,
+      /** Ends the token alone: a remembered session goes on by a new one. */
+      tokenExpiresAt: timestamp.optional(),
+      idleMs: count.optional(),
+      methods: z.array(z.enum(METHODS)).max(METHODS.length).optional(),
+      /** A factor is still to be shown, and the token opens nothing else. */
+      pending: z.boolean().optional(),
+      remember: remember.optional(),
     }),
+    { upcasters: asItIs },
   ),
   'session.imported': event(1, z.object({ row: sessionRow }), { internal: true }),
-  'session.refreshed': event(1, z.object({ expiresAt: timestamp, tokenHash: tokenHash.optional() })),
+  // A pending session becomes a real one, under a new token.
+  'session.authenticated': event(
+    1,
+    z.object({
+      tokenHash,
+      method: z.enum(METHODS),
+      expiresAt: timestamp,
+      tokenExpiresAt: timestamp.optional(),
+      idleMs: count.optional(),
+      remember: remember.optional(),
+    }),
+  ),
+  // A factor was shown again, and the token is a new one.
+  'session.elevated': event(1, z.object({ tokenHash, method: z.enum(METHODS) })),
+  // It may do nothing but show a factor.
+  'session.challenged': event(1, z.object({ reason: text(255) })),
+  'session.moved': event(1, z.object(client)),
+  'session.refreshed': event(
+    2,
+    z.object({
+      expiresAt: timestamp,
+      tokenHash: tokenHash.optional(),
+      tokenExpiresAt: timestamp.optional(),
+      rememberHash: tokenHash.optional(),
+    }),
+    { upcasters: asItIs },
+  ),
   'session.touched': event(1, z.object({ ipAddress: ipAddress.optional() })),
   'session.closed': event(1, z.object({})),
   'session.revoked': event(1, z.object({ reason: text(255).optional() })),

@@ -1,7 +1,7 @@
 /** Sessions while the log is away: they are used, closed and revoked; none begins and none is prolonged. */
 import { custom, isLater, lattice, type MergeRules } from '../merge-rules.ts'
 
-const ORDER = ['active', 'expired', 'closed', 'revoked'] as const
+const ORDER = ['pending', 'active', 'expired', 'closed', 'revoked'] as const
 /** Events that say when the session was last seen. */
 const SEEN = ['session.touched', 'session.refreshed']
 

@@ -12,6 +12,9 @@ export const columns = {
   created_at: 'timestamp',
   last_activity: 'timestamp',
   is_active: 'boolean',
+  device_fingerprint: 'varchar',
+  geo_location: 'varchar',
+  is_remembered: 'boolean',
 } as const
 
 export const sessionRow = z.strictObject({
@@ -26,4 +29,9 @@ export const sessionRow = z.strictObject({
   is_active: was.bool.nullable(),
 })
 
-export type SessionRow = z.output<typeof sessionRow>
+/** What 24.3 adds: a row of 24.2 has none of it. */
+export interface SessionRow extends z.output<typeof sessionRow> {
+  readonly device_fingerprint: string | null
+  readonly geo_location: string | null
+  readonly is_remembered: boolean
+}

@@ -1,7 +1,8 @@
 /** What happens to a user. */
 import { z } from 'zod'
+import type { JsonObject } from '../../core/json.ts'
 import { event, type MachineEvent } from '../define.ts'
-import { name, text } from '../fields.ts'
+import { name, reference, text, timestamp } from '../fields.ts'
 import { userRow } from './row.ts'
 
 const username = name(255)
@@ -12,6 +13,26 @@ const displayName = text(255).nullable()
 const avatarUrl = text(512).nullable()
 
 export const ROLES = ['admin', 'operator', 'viewer'] as const
+export type Role = (typeof ROLES)[number]
+
+/** The most sessions a limit may allow: the open ones are kept in the user's state. */
+export const MAX_OPEN_SESSIONS = 1_000
+
+const sessionLimit = z.int().min(1).max(MAX_OPEN_SESSIONS)
+
+/** A session that begins, and the room there has to be for it. */
+const opened = z.object({
+  sessionId: reference,
+  expiresAt: timestamp,
+  limit: sessionLimit,
+  /** What happens when as many are open: this one is refused, or the oldest makes room. */
+  policy: z.enum(['refuse', 'revoke_oldest']),
+  /** Sessions known to be over, which take no room. */
+  ended: z.array(reference).max(MAX_OPEN_SESSIONS).optional(),
+})
+
+/** Version 1 lacked what is optional now. */
+const asItIs = { 1: (data: JsonObject) => data }
 
 export const events = {
   'user.registered': event(
@@ -31,8 +52,15 @@ export const events = {
       })
       .refine(changes => Object.values(changes).some(value => value !== undefined), 'names no field to change'),
   ),
-  'user.password.changed': event(1, z.object({ passwordHash })),
-  'user.login.recorded': event(1, z.object({})),
+  // Ends all sessions of the user but the one named.
+  'user.password.changed': event(2, z.object({ passwordHash, keepSession: reference.optional() }), {
+    upcasters: asItIs,
+  }),
+  // The same password under newer parameters.
+  'user.password.rehashed': event(1, z.object({ passwordHash })),
+  'user.login.recorded': event(2, z.object({ opened: opened.optional() }), { upcasters: asItIs }),
+  'user.sessions.ended': event(1, z.object({ keepSession: reference.optional(), reason: text(255).optional() })),
+  'user.sessions.limited': event(1, z.object({ limit: sessionLimit.nullable() })),
   'user.roles.changed': event(1, z.object({ roles: z.array(z.enum(ROLES)).max(ROLES.length) })),
   'user.deactivated': event(1, z.object({ reason: text(255).optional() })),
   'user.reactivated': event(1, z.object({})),

@@ -23,7 +23,7 @@ export const user = defineEntity({
     ]
   },
   effects: { releaseOwned },
-  stateVersion: 2,
+  stateVersion: 3,
   maxId: MAX_INT4,
   merge,
 })

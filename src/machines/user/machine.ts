@@ -1,15 +1,22 @@
 /** The life of a user: active, deactivated and back, deleted for good. */
 import { assign, fromPromise, setup } from 'xstate'
 import { changed, type WithRow } from '../read-row.ts'
-import type { ROLES, UserEvent } from './events.ts'
+import type { Role, UserEvent } from './events.ts'
+import { hasRoom, type OpenSession, onlyKept, withOpened } from './open-sessions.ts'
 import type { UserRow } from './row.ts'
 
 export interface UserContext extends WithRow<UserRow> {
   readonly row: UserRow | null
-  readonly roles: readonly (typeof ROLES)[number][]
+  readonly roles: readonly Role[]
   /** Names that are claimed as written: in 24.2 another user had one of them in other letters. */
   readonly exactUsername: boolean
   readonly exactEmail: boolean
+  /** The only valid ones. */
+  readonly sessions: readonly OpenSession[]
+  /** Where it is not the one of the roles. */
+  readonly sessionLimit: number | null
+  /** How often what one signs in with was changed: what was issued under an older number is void. */
+  readonly authEpoch: number
 }
 
 const base = setup({
@@ -38,8 +45,27 @@ const edit = base.createAction(
 
 const setRoles = base.createAction(
   assign(({ context, event }) =>
-    event.type === 'user.roles.changed' ? { roles: [...new Set(event.roles)].sort() } : context,
+    event.type === 'user.roles.changed' ? { roles: [...new Set(event.roles)].sort(), sessions: [] } : context,
   ),
+)
+
+const setPassword = base.createAction(
+  assign(({ context, event }) => {
+    if (event.type !== 'user.password.changed' && event.type !== 'user.password.rehashed') return context
+    const row = changed(context.row, { password_hash: event.passwordHash, updated_at: event.at })
+    if (event.type === 'user.password.rehashed') return { row }
+    return { row, authEpoch: context.authEpoch + 1, sessions: onlyKept(context.sessions, event.keepSession) }
+  }),
+)
+
+const endSessions = base.createAction(
+  assign(({ context, event }) => ({
+    sessions: event.type === 'user.sessions.ended' ? onlyKept(context.sessions, event.keepSession) : [],
+  })),
+)
+
+const limitSessions = base.createAction(
+  assign(({ context, event }) => (event.type === 'user.sessions.limited' ? { sessionLimit: event.limit } : context)),
 )
 
 const takeOver = base.createAction(
@@ -52,7 +78,15 @@ const takeOver = base.createAction(
 
 export const machine = base.createMachine({
   id: 'user',
-  context: { row: null, roles: [], exactUsername: false, exactEmail: false },
+  context: {
+    row: null,
+    roles: [],
+    exactUsername: false,
+    exactEmail: false,
+    sessions: [],
+    sessionLimit: null,
+    authEpoch: 0,
+  },
   initial: 'absent',
   states: {
     absent: {
@@ -97,31 +131,34 @@ export const machine = base.createMachine({
           }),
         },
         'user.updated': { actions: edit },
-        'user.password.changed': {
-          actions: assign({
-            row: ({ context, event }) =>
-              changed(context.row, { password_hash: event.passwordHash, updated_at: event.at }),
-          }),
-        },
+        'user.password.changed': { actions: setPassword },
+        'user.password.rehashed': { actions: setPassword },
         'user.login.recorded': {
+          guard: ({ context, event }) => hasRoom(context.sessions, event),
           actions: assign({
             row: ({ context, event }) => changed(context.row, { last_login_at: event.at, updated_at: event.at }),
+            sessions: ({ context, event }) => withOpened(context.sessions, event),
           }),
         },
+        'user.sessions.ended': { actions: endSessions },
+        'user.sessions.limited': { actions: limitSessions },
         'user.roles.changed': { actions: setRoles },
         'user.deactivated': {
           target: 'deactivated',
           actions: assign({
             row: ({ context, event }) => changed(context.row, { is_active: false, updated_at: event.at }),
+            sessions: [],
+            authEpoch: ({ context }) => context.authEpoch + 1,
           }),
         },
-        'user.deleted': 'deleted',
+        'user.deleted': { target: 'deleted', actions: endSessions },
       },
     },
     deactivated: {
       on: {
         'user.updated': { actions: edit },
         'user.roles.changed': { actions: setRoles },
+        'user.sessions.limited': { actions: limitSessions },
         'user.reactivated': {
           target: 'active',
           actions: assign({

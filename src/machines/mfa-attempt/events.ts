@@ -1,0 +1,19 @@
+/** What happens in an attempt to show a factor. */
+import { z } from 'zod'
+import { event, type MachineEvent } from '../define.ts'
+import { ipAddress, reference } from '../fields.ts'
+import { METHODS } from '../session/events.ts'
+
+export const events = {
+  'mfa.attempted': event(
+    1,
+    z.object({
+      userId: reference,
+      method: z.enum(METHODS),
+      success: z.boolean(),
+      ipAddress: ipAddress.optional(),
+    }),
+  ),
+}
+
+export type AttemptEvent = MachineEvent<typeof events>

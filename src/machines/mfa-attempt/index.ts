@@ -1,0 +1,17 @@
+/** Attempts to show a factor: one actor for each. */
+import { defineEntity } from '../define.ts'
+import { rowView } from '../read-row.ts'
+import { events } from './events.ts'
+import { machine } from './machine.ts'
+import { columns } from './row.ts'
+
+const view = rowView('mfa_attempts', columns)
+
+export const mfaAttempt = defineEntity({
+  type: 'mfa-attempt',
+  machine,
+  events,
+  view: { ...view, columns: { ...view.columns, id: 'bigint' } },
+  references: ({ userId }) => [{ type: 'user', id: Number(userId) }],
+  goneIn: [],
+})

@@ -1,0 +1,14 @@
+/** Tickets: secrets that are handed out to be shown once, to verify an address, to recover an account, to answer a challenge. */
+import { defineEntity } from '../define.ts'
+import { events } from './events.ts'
+import { machine } from './machine.ts'
+
+export const ticket = defineEntity({
+  type: 'ticket',
+  machine,
+  events,
+  references: ({ type, userId }) =>
+    type === 'ticket.issued' && userId !== undefined ? [{ type: 'user', id: Number(userId) }] : [],
+  goneIn: ['used', 'voided', 'expired'],
+  passivateAfterMs: 30_000,
+})

@@ -1,0 +1,58 @@
+/** The life of a trusted device: trusted until it is revoked or its time is up. */
+import { assign, cancel, raise, setup } from 'xstate'
+import { msUntil } from '../fields.ts'
+import { changed, type WithRow } from '../read-row.ts'
+import type { DeviceEvent } from './events.ts'
+import type { DeviceRow } from './row.ts'
+
+export interface DeviceContext extends WithRow<DeviceRow> {
+  readonly row: DeviceRow | null
+}
+
+const base = setup({
+  types: {} as { context: DeviceContext; events: DeviceEvent },
+  delays: { expiry: ({ context, event }) => msUntil(context.row?.expires_at ?? null, event.at) },
+})
+
+export const machine = base.createMachine({
+  id: 'trusted-device',
+  context: { row: null },
+  initial: 'absent',
+  states: {
+    absent: {
+      on: {
+        'device.trusted': {
+          guard: ({ event }) => Date.parse(event.expiresAt) > Date.parse(event.at),
+          target: 'trusted',
+          actions: assign({
+            row: ({ event }) => ({
+              user_id: event.userId,
+              token_hash: event.tokenHash,
+              label: event.label,
+              device_fingerprint: event.deviceFingerprint ?? null,
+              created_at: event.at,
+              last_used_at: null,
+              expires_at: new Date(event.expiresAt).toISOString(),
+            }),
+          }),
+        },
+      },
+    },
+    trusted: {
+      entry: raise({ type: 'device.expired', at: '' }, { id: 'expiry', delay: 'expiry' }),
+      exit: cancel('expiry'),
+      on: {
+        'device.used': {
+          guard: ({ context, event }) => Date.parse(context.row?.expires_at ?? '') > Date.parse(event.at),
+          actions: assign({
+            row: ({ context, event }) => changed(context.row, { token_hash: event.tokenHash, last_used_at: event.at }),
+          }),
+        },
+        'device.revoked': 'revoked',
+        'device.expired': 'expired',
+      },
+    },
+    revoked: {},
+    expired: {},
+  },
+})
