@@ -1,10 +1,13 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
 import { randomUUID } from 'node:crypto'
 import os from 'node:os'
+import { type Accounts, createAccounts } from './accounts/accounts.ts'
+import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { createPasswordHasher } from './auth/password-hasher.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
 import type { Bus, EventStore, Service } from './core/ports.ts'
@@ -34,6 +37,8 @@ export interface RuntimeNode extends SnapshotReader {
   readonly actors: ActorSystem
   readonly projections: Projections
   readonly audit: Auditor
+  /** Users and their sessions, factors and devices. */
+  readonly accounts: Accounts
   /** Throws AppError `unknown_type`, `invalid_input`. */
   actor(type: string, id: number): ActorHandle
   /** Sends the first event of a new actor; its id is in the result. */
@@ -166,6 +171,21 @@ async function assemble(
       : undefined
   if (legacy !== undefined) await started(legacy)
 
+  const accounts = createAccounts({
+    clock,
+    log,
+    settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
+    hasher: createPasswordHasher(),
+    actor: (type, id) => actors.actor(actorRef(type, id)),
+    nextId: type => store.nextId(type),
+    holderOf: claim => store.holderOf(claim),
+    find: async (table, column, value) => {
+      await projections.caughtUp(await store.head())
+      return projections.find(table, column, value)
+    },
+    seen: (sessionId, at) => liveState.handle(actorRef('session', sessionId)).set('lastSeen', at),
+  })
+
   const topics = createTopics<LogEvent>({ log })
   const tell = (events: readonly LogEvent[]) => {
     legacy?.wake()
@@ -193,6 +213,7 @@ async function assemble(
     actors,
     projections,
     audit,
+    accounts,
     actor: (type, id) => actors.actor(actorRef(type, id)),
     ...createSnapshotReader({ actors, store }),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),

@@ -1,5 +1,9 @@
 /** RootStream Runtime: what a program that embeds a node may use. */
 
+export type { Accounts } from './accounts/accounts.ts'
+export { ACCOUNT_REFUSALS, type AccountRefusal, type AccountRefusalReason } from './accounts/answers.ts'
+export type { Client } from './accounts/client.ts'
+export { ACCOUNT_DEFAULTS, type AccountSettings } from './accounts/settings.ts'
 export type { ActorHandle, ActorSystem, ActorView, StateOptions } from './actors/api.ts'
 export type { CommandOptions } from './actors/command.ts'
 export { createNode, type RuntimeNode } from './app.ts'

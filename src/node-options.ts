@@ -1,4 +1,5 @@
 /** What a program that embeds a node may choose. */
+import type { AccountSettings } from './accounts/settings.ts'
 import type { Clock, Logger } from './core/ports.ts'
 import type { EntityDefinition } from './machines/define.ts'
 import type { InProcessHub } from './sync/in-process-bus.ts'
@@ -29,6 +30,8 @@ export interface NodeOptions {
   /** Shows in every event this node writes; default the host name. */
   readonly name?: string
   readonly entities?: readonly EntityDefinition[]
+  /** What is not given is `ACCOUNT_DEFAULTS`. */
+  readonly accounts?: Partial<AccountSettings>
   readonly log?: Logger
   readonly clock?: Clock
   /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */

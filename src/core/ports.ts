@@ -143,6 +143,8 @@ export interface EventStore {
   eventAt(position: number): Promise<LogEvent | undefined>
   /** The event a command id was spent on. */
   findCommand(commandId: string): Promise<LogEvent | undefined>
+  /** The actor that holds a name. */
+  holderOf(claim: Claim): Promise<ActorRef | undefined>
   audit(query: AuditQuery): Promise<AuditPage>
   /** Actors of a type by id, with their last version and state; ids after `after`. */
   listActors(type: string, after: number, limit: number): Promise<readonly ActorHead[]>

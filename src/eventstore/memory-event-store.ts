@@ -1,7 +1,7 @@
 /** The event log in memory: the same promises, kept until the process ends. */
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
-import { type ActorId, type ActorRef, formatActorRef } from '../core/ids.ts'
+import { type ActorId, type ActorRef, formatActorRef, parseActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import type {
   ActorHead,
@@ -155,6 +155,10 @@ export function createMemoryEventStore({
     head: async () => log.events.at(-1)?.position ?? 0,
     eventAt: async position => log.events[position - 1],
     findCommand: async commandId => log.commands.get(commandId),
+    holderOf: async ({ kind, key }) => {
+      const holder = log.claims.get(claimKey(kind, key))
+      return holder === undefined ? undefined : parseActorRef(holder)
+    },
     audit: async query => audit(log.events, query),
     listActors: async (type, after, limit) => listActors(log, type, after, limit),
     loadSnapshot: async actor => structuredClone(log.snapshots.get(formatActorRef(actor))),

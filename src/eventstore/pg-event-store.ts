@@ -68,6 +68,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       head: () => reads.head(pool),
       eventAt: position => reads.eventAt(pool, position),
       findCommand: commandId => reads.findCommand(pool, commandId),
+      holderOf: claim => reads.holderOf(pool, claim),
       audit: auditQuery => reads.audit(pool, auditQuery),
       listActors: (type, after, limit) => reads.listActors(pool, type, after, limit),
       loadSnapshot: actor => records.loadSnapshot(pool, actor),

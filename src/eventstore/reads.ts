@@ -1,8 +1,8 @@
 /** Reading the log from Postgres: streams and the whole log by keyset, the audit, command ids. */
 import type { LogEvent, Origin } from '../core/event.ts'
-import type { ActorId, ActorRef } from '../core/ids.ts'
+import { type ActorId, type ActorRef, actorId } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
-import type { ActorHead, AuditPage, AuditQuery, StreamRange } from '../core/ports.ts'
+import type { ActorHead, AuditPage, AuditQuery, Claim, StreamRange } from '../core/ports.ts'
 import { type Pool, queryArrays } from './pool.ts'
 
 const CHUNK = 1_000
@@ -82,6 +82,15 @@ export async function head(pool: Pool): Promise<number> {
 
 export function eventAt(pool: Pool, position: number): Promise<LogEvent | undefined> {
   return one(pool, 'event_at', 'position = $1', position)
+}
+
+export async function holderOf(pool: Pool, { kind, key }: Claim): Promise<ActorRef | undefined> {
+  const [row] = await queryArrays<[type: string, id: number]>(pool, {
+    name: 'holder_of',
+    text: 'select actor_type, actor_id from claims where kind = $1 and key = $2',
+    values: [kind, key],
+  })
+  return row === undefined ? undefined : { type: row[0], id: actorId(Number(row[1])) }
 }
 
 export function findCommand(pool: Pool, commandId: string): Promise<LogEvent | undefined> {

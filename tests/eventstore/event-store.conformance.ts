@@ -222,6 +222,15 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
         appended(await store.append(append(2, 0, { claims: [name] })))
       })
 
+      test('says who holds a name', async () => {
+        expect(await store.holderOf(name)).toBeUndefined()
+        await store.append(append(1, 0, { claims: [name] }))
+        expect(await store.holderOf(name)).toEqual(append(1, 0).actor)
+        expect(await store.holderOf({ kind: 'other', key: 'ada' })).toBeUndefined()
+        appended(await store.append(append(1, 1, { releases: [name] })))
+        expect(await store.holderOf(name)).toBeUndefined()
+      })
+
       test('a refused append takes and gives nothing', async () => {
         await store.append(append(1, 0, { claims: [name] }))
         await store.append(append(1, 0, { releases: [name], claims: [{ kind: 'name', key: 'bob' }] }))

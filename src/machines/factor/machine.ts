@@ -34,17 +34,22 @@ const useStep = base.createAction(
 
 const send = base.createAction(
   assign(({ event }) =>
-    event.type === 'factor.code.sent' ? { sentCode: { hash: event.codeHash, expiresAt: event.expiresAt, misses: 0 } } : {},
+    event.type === 'factor.code.sent'
+      ? { sentCode: { hash: event.codeHash, expiresAt: event.expiresAt, misses: 0 } }
+      : {},
   ),
 )
 
 const miss = base.createAction(
   assign(({ context: { sentCode } }) => ({
-    sentCode: sentCode === null || sentCode.misses + 1 >= MAX_MISSES ? null : { ...sentCode, misses: sentCode.misses + 1 },
+    sentCode:
+      sentCode === null || sentCode.misses + 1 >= MAX_MISSES ? null : { ...sentCode, misses: sentCode.misses + 1 },
   })),
 )
 
-const useCode = base.createAction(assign(({ context, event }) => ({ row: used(context.row, event.at), sentCode: null })))
+const useCode = base.createAction(
+  assign(({ context, event }) => ({ row: used(context.row, event.at), sentCode: null })),
+)
 
 const useBackup = base.createAction(
   assign(({ context, event }) => {
@@ -56,7 +61,9 @@ const useBackup = base.createAction(
 
 const replaceBackups = base.createAction(
   assign(({ context, event }) =>
-    event.type === 'factor.backup.replaced' ? { row: changed(context.row, { backup_codes: event.backupCodes }) } : context,
+    event.type === 'factor.backup.replaced'
+      ? { row: changed(context.row, { backup_codes: event.backupCodes }) }
+      : context,
   ),
 )
 
@@ -129,7 +136,10 @@ const always = {
 
 const missable = {
   'factor.code.sent': { actions: send },
-  'factor.code.missed': { guard: ({ context }: { context: FactorContext }) => context.sentCode !== null, actions: miss },
+  'factor.code.missed': {
+    guard: ({ context }: { context: FactorContext }) => context.sentCode !== null,
+    actions: miss,
+  },
 } as const
 
 export const machine = base.createMachine({

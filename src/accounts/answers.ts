@@ -1,0 +1,33 @@
+/** What accounts answer: a refusal is a value that says no more than its receiver may know. */
+
+/** Each with what it means, for people. */
+export const ACCOUNT_REFUSALS = {
+  invalid_credentials: { status: 401, meaning: 'The name or the password is wrong, or the account is not in use.' },
+  invalid_session: { status: 401, meaning: 'The session is over, or never was. Sign in again.' },
+  factor_required: { status: 403, meaning: 'A second factor has to be shown first.' },
+  forbidden: { status: 403, meaning: 'The roles of the account do not allow this.' },
+  too_many_attempts: { status: 429, meaning: 'There were too many attempts. Wait before the next.' },
+  session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
+  unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
+  taken: { status: 409, meaning: 'The name or the address is in use.' },
+  email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
+} as const
+
+export type AccountRefusalReason = keyof typeof ACCOUNT_REFUSALS
+
+export interface AccountRefusal {
+  readonly ok: false
+  readonly reason: AccountRefusalReason
+  /** What happened and what to do next. */
+  readonly detail: string
+  /** Of `too_many_attempts`. */
+  readonly retryAfterMs?: number
+}
+
+export function refused(
+  reason: AccountRefusalReason,
+  detail: string = ACCOUNT_REFUSALS[reason].meaning,
+  retryAfterMs?: number,
+): AccountRefusal {
+  return { ok: false, reason, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+}

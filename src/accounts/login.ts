@@ -1,0 +1,35 @@
+/** Signing in with a password. Whether the account exists shows neither in the answer nor in the time it takes. */
+import { type AccountRefusal, refused } from './answers.ts'
+import type { Client } from './client.ts'
+import type { AccountPorts } from './ports.ts'
+import { type OpenedSession, openSession } from './sessions.ts'
+import { type Account, findAccount } from './users.ts'
+
+export interface Credentials {
+  /** User name or address. */
+  readonly login: string
+  readonly password: string
+}
+
+export async function login(
+  ports: AccountPorts,
+  { login: name, password }: Credentials,
+  client: Client,
+): Promise<OpenedSession | AccountRefusal> {
+  const account = await findAccount(ports, name)
+  const verdict = await verdictOn(ports, account, password)
+  if (account === undefined || verdict === 'wrong' || !account.active) return refused('invalid_credentials')
+  if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
+    return refused('email_unverified')
+  if (verdict === 'stale') await rehash(ports, account, password)
+  return openSession(ports, account, ['password'], client)
+}
+
+function verdictOn({ hasher }: AccountPorts, account: Account | undefined, password: string) {
+  const stored = account?.context.row?.password_hash
+  return stored === undefined ? hasher.verifyNobody(password) : hasher.verify(stored, password)
+}
+
+async function rehash({ hasher }: AccountPorts, { handle }: Account, password: string): Promise<void> {
+  await handle.send({ type: 'user.password.rehashed', passwordHash: await hasher.hash(password) })
+}

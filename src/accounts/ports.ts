@@ -1,0 +1,22 @@
+/** What accounts need of the rest of a node. */
+import type { ActorHandle } from '../actors/api.ts'
+import type { PasswordHasher } from '../auth/password-hasher.ts'
+import type { ActorRef } from '../core/ids.ts'
+import type { Json } from '../core/json.ts'
+import type { Claim, Clock, Logger } from '../core/ports.ts'
+import type { AccountSettings } from './settings.ts'
+
+export interface AccountPorts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly settings: AccountSettings
+  readonly hasher: PasswordHasher
+  actor(type: string, id: number): ActorHandle
+  /** An id for a new actor: its token is made before it is. */
+  nextId(type: string): Promise<number>
+  holderOf(claim: Claim): Promise<ActorRef | undefined>
+  /** Ids of the rows whose column has this value, as of everything committed before the call. */
+  find(table: string, column: string, value: Json): Promise<readonly number[]>
+  /** Notes that a session is in use. */
+  seen(sessionId: number, at: number): void
+}

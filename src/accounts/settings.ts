@@ -1,0 +1,60 @@
+/** What an operator may choose of accounts and sessions. */
+import type { Role } from '../machines/user/events.ts'
+
+/** What a session that shows up elsewhere leads to. */
+export type BindingPolicy = 'ignore' | 'step_up' | 'revoke'
+
+export interface SessionLimit {
+  readonly most: number
+  /** Of a login beyond it: it is refused, or the oldest session is revoked. */
+  readonly policy: 'refuse' | 'revoke_oldest'
+}
+
+/** Times in milliseconds. */
+export interface AccountSettings {
+  /** Shown by authenticator apps and in mails. */
+  readonly issuer: string
+  /** Without a request for so long, a session is over. */
+  readonly idleMs: number
+  /** However busy, a session is over after this, or asks for the remember-me token. */
+  readonly absoluteMs: number
+  /** How long a remembered session lasts. */
+  readonly rememberMs: number
+  /** How long there is for the second factor. */
+  readonly pendingMs: number
+  /** What may pass until a session that was revoked anywhere is refused everywhere, whatever is down. */
+  readonly maxStaleMs: number
+  /** How fresh a factor has to be for what asks for step-up. */
+  readonly stepUpMs: number
+  /** By role; who has several has the largest. */
+  readonly sessionLimits: Readonly<Record<Role, SessionLimit>>
+  readonly onNewDevice: BindingPolicy
+  readonly onNewNetwork: BindingPolicy
+  /** Whether a login waits for the address to be verified. */
+  readonly requireVerifiedEmail: boolean
+  /** Characters a password has at least. */
+  readonly passwordMinLength: number
+}
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** By NIST SP 800-63B-4, AAL2: an hour idle and a day overall at most; 15 characters where the password is the only factor. */
+export const ACCOUNT_DEFAULTS: AccountSettings = {
+  issuer: 'RootStream',
+  idleMs: HOUR_MS,
+  absoluteMs: 24 * HOUR_MS,
+  rememberMs: 30 * 24 * HOUR_MS,
+  pendingMs: 10 * MINUTE_MS,
+  maxStaleMs: 5_000,
+  stepUpMs: 5 * MINUTE_MS,
+  sessionLimits: {
+    admin: { most: 5, policy: 'revoke_oldest' },
+    operator: { most: 10, policy: 'revoke_oldest' },
+    viewer: { most: 20, policy: 'revoke_oldest' },
+  },
+  onNewDevice: 'step_up',
+  onNewNetwork: 'ignore',
+  requireVerifiedEmail: false,
+  passwordMinLength: 15,
+}

@@ -1,0 +1,39 @@
+/** Users as accounts see them: found by name or address, read with what decides on a login. */
+import type { ActorHandle, ActorView, StateOptions } from '../actors/api.ts'
+import { normalName } from '../machines/user/index.ts'
+import type { UserContext } from '../machines/user/machine.ts'
+import type { AccountPorts } from './ports.ts'
+import type { SessionLimit } from './settings.ts'
+
+export interface Account {
+  readonly id: number
+  readonly active: boolean
+  readonly context: UserContext
+  readonly handle: ActorHandle
+}
+
+/** By user name or, where it has an `@`, by address. */
+export async function findAccount(ports: AccountPorts, login: string): Promise<Account | undefined> {
+  const kind = login.includes('@') ? 'user.email' : 'user.username'
+  // An account of 24.2 may hold its name as it was written, beside another that differs in letter case.
+  const holder =
+    (await ports.holderOf({ kind, key: `=${login}` })) ?? (await ports.holderOf({ kind, key: normalName(login) }))
+  return holder === undefined ? undefined : readAccount(ports, holder.id)
+}
+
+export async function readAccount(ports: AccountPorts, id: number, options?: StateOptions): Promise<Account> {
+  const handle = ports.actor('user', id)
+  return asAccount(handle, await handle.state(options))
+}
+
+function asAccount(handle: ActorHandle, view: ActorView): Account {
+  const context = view.context as unknown as UserContext
+  return { id: handle.ref.id, active: view.state === 'active', context, handle }
+}
+
+/** The user's own, or the largest of the roles. */
+export function sessionLimitOf({ settings }: AccountPorts, { context }: Account): SessionLimit {
+  const limits = context.roles.map(role => settings.sessionLimits[role])
+  const largest = limits.toSorted((a, b) => b.most - a.most)[0] ?? settings.sessionLimits.viewer
+  return context.sessionLimit === null ? largest : { ...largest, most: context.sessionLimit }
+}
