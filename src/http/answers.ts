@@ -1,5 +1,6 @@
 /** What answers hold, as the API document shows it. */
 import { z } from 'zod'
+import { ACCOUNT_REFUSALS, type AccountRefusalReason } from '../accounts/answers.ts'
 import { ERRORS, type ErrorCode } from '../core/errors.ts'
 import type { RefusalReason } from '../core/result.ts'
 import { INTERNAL, REFUSALS } from './problem.ts'
@@ -36,6 +37,10 @@ export const refusal = z
     allowed: z.array(z.string()).describe('Types of the events this state takes.'),
   })
   .describe('A command that was understood and not taken. Nothing was written; its command id is not spent.')
+
+export const accountRefusal = z
+  .object({ ...problemFields, code: z.enum(Object.keys(ACCOUNT_REFUSALS) as AccountRefusalReason[]) })
+  .describe('What was asked for was understood and refused.')
 
 export const accepted = z
   .object({
@@ -238,6 +243,7 @@ export const readiness = z.object({ ready: z.boolean(), log: componentStatus, pr
 export const NAMED: Readonly<Record<string, z.ZodType>> = {
   Problem: problem,
   Refusal: refusal,
+  AccountRefusal: accountRefusal,
   Accepted: accepted,
   Tentative: tentative,
   Event: event,

@@ -3,7 +3,8 @@ import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { NAMED, problem, refusal } from './answers.ts'
+import { ACCOUNT_REFUSALS } from '../accounts/answers.ts'
+import { accountRefusal, NAMED, problem, refusal } from './answers.ts'
 import type { HttpApp } from './http-app.ts'
 import { wholeText } from './input.ts'
 
@@ -28,10 +29,16 @@ type Answer = z.ZodType | Content | readonly Content[] | null
 /** The `response` of a route: its answers by status, and problem+json for all others. */
 export function answers(
   given: Readonly<Record<number, Answer>>,
-  options: { refusals?: boolean } = {},
+  options: { refusals?: boolean; account?: boolean } = {},
 ): { response: unknown } {
   const refused = { contentType: PROBLEM_TYPE, schema: z.union([refusal, problem]) }
-  const all = { ...given, ...(options.refusals === true ? { 409: refused, 412: refused, 422: refused } : {}) }
+  const byAccounts = { contentType: PROBLEM_TYPE, schema: z.union([accountRefusal, problem]) }
+  const statuses = Object.values(ACCOUNT_REFUSALS).map(({ status }) => [status, byAccounts] as const)
+  const all = {
+    ...given,
+    ...(options.refusals === true ? { 409: refused, 412: refused, 422: refused } : {}),
+    ...(options.account === true ? Object.fromEntries(statuses) : {}),
+  }
   const response = Object.entries(all).map(([status, answer]) => [
     status,
     documented(STATUS_CODES[status] ?? status, answer),

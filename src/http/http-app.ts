@@ -19,6 +19,7 @@ import type { HttpMetrics } from './metrics.ts'
 import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sendProblem } from './problem.ts'
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { signInRoutes } from './routes/auth/sign-in.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -34,6 +35,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answers without a token, and also while the node is full or stopping. */
     open?: boolean
+    /** For users, who show the token of a session instead of the node's. */
+    forUsers?: boolean
     /** What the request counts as; `apart`: it is taken however many there are. */
     countsAs?: 'batch' | 'apart'
     /** Its answer lasts as long as its client wants. */
@@ -110,6 +113,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   auditRoutes(app, node)
   streamRoutes(app, shared)
   liveRoutes(app, shared)
+  signInRoutes(app, shared)
   return app
 }
 
@@ -124,9 +128,9 @@ export function problemFor(error: unknown, log: Logger, where: object): Problem 
 function guard(app: HttpApp, { token, gate }: HttpShared, needsToken: boolean): void {
   const expected = digest(token)
   app.addHook('onRequest', (request, reply, done) => {
-    const { open, countsAs } = request.routeOptions.config
+    const { open, forUsers, countsAs } = request.routeOptions.config
     if (open === true) return done()
-    if (needsToken && !carries(request.headers.authorization, expected))
+    if (needsToken && forUsers !== true && !carries(request.headers.authorization, expected))
       return done(new AppError('unauthorized', 'Send the token of this node: Authorization: Bearer …'))
     if (countsAs === 'apart') return done()
     try {

@@ -1,6 +1,7 @@
 /** Errors and refusals as problem+json (RFC 9457), from the one error table. */
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { ACCOUNT_REFUSALS, type AccountRefusal } from '../accounts/answers.ts'
 import { AppError, ERRORS, type ErrorCode } from '../core/errors.ts'
 import { formatActorRef } from '../core/ids.ts'
 import type { Refusal, RefusalReason } from '../core/result.ts'
@@ -53,6 +54,12 @@ export function refusalProblem(refusal: Refusal): Problem {
     version: refusal.version,
     allowed: refusal.allowed,
   }
+}
+
+/** A refusal of accounts says no more than its receiver may know. */
+export function accountProblem({ reason, detail }: AccountRefusal): Problem {
+  const { status, meaning } = ACCOUNT_REFUSALS[reason]
+  return { type: urn(reason), title: meaning, status, code: reason, detail, retryable: reason === 'too_many_attempts' }
 }
 
 /** The part of a reply that a problem needs: replies differ in type from route to route. */

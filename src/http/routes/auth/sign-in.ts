@@ -1,0 +1,101 @@
+/** Signing in and out, and asking who one is. */
+import { z } from 'zod'
+import { METHODS } from '../../../machines/session/events.ts'
+import { ROLES } from '../../../machines/user/events.ts'
+import { answers } from '../../api-document.ts'
+import type { HttpApp, HttpShared } from '../../http-app.ts'
+import { clearSessionCookie, clientOf, sendRefusal, sessionOf, setSessionCookie, tokenOf } from '../../session.ts'
+
+export const password = z.string().min(1).max(1_024)
+
+const credentials = z.strictObject({
+  login: z.string().min(1).max(255).describe('User name or address.'),
+  password,
+  cookie: z
+    .boolean()
+    .optional()
+    .describe('Keep the token in a cookie that scripts cannot read, instead of answering with it.'),
+})
+
+const opened = z.object({
+  sessionId: z.int().min(1),
+  userId: z.int().min(1),
+  token: z
+    .string()
+    .optional()
+    .describe('To be sent as `Authorization: Bearer …`; absent where a cookie was asked for.'),
+  expiresAt: z.iso.datetime(),
+})
+
+export const validSession = z.object({
+  sessionId: z.int().min(1),
+  userId: z.int().min(1),
+  username: z.string(),
+  roles: z.array(z.enum(ROLES)),
+  methods: z.array(z.enum(METHODS)).describe('What was shown.'),
+  factorAt: z.iso.datetime().nullable().describe('When a second factor was last shown.'),
+  expiresAt: z.iso.datetime(),
+})
+
+export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
+  app.post(
+    '/api/auth/login',
+    {
+      config: { forUsers: true },
+      schema: {
+        summary: 'Sign in with a password',
+        operationId: 'login',
+        tags: ['accounts'],
+        body: credentials,
+        ...answers({ 200: opened }, { account: true }),
+      },
+    },
+    async (request, reply) => {
+      const { cookie = false, ...given } = request.body
+      const session = await node.accounts.login(given, clientOf(request))
+      if (!session.ok) return sendRefusal(reply, session)
+      const { ok: _, token, ...shown } = session
+      if (!cookie) return reply.send({ ...shown, token })
+      setSessionCookie(reply, token, session.expiresAt)
+      return reply.send(shown)
+    },
+  )
+
+  app.post(
+    '/api/auth/logout',
+    {
+      config: { forUsers: true },
+      schema: {
+        summary: 'End the session',
+        description: 'A token that opens nothing is no error.',
+        operationId: 'logout',
+        tags: ['accounts'],
+        ...answers({ 204: null }),
+      },
+    },
+    async (request, reply) => {
+      await node.accounts.logout(tokenOf(request) ?? '')
+      clearSessionCookie(reply)
+      return reply.code(204).send()
+    },
+  )
+
+  app.get(
+    '/api/auth/verify',
+    {
+      config: { forUsers: true },
+      schema: {
+        summary: 'Whose session this is',
+        operationId: 'verifySession',
+        tags: ['accounts'],
+        ...answers({ 200: validSession }, { account: true }),
+      },
+    },
+    async (request, reply) => {
+      const session = await sessionOf(node, request, reply)
+      if (session === undefined) return reply
+      const { ok: _, ...shown } = session
+      return reply.send(shown)
+    },
+  )
+}
