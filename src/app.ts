@@ -1,12 +1,14 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
+import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
 import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { createKeyRing } from './auth/key-ring.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
@@ -176,6 +178,8 @@ async function assemble(
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
     hasher: createPasswordHasher(),
+    keys: createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
+    attempts: createAttemptLimiter(),
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
     holderOf: claim => store.holderOf(claim),

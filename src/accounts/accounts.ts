@@ -4,12 +4,12 @@ import type { Client } from './client.ts'
 import { type Credentials, login } from './login.ts'
 import type { AccountPorts } from './ports.ts'
 import { type Registered, type Registration, register } from './registration.ts'
-import { endSessions, type OpenedSession, revokeSession } from './sessions.ts'
+import { endSessions, type OpenedSession, type PendingSession, revokeSession } from './sessions.ts'
 import { type ValidSession, validate } from './validation.ts'
 
 export interface Accounts {
   register(registration: Registration): Promise<Registered | AccountRefusal>
-  login(credentials: Credentials, client?: Client): Promise<OpenedSession | AccountRefusal>
+  login(credentials: Credentials, client?: Client): Promise<OpenedSession | PendingSession | AccountRefusal>
   /** Whether a token opens anything. Throws AppError `log_unavailable`. */
   validate(token: string, client?: Client): Promise<ValidSession | AccountRefusal>
   /** Ends the session of a token; one that opens nothing is no error. */

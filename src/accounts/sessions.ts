@@ -1,5 +1,6 @@
 /** Sessions: opened by a login, within the limit of the user, and ended one by one or all together. */
 import { issueToken } from '../auth/token.ts'
+import type { FactorMethod } from '../machines/factor/events.ts'
 import type { Method } from '../machines/session/events.ts'
 import type { SessionContext } from '../machines/session/machine.ts'
 import { type AccountRefusal, refused } from './answers.ts'
@@ -9,6 +10,7 @@ import { type Account, readAccount, sessionLimitOf } from './users.ts'
 
 export interface OpenedSession {
   readonly ok: true
+  readonly pending?: never
   readonly sessionId: number
   readonly userId: number
   /** For the client alone; it is kept nowhere. */
@@ -40,6 +42,44 @@ export async function openSession(
   if (!created.ok) return refused('invalid_credentials')
   const room = await takeRoom(ports, account, sessionId, expiresAt)
   return room ?? { ok: true, sessionId, userId: account.id, token, expiresAt }
+}
+
+/** What a login leads to where a factor is still to be shown. */
+export interface PendingSession {
+  readonly ok: true
+  readonly pending: true
+  readonly sessionId: number
+  readonly userId: number
+  /** Opens nothing but the routes that take a factor, which give another one. */
+  readonly token: string
+  /** ISO 8601. */
+  readonly expiresAt: string
+  /** Factors the user has. */
+  readonly factors: readonly FactorMethod[]
+}
+
+/** A session that waits for a factor; it takes no room among the open ones. */
+export async function openPending(
+  ports: AccountPorts,
+  userId: number,
+  factors: readonly FactorMethod[],
+  client: Client,
+): Promise<PendingSession | AccountRefusal> {
+  const { settings, clock } = ports
+  const sessionId = await ports.nextId('session')
+  const { token, hash } = issueToken('session', sessionId)
+  const expiresAt = new Date(clock.now() + settings.pendingMs).toISOString()
+  const created = await ports.actor('session', sessionId).send({
+    type: 'session.created',
+    userId,
+    tokenHash: hash,
+    expiresAt,
+    methods: ['password'],
+    pending: true,
+    ...clientData(client),
+  })
+  if (!created.ok) return refused('invalid_credentials')
+  return { ok: true, pending: true, sessionId, userId, token, expiresAt, factors }
 }
 
 /** A session counts once the user has it among the open ones: two nodes cannot both take the last room. */

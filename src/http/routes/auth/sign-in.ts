@@ -1,5 +1,6 @@
 /** Signing in and out, and asking who one is. */
 import { z } from 'zod'
+import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { METHODS } from '../../../machines/session/events.ts'
 import { ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
@@ -25,6 +26,8 @@ const opened = z.object({
     .optional()
     .describe('To be sent as `Authorization: Bearer …`; absent where a cookie was asked for.'),
   expiresAt: z.iso.datetime(),
+  pending: z.literal(true).optional().describe('A factor is to be shown: the token opens nothing else until then.'),
+  factors: z.array(z.enum(FACTOR_METHODS)).optional().describe('Of a pending session: what the user can show.'),
 })
 
 export const validSession = z.object({
@@ -54,7 +57,8 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
       const { cookie = false, ...given } = request.body
       const session = await node.accounts.login(given, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      const { ok: _, token, ...shown } = session
+      const { ok: _, token, factors, ...rest } = { factors: undefined, ...session }
+      const shown = factors === undefined ? rest : { ...rest, factors: [...factors] }
       if (!cookie) return reply.send({ ...shown, token })
       setSessionCookie(reply, token, session.expiresAt)
       return reply.send(shown)

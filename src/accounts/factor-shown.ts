@@ -1,0 +1,46 @@
+/** What follows when a factor was shown: a pending session becomes a real one, an active one is fresh again, both under a new token. */
+import { issueToken } from '../auth/token.ts'
+import type { Method } from '../machines/session/events.ts'
+import { type AccountRefusal, refused } from './answers.ts'
+import type { AccountPorts } from './ports.ts'
+import { type OpenedSession, readSession, takeRoom } from './sessions.ts'
+import { readAccount } from './users.ts'
+
+/** @param sessionId of a session whose token the caller has shown */
+export async function factorShown(
+  ports: AccountPorts,
+  sessionId: number,
+  method: Method,
+): Promise<OpenedSession | AccountRefusal> {
+  const { state, context } = await readSession(ports, sessionId)
+  const { row } = context
+  if (row === null) return refused('invalid_session')
+  const { token, hash } = issueToken('session', sessionId)
+  if (state === 'active') {
+    const elevated = await ports.actor('session', sessionId).send({ type: 'session.elevated', tokenHash: hash, method })
+    if (!elevated.ok) return refused('invalid_session')
+    return { ok: true, sessionId, userId: row.user_id, token, expiresAt: row.expires_at }
+  }
+  const account = await readAccount(ports, row.user_id)
+  if (!account.active) return refused('invalid_session')
+  const { clock, settings } = ports
+  const expiresAt = new Date(clock.now() + settings.absoluteMs).toISOString()
+  const authenticated = await ports.actor('session', sessionId).send({
+    type: 'session.authenticated',
+    tokenHash: hash,
+    method,
+    expiresAt,
+    idleMs: settings.idleMs,
+  })
+  if (!authenticated.ok) return refused('invalid_session')
+  const room = await takeRoom(ports, account, sessionId, expiresAt)
+  return room ?? { ok: true, sessionId, userId: account.id, token, expiresAt }
+}
+
+/** Records an attempt to show a factor, whatever came of it. */
+export async function recordAttempt(
+  ports: AccountPorts,
+  attempt: { readonly userId: number; readonly method: Method; readonly success: boolean; readonly ipAddress?: string },
+): Promise<void> {
+  await ports.actor('mfa-attempt', await ports.nextId('mfa-attempt')).send({ type: 'mfa.attempted', ...attempt })
+}
