@@ -12,6 +12,7 @@ import { createKeyRing } from './auth/key-ring.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
+import { sealedPart } from './core/personal.ts'
 import type { Bus, EventStore, Service } from './core/ports.ts'
 import type { CommandResult } from './core/result.ts'
 import { type HealthReport, health } from './health.ts'
@@ -22,8 +23,10 @@ import { createLogger } from './logging.ts'
 import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
+import { ERASURE_END } from './machines/user/events.ts'
 import type { NodeOptions } from './node-options.ts'
 import { createBridge, openLog, openOwnJournal, openTracer } from './node-parts.ts'
+import { createInOrder } from './privacy/in-order.ts'
 import type { Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
 import { createFrameBatcher } from './sync/frame-batcher.ts'
@@ -98,7 +101,7 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, sealedLog, incarnation, installation, frameKey, projections } = await openLog(
+  const { store, personalKeys, sealedLog, incarnation, installation, frameKey, projections } = await openLog(
     { ...options, clock, entities, name, log, tracer },
     opened,
   )
@@ -123,7 +126,8 @@ async function assemble(
   const outgoing = createFrameBatcher({
     pass: events => {
       const span = tracer?.publish(events)
-      const frame = { node: name, incarnation, events }
+      // Personal data leaves the node as the log has it.
+      const frame = { node: name, incarnation, events: store.sealed(events) }
       bus.publish(span === undefined ? frame : { ...frame, traceparent: span.traceparent })
       span?.ended()
     },
@@ -142,6 +146,7 @@ async function assemble(
       log,
       link: bus,
       holder: `${name}#${incarnation}#${randomUUID()}`,
+      destroyPersonalKey: user => personalKeys.destroy(user),
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
       ...(journal === undefined ? {} : { outage: { journal, node: name, incarnation } }),
@@ -178,7 +183,7 @@ async function assemble(
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
     hasher: createPasswordHasher(),
-    keys: createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
+    keys: options.keyRing ?? createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
     attempts: createAttemptLimiter(),
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
@@ -196,6 +201,13 @@ async function assemble(
     liveState.heard(events)
     for (const event of events) topics.emit(event.type, event)
   }
+  const tellOpened = createInOrder<readonly LogEvent[]>({
+    ready: events => !events.some(({ data }) => sealedPart(data) !== undefined),
+    make: events => store.opened(events),
+    pass: tell,
+    failed: error =>
+      log.warn({ error: String(error) }, 'events of another node could not be opened, and are told to nobody here'),
+  })
   actors.onCommitted(events => {
     outgoing.add(events)
     projections.wake()
@@ -203,9 +215,11 @@ async function assemble(
   })
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)
-    actors.hear(events)
+    for (const { type, actorId } of events) if (type === ERASURE_END) personalKeys.destroyed(actorId)
+    const open = store.openNow(events)
+    actors.hear(open)
     // Their writer projects them, and has their actors at hand. Where it died, the next look at the log comes by itself.
-    tell(events)
+    tellOpened(open)
     span?.ended()
   })
   bus.onGap(() => projections.wake())

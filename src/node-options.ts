@@ -1,5 +1,6 @@
 /** What a program that embeds a node may choose. */
 import type { AccountSettings } from './accounts/settings.ts'
+import type { KeyRing } from './auth/key-ring.ts'
 import type { Clock, Logger } from './core/ports.ts'
 import type { EntityDefinition } from './machines/define.ts'
 import type { InProcessHub } from './sync/in-process-bus.ts'
@@ -30,6 +31,8 @@ export interface NodeOptions {
   /** Shows in every event this node writes; default the host name. */
   readonly name?: string
   readonly entities?: readonly EntityDefinition[]
+  /** Seals what must not lie in the clear in the database; the same for all nodes of a log. Without it the keys of personal data do. */
+  readonly keyRing?: KeyRing
   /** What is not given is `ACCOUNT_DEFAULTS`. */
   readonly accounts?: Partial<AccountSettings>
   readonly log?: Logger

@@ -11,10 +11,14 @@ import { readFrameKey } from './eventstore/frame-key.ts'
 import { createMemoryEventStore, createMemoryLog } from './eventstore/memory-event-store.ts'
 import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
 import { migrate } from './eventstore/migrate.ts'
+import { createPgKeyTable } from './eventstore/personal-key-table.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type Journal, openJournal } from './journal/journal.ts'
 import type { NodeOptions } from './node-options.ts'
+import { createMemoryKeyTable } from './privacy/memory-key-table.ts'
+import { PersonalKeys } from './privacy/personal-keys.ts'
+import { createPersonalStore, type PersonalFrames } from './privacy/personal-store.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
@@ -85,7 +89,8 @@ export async function openTracer(
 }
 
 interface OpenLog {
-  readonly store: EventStore
+  readonly store: EventStore & PersonalFrames
+  readonly personalKeys: PersonalKeys
   readonly sealedLog: SealedLog
   readonly incarnation: number
   readonly projections: Projections
@@ -102,9 +107,12 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
   const { clock, entities, name, log, tracer } = options
   if (options.memory) {
     const memory = createMemoryLog()
-    const store = createMemoryEventStore({ node: name, clock, log: memory })
+    const inner = createMemoryEventStore({ node: name, clock, log: memory })
+    const personalKeys = new PersonalKeys({ table: createMemoryKeyTable(), clock })
+    const store = createPersonalStore({ store: inner, keys: personalKeys, entities, log })
     return {
       store,
+      personalKeys,
       sealedLog: createMemorySealedLog(memory),
       incarnation: store.incarnation,
       projections: createMemoryProjections({ store, entities }),
@@ -122,7 +130,7 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
   }
   const { applied } = await migrate({ url, log })
   if (applied.length > 0) log.info({ applied }, 'migrations applied')
-  const store = await createPgEventStore({
+  const inner = await createPgEventStore({
     url,
     node: name,
     clock,
@@ -130,9 +138,13 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
     tracer,
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   })
-  opened.push({ close: () => store.close() })
+  opened.push({ close: () => inner.close() })
+  const table = createPgKeyTable(inner.pool)
+  const personalKeys = new PersonalKeys({ table, clock, wrapping: options.keyRing })
+  const store = createPersonalStore({ store: inner, keys: personalKeys, entities, log })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
   const { incarnation, installation } = store
   const sealedLog = createPgSealedLog(store.pool)
-  return { store, sealedLog, incarnation, projections, installation, frameKey: () => readFrameKey(store.pool) }
+  const frameKey = () => readFrameKey(store.pool)
+  return { store, personalKeys, sealedLog, incarnation, projections, installation, frameKey }
 }

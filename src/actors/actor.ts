@@ -3,6 +3,7 @@ import { faultPoint } from '#fault-point'
 import { AppError, isErrorCode } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
+import { sealedPart } from '../core/personal.ts'
 import type { CommandResult } from '../core/result.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
 import { fold } from '../machines/decide.ts'
@@ -142,6 +143,11 @@ export class Actor {
     // Under accepted commands the state stays what they were decided on.
     if (!this.idle || this.pending > 0 || this.#loaded === undefined || event.version !== this.#loaded.version + 1)
       return
+    // Its user's key is not at hand here: the log opens it.
+    if (sealedPart(event.data) !== undefined) {
+      this.#loaded = undefined
+      return
+    }
     try {
       this.#loaded = { version: event.version, state: fold(this.#entity, this.#loaded.state, event), at: event.at }
     } catch {
@@ -215,7 +221,7 @@ export class Actor {
     switch (answer.outcome) {
       case 'appended': {
         faultPoint('actor.committed')
-        this.#loaded = plan.end
+        this.#loaded = answer.rewritten === true ? undefined : plan.end
         this.#freshness.known(asked, reading)
         this.#backoff.reset()
         this.#mailbox.drop(handled)

@@ -92,6 +92,8 @@ export interface ActorSystemOptions {
   /** Unique to this start of this node; holder of its leases. */
   readonly holder: string
   readonly readTables?: ReadTables
+  /** What an erasure ends with. Doing it again changes nothing. */
+  readonly destroyPersonalKey?: ((user: number) => Promise<void>) | undefined
   /** How this node hears of the others' events. Without it every read goes to the log. */
   readonly link?: Link
   readonly limits?: Partial<ActorLimits>

@@ -5,6 +5,7 @@ import { formatStateValue } from '../core/state.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
 import { conflict } from '../machines/conflict/index.ts'
 import { initialState } from '../machines/decide.ts'
+import type { EntityDefinition } from '../machines/define.ts'
 import type { MergeConflict } from '../merge/merge-event.ts'
 import { afterCommit } from './after-commit.ts'
 import type { Loaded } from './load.ts'
@@ -18,13 +19,16 @@ export interface ConflictRecord {
   /** Undefined where the log says all that the event said. */
   readonly merged: MergeConflict | undefined
   readonly head: Loaded
+  /** Of the actor. */
+  readonly entity: EntityDefinition
 }
 
 /** Not by way of the conflict's mailbox: this runs within the turn of another actor, and turns are few. */
 export async function recordConflict(ports: ActorPorts, record: ConflictRecord): Promise<void> {
   const { store, clock } = ports
-  const { entry, commandId, merged, head } = record
+  const { entry, commandId, merged, head, entity } = record
   const { actorType, basis, node, incarnation, n } = entry
+  const subject = entity.personal?.subject(entry.actorId, head.state) ?? null
   const met = {
     actorType,
     actorId: entry.actorId,
@@ -37,6 +41,7 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
     node,
     incarnation,
     n,
+    ...(subject === null ? undefined : { subject }),
   }
   const type = merged === undefined ? 'conflict.absorbed' : 'conflict.opened'
   const data = merged === undefined ? met : { ...met, ...(merged as MergeConflict & JsonObject) }
@@ -44,7 +49,7 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
     type,
     data,
     json: JSON.stringify(data),
-    schemaVersion: 1,
+    schemaVersion: conflict.events[type]?.version ?? 1,
     references: [],
     creates: true,
     internal: true,

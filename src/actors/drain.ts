@@ -41,7 +41,7 @@ export async function drainEntry(
     const { beside, sent } = await eventsSince(ports, entity, ref, entry, own)
     const lost = (strategy: string, on: Loaded, id = commandId) => {
       const merged = { strategy, fields: Object.keys(entry.data), winner: 'log', loser: entry.data } as const
-      return recordConflict(ports, { entry, commandId: id, merged, head: on })
+      return recordConflict(ports, { entry, commandId: id, merged, head: on, entity })
     }
     // Nobody could know that while the log was away: the answer was tentative, and this is what became of it.
     if (there !== undefined && !isItsOwn(ref, entity, entry, there)) {
@@ -52,13 +52,13 @@ export async function drainEntry(
     if (logged !== undefined) {
       const here = logged.actorType === ref.type && logged.actorId === ref.id
       if (here && logged.origin === undefined) own.add(logged.version)
-      await recordContest(ports, entry, logged.origin?.conflict as unknown as MergeConflict | undefined, head)
+      await recordContest(ports, entity, entry, logged.origin?.conflict as unknown as MergeConflict | undefined, head)
       return head
     }
     const data = upcast(entity, { ...entry, version: 0, position: 0 } as unknown as RecordedEvent)
     const merged = mergeEvent(entity, head.state, offsideOf(entry, data), beside)
     if (merged.outcome === 'absorbed') {
-      await recordConflict(ports, { entry, commandId, merged: merged.conflict, head })
+      await recordConflict(ports, { entry, commandId, merged: merged.conflict, head, entity })
       return head
     }
     const origin = originOf(entry, merged.data, merged.conflict)
@@ -76,8 +76,8 @@ export async function drainEntry(
     switch (answer.outcome) {
       case 'appended':
         afterCommit(ports, entity, ref, plan, answer.events, append)
-        head = plan.end
-        await recordContest(ports, entry, merged.conflict, head)
+        head = answer.rewritten === true ? await load(ports, entity, ref) : plan.end
+        await recordContest(ports, entity, entry, merged.conflict, head)
         return head
       case 'claimed':
       case 'missing':
@@ -97,11 +97,13 @@ export async function drainEntry(
 /** The event is in the log, and something that it or the log said had to go. */
 async function recordContest(
   ports: ActorPorts,
+  entity: EntityDefinition,
   entry: JournalEntry,
   merged: MergeConflict | undefined,
   head: Loaded,
 ): Promise<void> {
-  if (merged !== undefined) await recordConflict(ports, { entry, commandId: `conflict:${dotOf(entry)}`, merged, head })
+  if (merged !== undefined)
+    await recordConflict(ports, { entry, commandId: `conflict:${dotOf(entry)}`, merged, head, entity })
 }
 
 /** Whether the event that its command id was spent on is what became of this entry, or of the same command sent elsewhere. */

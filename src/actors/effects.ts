@@ -16,6 +16,7 @@ export interface EffectPorts {
   readonly clock: Clock
   readonly log: Logger
   readonly readTables: ReadTables | undefined
+  readonly destroyPersonalKey: ((user: number) => Promise<void>) | undefined
   entity(type: string): EntityDefinition
   send(actor: ActorRef, event: OutgoingEvent, options: CommandOptions): Promise<CommandResult>
   create(type: string, event: OutgoingEvent, options: CommandOptions): Promise<CommandResult>
@@ -112,7 +113,7 @@ export class EffectRunner {
   }
 
   #context(actor: ActorRef, started: Started, key: string, causation: number): EffectContext {
-    const { readTables } = this.#ports
+    const { readTables, destroyPersonalKey } = this.#ports
     return {
       actor,
       key,
@@ -123,6 +124,10 @@ export class EffectRunner {
         throw new Error(`${type} was not created: ${result.reason} ${result.detail ?? ''}`)
       },
       send: (to, event, commandId) => this.#ports.send(actorRef(to.type, to.id), event, { commandId, causation }),
+      destroyPersonalKey: user => {
+        if (destroyPersonalKey === undefined) throw new Error('this runtime has no personal keys')
+        return destroyPersonalKey(user)
+      },
       findInReadTable: (table, column, value) => {
         if (readTables === undefined) throw new Error('this runtime has no read tables')
         return readTables.find(table, column, value, causation)

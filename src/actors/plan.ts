@@ -34,6 +34,8 @@ export interface Plan<Item> {
   /** Names held before, and after: the same list where nothing changed. */
   readonly held: readonly Claim[]
   readonly holds: readonly Claim[]
+  /** The user whom personal data of the actor is about. */
+  readonly subject: number | undefined
 }
 
 /**
@@ -63,7 +65,7 @@ export function planBatch<Item extends { readonly command: Command }>(
     try {
       decision = decide(entity, end.state, stamp(command.type, at, command.data))
     } catch (error) {
-      return { taken, refused, failed: { item, error }, from, end, held, holds }
+      return { taken, refused, failed: { item, error }, from, end, held, holds, subject: subjectOf(entity, ref, end) }
     }
     if (decision === undefined) {
       refused.push({ item, refusal: refusal(entity, ref, 'not_allowed', end) })
@@ -78,13 +80,17 @@ export function planBatch<Item extends { readonly command: Command }>(
     if (changesClaims) holds = next
     if (alone) break
   }
-  return { taken, refused, from, end, held, holds }
+  return { taken, refused, from, end, held, holds, subject: subjectOf(entity, ref, end) }
+}
+
+function subjectOf({ personal }: EntityDefinition, { id }: ActorRef, { state }: Loaded): number | undefined {
+  return personal?.subject(id, state) ?? undefined
 }
 
 /** What the plan writes: its events, the net change of claims and timers, and what they rest on. */
 export function appendOf(
   ref: ActorRef,
-  { taken, from, held, holds }: Plan<{ readonly command: Command }>,
+  { taken, from, held, holds, subject }: Plan<{ readonly command: Command }>,
   lease: Append['lease'],
   spans: AppendSpans | undefined,
 ): Append {
@@ -94,6 +100,7 @@ export function appendOf(
     events: taken.map(({ event }) => event),
     json: taken.map(({ item }) => item.command.json),
     ...(spans === undefined ? undefined : { spans }),
+    ...(subject === undefined ? undefined : { subject }),
   }
   const changesTimers = taken.some(({ decision }) => decision.timers.length > 0 || decision.cancels.length > 0)
   const references = taken[0]?.item.command.references ?? []

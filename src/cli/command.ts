@@ -4,8 +4,12 @@ import { createNode, type RuntimeNode } from '../app.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { AppError, ERRORS } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
+import { createPgKeyTable } from '../eventstore/personal-key-table.ts'
 import { createPgEventStore, type PgEventStore } from '../eventstore/pg-event-store.ts'
 import { createLogger } from '../logging.ts'
+import { entities } from '../machines/index.ts'
+import { PersonalKeys } from '../privacy/personal-keys.ts'
+import { createPersonalStore } from '../privacy/personal-store.ts'
 import { redactText } from '../redaction.ts'
 import { systemClock } from '../system-clock.ts'
 import { withDatabase } from './database.ts'
@@ -81,8 +85,9 @@ export function withLog(context: CommandContext, work: (store: PgEventStore) => 
   const { config, log } = context
   return withDatabase(config, log, async url => {
     const store = await createPgEventStore({ url, node: config.node, clock: systemClock, log })
+    const keys = new PersonalKeys({ table: createPgKeyTable(store.pool), clock: systemClock })
     try {
-      await work(store)
+      await work(createPersonalStore({ store, keys, entities, log }))
     } finally {
       await store.close()
     }

@@ -67,12 +67,19 @@ export interface Append {
   readonly lease?: { readonly name: string; readonly token: number }
   /** Of its only event, where that was accepted before it got here. */
   readonly origin?: Origin
+  /** The user whom personal data in the events is about. */
+  readonly subject?: number
   /** Where tracing is on: of the command of each event. */
   readonly spans?: AppendSpans
 }
 
 export type AppendOutcome =
-  | { readonly outcome: 'appended'; readonly events: readonly LogEvent[] }
+  | {
+      readonly outcome: 'appended'
+      readonly events: readonly LogEvent[]
+      /** The user it is about was erased, and so was what it says of that user: the state is to be loaded anew. */
+      readonly rewritten?: true
+    }
   /** The actor has another version: load again and decide again. */
   | { readonly outcome: 'conflict' }
   /** A command id of the append was spent before; `position` is the event it led to. */
@@ -146,6 +153,8 @@ export interface EventStore {
   /** The actor that holds a name. */
   holderOf(claim: Claim): Promise<ActorRef | undefined>
   audit(query: AuditQuery): Promise<AuditPage>
+  /** Events that were read from the log past this port, as this port would have read them. */
+  opened<Event extends RecordedEvent>(events: readonly Event[]): Promise<readonly Event[]>
   /** Actors of a type by id, with their last version and state; ids after `after`. */
   listActors(type: string, after: number, limit: number): Promise<readonly ActorHead[]>
 

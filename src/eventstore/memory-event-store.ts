@@ -160,6 +160,7 @@ export function createMemoryEventStore({
       return holder === undefined ? undefined : parseActorRef(holder)
     },
     audit: async query => audit(log.events, query),
+    opened: async events => events,
     listActors: async (type, after, limit) => listActors(log, type, after, limit),
     loadSnapshot: async actor => structuredClone(log.snapshots.get(formatActorRef(actor))),
     saveSnapshot: async (actor, snapshot) => {

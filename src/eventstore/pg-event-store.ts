@@ -70,6 +70,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       findCommand: commandId => reads.findCommand(pool, commandId),
       holderOf: claim => reads.holderOf(pool, claim),
       audit: auditQuery => reads.audit(pool, auditQuery),
+      opened: async events => events,
       listActors: (type, after, limit) => reads.listActors(pool, type, after, limit),
       loadSnapshot: actor => records.loadSnapshot(pool, actor),
       saveSnapshot: (actor, snapshot) => snapshots.save(actor, snapshot),

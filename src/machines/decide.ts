@@ -3,6 +3,7 @@ import { type AnyMachineSnapshot, type AnyStateMachine, createActor } from 'xsta
 import { AppError } from '../core/errors.ts'
 import type { RecordedEvent } from '../core/event.ts'
 import type { Json, JsonObject } from '../core/json.ts'
+import { sealedPart } from '../core/personal.ts'
 import type { TimerSet } from '../core/ports.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
 import type { EntityDefinition, EventDefinition } from './define.ts'
@@ -82,6 +83,8 @@ export function fold(entity: EntityDefinition, state: ActorState, event: Recorde
 
 /** The data of a stored event in the shape of its newest schema version. Throws AppError `schema_mismatch`, `unknown_type`. */
 export function upcast(entity: EntityDefinition, event: RecordedEvent): JsonObject {
+  // Folded as it is stored, it would lead to a state that lacks what is sealed.
+  if (sealedPart(event.data) !== undefined) throw new Error(`${event.type} was read past the port that opens it`)
   const definition = eventDefinition(entity, event.type)
   if (event.schemaVersion > definition.version) throw newerThanCode(event, definition.version)
   let data = event.data

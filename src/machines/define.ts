@@ -8,6 +8,7 @@ import type { Claim } from '../core/ports.ts'
 import type { ActorState } from '../core/state.ts'
 import type { LiveDefinition } from './live-fields.ts'
 import type { MergeRules } from './merge-rules.ts'
+import type { PersonalDefinition } from './personal.ts'
 
 /** Rewrites the data of one schema version into the next. */
 export type Upcaster = (data: JsonObject) => JsonObject
@@ -72,6 +73,8 @@ export interface EffectContext {
   create(type: string, event: OutgoingEvent, commandId: string): Promise<ActorRef>
   /** Sends an event; a refusal is an answer, not an error. */
   send(actor: ActorRef, event: OutgoingEvent, commandId: string): Promise<{ readonly ok: boolean }>
+  /** Destroys the key of a user: what the log says of that user cannot be read again. Doing it again changes nothing. */
+  destroyPersonalKey(user: number): Promise<void>
   /** Ids of actors in the read table whose column has this value, as of at least the event that started the effect. */
   findInReadTable(table: string, column: string, value: Json): Promise<readonly number[]>
 }
@@ -106,6 +109,8 @@ export interface EntityDefinition {
   readonly maxId: number
   /** Figures that change many times a second and reach the log only now and then. */
   readonly live?: LiveDefinition
+  /** What of its events is about people: it is sealed in the log, and goes with their keys. */
+  readonly personal?: PersonalDefinition
   /** Events that may be accepted while the log is away, and how each is brought into it afterwards. */
   readonly merge: MergeRules
 }
@@ -119,6 +124,8 @@ export function defineEntity(options: EntityOptions): EntityDefinition {
     if (!/^[a-z][a-z0-9.-]{0,80}$/.test(name)) throw new Error(`bad event type '${name}'`)
   for (const name of Object.keys(options.merge ?? {}))
     if (!(name in options.events)) throw new Error(`a merge rule for '${name}', which is no event of ${options.type}`)
+  for (const name of Object.keys(options.personal?.fields ?? {}))
+    if (!(name in options.events)) throw new Error(`personal fields of '${name}', which is no event of ${options.type}`)
   return {
     claims: () => [],
     references: () => [],

@@ -21,7 +21,7 @@ export async function loadStates(
   let batch: Missing[] = []
   let events = 0
   const loadBatch = async () => {
-    const found = await readGaps(client, batch.map(gapOf))
+    const found = await readGaps(client, store, batch.map(gapOf))
     for (const [which, { key, entity, ref, from }] of batch.entries())
       loaded.set(key, foldOn(entity, ref, from, found[which] ?? []))
     batch = []

@@ -54,7 +54,7 @@ export class RebuildScan {
     let open: OpenActor | undefined
     // Rows of one chunk are written while the next is folded.
     let writing: Promise<void> = Promise.resolve()
-    for await (const events of readByActor(this.#target.pool, entity.type, { afterId, upTo: this.#upTo })) {
+    for await (const events of readByActor(this.#target, entity.type, { afterId, upTo: this.#upTo })) {
       const done: OpenActor[] = []
       for (let start = 0; start < events.length; ) {
         const end = endOfActor(events, start)

@@ -1,6 +1,7 @@
 /** Reads of the log that only folding needs: whole actors one after the other, and the missing events of many actors at once. */
 import type { RecordedEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, formatActorRef } from '../core/ids.ts'
+import type { EventStore } from '../core/ports.ts'
 import { type Pool, type PoolClient, queryArrays } from '../eventstore/pool.ts'
 import { RECORDED_COLUMNS, readColumns } from '../eventstore/recorded-events.ts'
 
@@ -12,7 +13,7 @@ export const CHUNK = 2_000
  * caller works on this one.
  */
 export async function* readByActor(
-  pool: Pool,
+  { pool, store }: { readonly pool: Pool; readonly store: Pick<EventStore, 'opened'> },
   actorType: string,
   range: { readonly afterId: number; readonly upTo: number },
 ): AsyncIterable<readonly RecordedEvent[]> {
@@ -25,7 +26,7 @@ export async function* readByActor(
         order by actor_id, version limit ${CHUNK}`,
       values: [actorType, afterId, afterVersion, range.upTo],
     }
-    return (await readColumns(pool, statement, id => ({ type: actorType, id }))).events
+    return store.opened((await readColumns(pool, statement, id => ({ type: actorType, id }))).events)
   }
   // No actor has as many versions: the first to be read is the one after `afterId`.
   let next = read(range.afterId, 2_147_483_647)
@@ -53,6 +54,7 @@ export interface Gap {
 /** The events of many gaps in one statement, in the order of the gaps. The caller bounds their number. */
 export async function readGaps(
   client: PoolClient,
+  store: Pick<EventStore, 'opened'>,
   gaps: readonly Gap[],
 ): Promise<readonly (readonly RecordedEvent[])[]> {
   const statement = {
@@ -70,7 +72,8 @@ export async function readGaps(
       JSON.stringify(gaps.map(({ ref: { type, id }, after, before }, which) => ({ which, type, id, after, before }))),
     ],
   }
-  const { events, owners } = await readColumns(client, statement, which => (gaps[which] as Gap).ref)
+  const { events: stored, owners } = await readColumns(client, statement, which => (gaps[which] as Gap).ref)
+  const events = await store.opened(stored)
   const found: RecordedEvent[][] = gaps.map(() => [])
   for (const [index, which] of owners.entries()) found[which]?.push(events[index] as RecordedEvent)
   return found

@@ -13,6 +13,8 @@ interface Done {
 /** A runtime that takes each command id once, checks schemas as the real one does, and remembers. */
 class Runtime {
   readonly done = new Map<string, Done>()
+  /** Users whose keys are gone. */
+  readonly destroyed: number[] = []
   readonly #tables: Readonly<Record<string, readonly number[]>>
   readonly #refuses: (type: string) => boolean
 
@@ -57,6 +59,7 @@ class Runtime {
         this.#take(commandId, to.type, () => formatActorRef(to), event)
         return { ok: true }
       },
+      destroyPersonalKey: async user => void this.destroyed.push(user),
       findInReadTable: async (table: string, column: string, value: Json) =>
         this.#tables[`${table}.${column}=${String(value)}`] ?? [],
     }
@@ -80,6 +83,7 @@ const lost = { type: 'user.updated', actorType: 'user', actorId: 7, data: { disp
 
 const cases: Readonly<Record<string, readonly [type: string, input: JsonObject]>> = {
   releaseOwned: ['user', {}],
+  eraseOwned: ['user', {}],
   openBroadcast: ['stream', start],
   closeBroadcast: ['stream', stop],
   applyLoser: ['conflict', lost],
@@ -121,6 +125,23 @@ test('a deleted user leaves no session, stream or billing account behind', async
   expect(await runtime.run('user', 'releaseOwned', 'key', {})).toBeUndefined()
   // What refuses, here a session that is revoked already, does not keep the rest.
   expect(runtime.log).toEqual(['session/2 session.revoked', 'stream/3 stream.deleted', 'billing/4 billing.closed'])
+})
+
+test('the key of a user who is erased goes when everything of the user was told', async () => {
+  const runtime = new Runtime({
+    'sessions.user_id=7': [1],
+    'mfa_attempts.user_id=7': [2, 3],
+    'conflicts.subject=7': [4],
+  })
+  expect(await runtime.run('user', 'eraseOwned', 'key', {})).toEqual({ type: 'user.forgotten' })
+  expect(runtime.log).toEqual([
+    'session/1 session.revoked',
+    'session/1 session.erased',
+    'mfa-attempt/2 mfa.attempt.erased',
+    'mfa-attempt/3 mfa.attempt.erased',
+    'conflict/4 conflict.erased',
+  ])
+  expect(runtime.destroyed).toEqual([7])
 })
 
 test('start and stop mean the same broadcast, whichever comes first', async () => {

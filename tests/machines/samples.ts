@@ -123,6 +123,8 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'user.deactivated': { reason: 'asked' },
   'user.reactivated': {},
   'user.deleted': {},
+  'user.erased': {},
+  'user.forgotten': {},
   'session.created': { userId: 1, tokenHash: 'hash', expiresAt: LATER },
   'session.imported': { row: sessionRow },
   'session.authenticated': { tokenHash: 'next', method: 'totp', expiresAt: LATER },
@@ -134,6 +136,7 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'session.closed': {},
   'session.revoked': { reason: 'stolen' },
   'session.expired': {},
+  'session.erased': {},
   'factor.enrolled': { userId: 1, method: 'totp', secret: 'sealed' },
   'factor.confirmed': { step: 58_000_000, codeHash: 'hash' },
   'factor.step.used': { step: 58_000_001 },
@@ -147,6 +150,7 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'factor.passkey.removed': { id: passkey.id },
   'factor.resealed': { secret: 'sealed anew' },
   'factor.removed': {},
+  'mfa.attempt.erased': {},
   'mfa.attempted': { userId: 1, method: 'totp', success: false, ipAddress: '192.0.2.1' },
   'device.trusted': { userId: 1, tokenHash: 'hash', label: 'Firefox', expiresAt: LATER },
   'device.used': { tokenHash: 'next' },
@@ -202,6 +206,7 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'conflict.absorbed': met,
   'conflict.settled': { keep: 'event' },
   'conflict.applied': { taken: true },
+  'conflict.erased': {},
 }
 
 /** `at` where it is not a second after the one before. */
@@ -229,11 +234,11 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
     ],
     // Before sessions were kept with the user.
     ['user.registered', ['user.password.changed', 1, { passwordHash: 'other' }], ['user.login.recorded', 1, {}]],
-    [['user.imported', 1, { row: userRow, exactNames: true }], 'user.deleted'],
+    [['user.imported', 1, { row: userRow, exactNames: true }], 'user.deleted', 'user.erased', 'user.forgotten'],
   ],
   session: [
     ['session.created', 'session.touched', 'session.refreshed', 'session.expired', 'session.revoked'],
-    ['session.imported', 'session.closed'],
+    ['session.imported', 'session.closed', 'session.revoked', 'session.erased'],
     [
       ['session.created', 1, { userId: 1, tokenHash: 'hash', expiresAt: LATER }],
       ['session.refreshed', 1, { expiresAt: LATER, tokenHash: 'next' }],
@@ -266,7 +271,7 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
     [['factor.enrolled', 1, byPasskey], 'factor.passkey.added', 'factor.passkey.used', 'factor.passkey.removed'],
     [['factor.enrolled', 1, byCodes], 'factor.backup.used', 'factor.backup.replaced'],
   ],
-  'mfa-attempt': [['mfa.attempted']],
+  'mfa-attempt': [['mfa.attempted', 'mfa.attempt.erased']],
   'trusted-device': [
     ['device.trusted', 'device.used', 'device.expired'],
     ['device.trusted', 'device.revoked'],
@@ -341,7 +346,10 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
   ],
   conflict: [
     ['conflict.opened', 'conflict.settled', 'conflict.applied'],
-    ['conflict.absorbed'],
+    ['conflict.absorbed', 'conflict.erased'],
+    [['conflict.opened', 1, samples['conflict.opened'] ?? {}], 'conflict.erased'],
+    [['conflict.opened', 2, { ...samples['conflict.opened'], subject: 1 }], 'conflict.erased'],
+    [['conflict.absorbed', 1, met]],
     ['conflict.opened', ['conflict.settled', 1, { keep: 'log' }, LATER]],
   ],
 }
@@ -353,6 +361,8 @@ export const ways: Readonly<Record<string, Readonly<Record<string, readonly Step
     active: ['user.registered'],
     deactivated: ['user.registered', 'user.deactivated'],
     deleted: ['user.registered', 'user.deleted'],
+    erasing: ['user.registered', 'user.erased'],
+    erased: ['user.registered', 'user.erased', 'user.forgotten'],
   },
   session: {
     absent: [],

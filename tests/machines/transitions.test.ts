@@ -25,7 +25,7 @@ const no = null
 type Table<States extends string, Events> = Readonly<Record<States, Readonly<Record<keyof Events, States | null>>>>
 
 interface Tables {
-  readonly user: Table<'absent' | 'active' | 'deactivated' | 'deleted', typeof user>
+  readonly user: Table<'absent' | 'active' | 'deactivated' | 'deleted' | 'erasing' | 'erased', typeof user>
   readonly session: Table<'absent' | 'pending' | 'active' | 'closed' | 'expired' | 'revoked', typeof session>
   readonly factor: Table<
     | 'absent'
@@ -65,6 +65,8 @@ const tables: Tables = {
       'user.deactivated': no,
       'user.reactivated': no,
       'user.deleted': no,
+      'user.erased': no,
+      'user.forgotten': no,
     },
     active: {
       'user.registered': no,
@@ -80,6 +82,8 @@ const tables: Tables = {
       'user.deactivated': 'deactivated',
       'user.reactivated': no,
       'user.deleted': 'deleted',
+      'user.erased': 'erasing',
+      'user.forgotten': no,
     },
     deactivated: {
       'user.registered': no,
@@ -95,6 +99,8 @@ const tables: Tables = {
       'user.deactivated': no,
       'user.reactivated': 'active',
       'user.deleted': 'deleted',
+      'user.erased': 'erasing',
+      'user.forgotten': no,
     },
     deleted: {
       'user.registered': no,
@@ -110,6 +116,42 @@ const tables: Tables = {
       'user.deactivated': no,
       'user.reactivated': no,
       'user.deleted': no,
+      'user.erased': 'erasing',
+      'user.forgotten': no,
+    },
+    erasing: {
+      'user.registered': no,
+      'user.imported': no,
+      'user.verified': no,
+      'user.updated': no,
+      'user.password.changed': no,
+      'user.password.rehashed': no,
+      'user.login.recorded': no,
+      'user.sessions.ended': no,
+      'user.sessions.limited': no,
+      'user.roles.changed': no,
+      'user.deactivated': no,
+      'user.reactivated': no,
+      'user.deleted': no,
+      'user.erased': no,
+      'user.forgotten': 'erased',
+    },
+    erased: {
+      'user.registered': no,
+      'user.imported': no,
+      'user.verified': no,
+      'user.updated': no,
+      'user.password.changed': no,
+      'user.password.rehashed': no,
+      'user.login.recorded': no,
+      'user.sessions.ended': no,
+      'user.sessions.limited': no,
+      'user.roles.changed': no,
+      'user.deactivated': no,
+      'user.reactivated': no,
+      'user.deleted': no,
+      'user.erased': no,
+      'user.forgotten': no,
     },
   },
   session: {
@@ -125,6 +167,7 @@ const tables: Tables = {
       'session.closed': no,
       'session.revoked': no,
       'session.expired': no,
+      'session.erased': no,
     },
     pending: {
       'session.created': no,
@@ -138,6 +181,7 @@ const tables: Tables = {
       'session.closed': 'closed',
       'session.revoked': 'revoked',
       'session.expired': 'expired',
+      'session.erased': no,
     },
     active: {
       'session.created': no,
@@ -151,6 +195,7 @@ const tables: Tables = {
       'session.closed': 'closed',
       'session.revoked': 'revoked',
       'session.expired': 'expired',
+      'session.erased': no,
     },
     closed: {
       'session.created': no,
@@ -164,6 +209,7 @@ const tables: Tables = {
       'session.closed': no,
       'session.revoked': 'revoked',
       'session.expired': no,
+      'session.erased': no,
     },
     expired: {
       'session.created': no,
@@ -177,6 +223,7 @@ const tables: Tables = {
       'session.closed': no,
       'session.revoked': 'revoked',
       'session.expired': no,
+      'session.erased': no,
     },
     revoked: {
       'session.created': no,
@@ -190,6 +237,7 @@ const tables: Tables = {
       'session.closed': no,
       'session.revoked': no,
       'session.expired': no,
+      'session.erased': 'revoked',
     },
   },
   factor: {
@@ -317,9 +365,11 @@ const tables: Tables = {
   'mfa-attempt': {
     absent: {
       'mfa.attempted': 'recorded',
+      'mfa.attempt.erased': no,
     },
     recorded: {
       'mfa.attempted': no,
+      'mfa.attempt.erased': 'recorded',
     },
   },
   'trusted-device': {
@@ -568,6 +618,7 @@ const tables: Tables = {
       'conflict.absorbed': 'settled',
       'conflict.settled': no,
       'conflict.applied': no,
+      'conflict.erased': no,
     },
     open: {
       'conflict.opened': no,
@@ -575,18 +626,21 @@ const tables: Tables = {
       // The loser's side is kept; the winner's needs no command (see the golden log).
       'conflict.settled': 'settling',
       'conflict.applied': no,
+      'conflict.erased': 'settled',
     },
     settling: {
       'conflict.opened': no,
       'conflict.absorbed': no,
       'conflict.settled': no,
       'conflict.applied': 'settled',
+      'conflict.erased': 'settled',
     },
     settled: {
       'conflict.opened': no,
       'conflict.absorbed': no,
       'conflict.settled': no,
       'conflict.applied': no,
+      'conflict.erased': 'settled',
     },
   },
 }

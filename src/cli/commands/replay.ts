@@ -8,6 +8,7 @@ import type { EventStore } from '../../core/ports.ts'
 import { createLogReader, type LogReader } from '../../eventstore/log-reader.ts'
 import { actorTypes } from '../../eventstore/reads.ts'
 import { entities } from '../../machines/index.ts'
+import { unopened } from '../../privacy/unopened.ts'
 import { type CommandContext, runs, withLog } from '../command.ts'
 import { printable } from '../output.ts'
 
@@ -44,7 +45,7 @@ Exit code ${ERRORS.history_drift.exitCode} where history leads elsewhere; the fi
       throw new AppError('invalid_input', '--all goes with --check; the whole log is read by: rootstream audit')
     if (from !== undefined)
       await withLogReader(context, from, async reader =>
-        checkCommand(context, reader, await reader.actorTypes(), address),
+        checkCommand(context, unopened(reader, entities), await reader.actorTypes(), address),
       )
     else
       await withLog(context, async store =>

@@ -1,5 +1,6 @@
 /** What happens to a conflict. */
 import { z } from 'zod'
+import type { JsonObject } from '../../core/json.ts'
 import { event, type MachineEvent } from '../define.ts'
 import { count, name, text } from '../fields.ts'
 
@@ -22,11 +23,16 @@ const met = {
   node: name(200),
   incarnation: z.int().min(0),
   n: z.int().min(1),
+  /** The user whom the data is about, where it is about one. */
+  subject: z.int().min(1).optional(),
 }
+
+/** Version 1 lacked what is optional now. */
+const asItIs = { 1: (old: JsonObject) => old }
 
 export const events = {
   'conflict.opened': event(
-    1,
+    2,
     z.object({
       ...met,
       strategy: name(100),
@@ -35,11 +41,13 @@ export const events = {
       loser: data,
       also: data.optional(),
     }),
-    { internal: true },
+    { internal: true, upcasters: asItIs },
   ),
-  'conflict.absorbed': event(1, z.object(met), { internal: true }),
+  'conflict.absorbed': event(2, z.object(met), { internal: true, upcasters: asItIs }),
   'conflict.settled': event(1, z.object({ keep: z.enum(SIDES) })),
   'conflict.applied': event(1, z.object({ taken: z.boolean() }), { internal: true }),
+  // The user was erased: it is settled, and what the sides were is forgotten.
+  'conflict.erased': event(1, z.object({}), { internal: true }),
 }
 
 export type ConflictEvent = MachineEvent<typeof events>

@@ -4,6 +4,7 @@ import { rowView } from '../read-row.ts'
 import { applyLoser } from './effects.ts'
 import { events } from './events.ts'
 import { machine } from './machine.ts'
+import { personal } from './personal.ts'
 import { columns } from './row.ts'
 
 const view = rowView('conflicts', columns)
@@ -15,4 +16,6 @@ export const conflict = defineEntity({
   view: { ...view, columns },
   effects: { applyLoser },
   goneIn: [],
+  personal,
+  stateVersion: 2,
 })

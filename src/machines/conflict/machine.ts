@@ -37,6 +37,7 @@ const open = base.createAction(
         node: event.node,
         created_at: event.at,
         settled_at: contested ? null : event.at,
+        subject: event.subject ?? null,
       } satisfies ConflictRow,
     }
   }),
@@ -49,6 +50,19 @@ const keep = base.createAction(
     return { row: changed(context.row, { status, kept: event.keep, settled_at: event.at }) }
   }),
 )
+
+const forget = base.createAction(
+  assign(({ context, event }) => ({
+    row: changed(context.row, {
+      loser: {},
+      also: null,
+      status: 'settled',
+      kept: context.row?.kept ?? context.row?.winner ?? 'log',
+      settled_at: context.row?.settled_at ?? event.at,
+    }),
+  })),
+)
+const erased = { 'conflict.erased': { target: 'settled', actions: forget } } as const
 
 export const machine = base.createMachine({
   id: 'conflict',
@@ -67,6 +81,7 @@ export const machine = base.createMachine({
           { guard: ({ context, event }) => event.keep === context.row?.winner, target: 'settled', actions: keep },
           { target: 'settling', actions: keep },
         ],
+        ...erased,
       },
     },
     settling: {
@@ -88,8 +103,9 @@ export const machine = base.createMachine({
             taken: ({ event }) => event.taken,
           }),
         },
+        ...erased,
       },
     },
-    settled: {},
+    settled: { on: { 'conflict.erased': { actions: forget } } },
   },
 })

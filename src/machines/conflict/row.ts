@@ -19,6 +19,7 @@ export const columns = {
   node: 'text',
   created_at: 'timestamptz',
   settled_at: 'timestamptz',
+  subject: 'bigint',
 } as const
 
 type Side = (typeof SIDES)[number]
@@ -40,4 +41,6 @@ export interface ConflictRow {
   readonly node: string
   readonly created_at: string
   readonly settled_at: string | null
+  /** The user whom the data is about. */
+  readonly subject: number | null
 }

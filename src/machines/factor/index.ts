@@ -4,6 +4,7 @@ import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
 import { events } from './events.ts'
 import { type FactorContext, machine } from './machine.ts'
+import { personal } from './personal.ts'
 import { columns } from './row.ts'
 
 export const factor = defineEntity({
@@ -21,5 +22,6 @@ export const factor = defineEntity({
   },
   references: ({ type, userId }) => (type === 'factor.enrolled' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['removed'],
+  personal,
   maxId: MAX_INT4,
 })

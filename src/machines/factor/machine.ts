@@ -100,7 +100,14 @@ const reseal = base.createAction(
   ),
 )
 
-const remove = base.createAction(assign(({ context }) => ({ row: changed(context.row, { is_enabled: false }) })))
+/** A factor that is gone keeps nothing of what it was. */
+const remove = base.createAction(
+  assign(({ context }) => ({
+    row: changed(context.row, { is_enabled: false, secret: '', backup_codes: null }),
+    sentCode: null,
+    passkeys: [],
+  })),
+)
 
 const enrol = base.createAction(
   assign(({ context, event }) => {

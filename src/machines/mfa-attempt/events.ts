@@ -14,6 +14,8 @@ export const events = {
       ipAddress: ipAddress.optional(),
     }),
   ),
+  // Its user was erased.
+  'mfa.attempt.erased': event(1, z.object({}), { internal: true }),
 }
 
 export type AttemptEvent = MachineEvent<typeof events>

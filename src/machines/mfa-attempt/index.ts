@@ -3,6 +3,7 @@ import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
 import { events } from './events.ts'
 import { machine } from './machine.ts'
+import { personal } from './personal.ts'
 import { columns } from './row.ts'
 
 const view = rowView('mfa_attempts', columns)
@@ -12,6 +13,7 @@ export const mfaAttempt = defineEntity({
   machine,
   events,
   view: { ...view, columns: { ...view.columns, id: 'bigint' } },
-  references: ({ userId }) => [{ type: 'user', id: Number(userId) }],
+  references: ({ type, userId }) => (type === 'mfa.attempted' ? [{ type: 'user', id: Number(userId) }] : []),
+  personal,
   goneIn: [],
 })

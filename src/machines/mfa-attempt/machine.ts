@@ -1,6 +1,6 @@
-/** An attempt to show a factor: written once, never changed. */
+/** An attempt to show a factor: written once, changed by nothing but an erasure. */
 import { assign, setup } from 'xstate'
-import type { WithRow } from '../read-row.ts'
+import { changed, type WithRow } from '../read-row.ts'
 import type { AttemptEvent } from './events.ts'
 import type { AttemptRow } from './row.ts'
 
@@ -29,6 +29,10 @@ export const machine = setup({ types: {} as { context: AttemptContext; events: A
         },
       },
     },
-    recorded: {},
+    recorded: {
+      on: {
+        'mfa.attempt.erased': { actions: assign({ row: ({ context }) => changed(context.row, { ip_address: null }) }) },
+      },
+    },
   },
 })

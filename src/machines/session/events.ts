@@ -87,6 +87,8 @@ export const events = {
   'session.closed': event(1, z.object({})),
   'session.revoked': event(1, z.object({ reason: text(255).optional() })),
   'session.expired': event(1, z.object({}), { internal: true }),
+  // Its user was erased: where and on what it was used is forgotten.
+  'session.erased': event(1, z.object({}), { internal: true }),
 }
 
 export type SessionEvent = MachineEvent<typeof events>

@@ -6,6 +6,7 @@ import { events } from './events.ts'
 import { live } from './live.ts'
 import { machine, type SessionContext } from './machine.ts'
 import { merge } from './merge.ts'
+import { personal } from './personal.ts'
 import { columns } from './row.ts'
 
 export const session = defineEntity({
@@ -20,6 +21,7 @@ export const session = defineEntity({
   },
   references: ({ type, userId }) => (type === 'session.created' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['closed', 'expired', 'revoked'],
+  personal,
   stateVersion: 2,
   maxId: MAX_INT4,
   live,

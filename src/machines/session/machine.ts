@@ -155,6 +155,19 @@ const end = base.createAction(
   })),
 )
 
+const forget = base.createAction(
+  assign(({ context }) => ({
+    row: changed(context.row, {
+      device_id: null,
+      user_agent: null,
+      ip_address: null,
+      device_fingerprint: null,
+      geo_location: null,
+    }),
+    endReason: null,
+  })),
+)
+
 const lapse = base.createAction(assign(({ context }) => ({ row: changed(context.row, { is_active: false }) })))
 
 export const machine = base.createMachine({
@@ -228,7 +241,7 @@ export const machine = base.createMachine({
     },
     closed: { on: { 'session.revoked': { target: 'revoked', actions: end } } },
     expired: { on: { 'session.revoked': { target: 'revoked', actions: end } } },
-    revoked: {},
+    revoked: { on: { 'session.erased': { actions: forget } } },
   },
 })
 

@@ -2,6 +2,7 @@
 import { defineEntity } from '../define.ts'
 import { events } from './events.ts'
 import { machine } from './machine.ts'
+import { personal } from './personal.ts'
 
 export const ticket = defineEntity({
   type: 'ticket',
@@ -10,5 +11,6 @@ export const ticket = defineEntity({
   references: ({ type, userId }) =>
     type === 'ticket.issued' && userId !== undefined ? [{ type: 'user', id: Number(userId) }] : [],
   goneIn: ['used', 'voided', 'expired'],
+  personal,
   passivateAfterMs: 30_000,
 })

@@ -3,6 +3,7 @@ import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
 import { events } from './events.ts'
 import { machine } from './machine.ts'
+import { personal } from './personal.ts'
 import { columns } from './row.ts'
 
 const view = rowView('trusted_devices', columns, ['absent', 'revoked', 'expired'])
@@ -14,4 +15,5 @@ export const trustedDevice = defineEntity({
   view: { ...view, columns: { ...view.columns, id: 'bigint' } },
   references: ({ type, userId }) => (type === 'device.trusted' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['revoked', 'expired'],
+  personal,
 })

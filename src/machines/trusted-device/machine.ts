@@ -14,6 +14,11 @@ const base = setup({
   delays: { expiry: ({ context, event }) => msUntil(context.row?.expires_at ?? null, event.at) },
 })
 
+/** It has no row any more, and nobody asks what it was. */
+const forget = base.createAction(
+  assign(({ context }) => ({ row: changed(context.row, { label: '', device_fingerprint: null }) })),
+)
+
 export const machine = base.createMachine({
   id: 'trusted-device',
   context: { row: null },
@@ -48,8 +53,8 @@ export const machine = base.createMachine({
             row: ({ context, event }) => changed(context.row, { token_hash: event.tokenHash, last_used_at: event.at }),
           }),
         },
-        'device.revoked': 'revoked',
-        'device.expired': 'expired',
+        'device.revoked': { target: 'revoked', actions: forget },
+        'device.expired': { target: 'expired', actions: forget },
       },
     },
     revoked: {},

@@ -34,6 +34,9 @@ const opened = z.object({
 /** Version 1 lacked what is optional now. */
 const asItIs = { 1: (data: JsonObject) => data }
 
+/** After it, no key of the user is left. */
+export const ERASURE_END = 'user.forgotten'
+
 export const events = {
   'user.registered': event(
     1,
@@ -65,6 +68,9 @@ export const events = {
   'user.deactivated': event(1, z.object({ reason: text(255).optional() })),
   'user.reactivated': event(1, z.object({})),
   'user.deleted': event(1, z.object({ reason: text(255).optional() })),
+  // From here on nothing of the person is kept: what the log has is made unreadable.
+  'user.erased': event(1, z.object({})),
+  [ERASURE_END]: event(1, z.object({}), { internal: true }),
 }
 
 export type UserEvent = MachineEvent<typeof events>

@@ -2,17 +2,18 @@
 import { MAX_INT4 } from '../../core/ids.ts'
 import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
-import { releaseOwned } from './effects.ts'
+import { eraseOwned, releaseOwned } from './effects.ts'
 import { events } from './events.ts'
 import { machine, type UserContext } from './machine.ts'
 import { merge } from './merge.ts'
+import { personal } from './personal.ts'
 import { columns } from './row.ts'
 
 export const user = defineEntity({
   type: 'user',
   machine,
   events,
-  view: rowView('users', columns),
+  view: rowView('users', columns, ['absent', 'deleted', 'erasing', 'erased']),
   claims: ({ value, context }) => {
     const { row, exactUsername, exactEmail } = context as unknown as UserContext
     if (row === null || value === 'deleted') return []
@@ -22,7 +23,9 @@ export const user = defineEntity({
       { kind: 'user.email', key: key(row.email, exactEmail) },
     ]
   },
-  effects: { releaseOwned },
+  effects: { releaseOwned, eraseOwned },
+  goneIn: ['deleted', 'erasing', 'erased'],
+  personal,
   stateVersion: 3,
   maxId: MAX_INT4,
   merge,

@@ -21,7 +21,7 @@ export interface UserContext extends WithRow<UserRow> {
 
 const base = setup({
   types: {} as { context: UserContext; events: UserEvent },
-  actors: { releaseOwned: fromPromise(async () => undefined) },
+  actors: { releaseOwned: fromPromise(async () => undefined), eraseOwned: fromPromise(async () => undefined) },
 })
 
 const edit = base.createAction(
@@ -67,6 +67,18 @@ const endSessions = base.createAction(
 const limitSessions = base.createAction(
   assign(({ context, event }) => (event.type === 'user.sessions.limited' ? { sessionLimit: event.limit } : context)),
 )
+
+const erase = {
+  target: 'erasing',
+  actions: base.assign({
+    row: null,
+    roles: [],
+    exactUsername: false,
+    exactEmail: false,
+    sessions: [],
+    sessionLimit: null,
+  }),
+} as const
 
 const takeOver = base.createAction(
   assign(({ context, event }) => {
@@ -152,6 +164,7 @@ export const machine = base.createMachine({
           }),
         },
         'user.deleted': { target: 'deleted', actions: endSessions },
+        'user.erased': erase,
       },
     },
     deactivated: {
@@ -166,8 +179,11 @@ export const machine = base.createMachine({
           }),
         },
         'user.deleted': 'deleted',
+        'user.erased': erase,
       },
     },
-    deleted: { invoke: { id: 'releaseOwned', src: 'releaseOwned' } },
+    deleted: { invoke: { id: 'releaseOwned', src: 'releaseOwned' }, on: { 'user.erased': erase } },
+    erasing: { invoke: { id: 'eraseOwned', src: 'eraseOwned' }, on: { 'user.forgotten': 'erased' } },
+    erased: {},
   },
 })

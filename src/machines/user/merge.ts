@@ -16,5 +16,5 @@ export const merge: MergeRules = {
     accepts: (state, data) => Array.isArray(data['roles']) && data['roles'].every(role => roles(state).includes(role)),
   }),
   // Who was shut out somewhere stays out until somebody who knows of it lets them in.
-  'user.deactivated': lattice(['active', 'deactivated', 'deleted'], 'deactivated'),
+  'user.deactivated': lattice(['active', 'deactivated', 'deleted', 'erasing', 'erased'], 'deactivated'),
 }

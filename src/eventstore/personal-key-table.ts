@@ -1,0 +1,56 @@
+/** The wrapped keys of users in Postgres. */
+import type { PersonalKeyTable } from '../core/personal.ts'
+import { type Pool, query, queryArrays } from './pool.ts'
+
+type Row = [user: number, wrapped: string | null]
+
+export function createPgKeyTable(pool: Pool): PersonalKeyTable {
+  const read = async (users: readonly number[]) =>
+    new Map(
+      await queryArrays<Row>(pool, {
+        name: 'read_personal_keys',
+        text: 'select user_id, wrapped from personal_keys where user_id = any($1::bigint[])',
+        values: [users],
+      }),
+    )
+  return {
+    read,
+    add: async wrapped => {
+      const added = await queryArrays<Row>(pool, {
+        name: 'add_personal_keys',
+        text: `
+          insert into personal_keys (user_id, wrapped)
+          select * from unnest($1::bigint[], $2::text[]) on conflict (user_id) do nothing
+          returning user_id, wrapped`,
+        values: [[...wrapped.keys()], [...wrapped.values()]],
+      })
+      if (added.length === wrapped.size) return new Map(added)
+      // The others have one, or had one that was destroyed.
+      return read([...wrapped.keys()])
+    },
+    destroy: async user => {
+      await query(pool, {
+        name: 'destroy_personal_key',
+        text: `
+          insert into personal_keys (user_id, wrapped, destroyed_at) values ($1, null, now())
+          on conflict (user_id) do update set wrapped = null, destroyed_at = now()
+          where personal_keys.wrapped is not null`,
+        values: [user],
+      })
+    },
+    page: (after, limit) =>
+      queryArrays<[number, string]>(pool, {
+        name: 'page_of_personal_keys',
+        text: 'select user_id, wrapped from personal_keys where user_id > $1 and wrapped is not null order by user_id limit $2',
+        values: [after, limit],
+      }),
+    replace: async (user, from, to) => {
+      const rows = await query(pool, {
+        name: 'replace_personal_key',
+        text: 'update personal_keys set wrapped = $3 where user_id = $1 and wrapped = $2 returning user_id',
+        values: [user, from, to],
+      })
+      return rows.length > 0
+    },
+  }
+}

@@ -1,0 +1,25 @@
+/** What the events of a session say of a person: where and on what it is used. */
+import type { ActorState } from '../../core/state.ts'
+import type { PersonalDefinition } from '../personal.ts'
+import type { SessionContext } from './machine.ts'
+
+const client = {
+  deviceId: undefined,
+  deviceFingerprint: undefined,
+  userAgent: undefined,
+  ipAddress: undefined,
+  geoLocation: undefined,
+}
+const reason = undefined
+
+export const personal: PersonalDefinition = {
+  subject: (_, { context }: ActorState) => (context as unknown as SessionContext).row?.user_id ?? null,
+  fields: {
+    'session.created': client,
+    'session.imported': { 'row.device_id': null, 'row.user_agent': null, 'row.ip_address': null },
+    'session.challenged': { reason: 'erased' },
+    'session.moved': client,
+    'session.touched': { ipAddress: undefined },
+    'session.revoked': { reason },
+  },
+}

@@ -1,0 +1,188 @@
+/** The keys of users at hand: read and made in batches, kept for a while, forgotten at once where a user is erased. */
+import type { KeyObject } from 'node:crypto'
+import { AppError } from '../core/errors.ts'
+import type { PersonalKeyTable } from '../core/personal.ts'
+import type { Clock } from '../core/ports.ts'
+import { asKey, newKey } from './cipher.ts'
+
+/** What keys are sealed by in the table: a key ring. */
+export interface Wrapping {
+  seal(text: string, context: string): string
+  /** Throws AppError `corrupt_data` where it was changed or its key is missing. */
+  open(sealed: string, context: string): string
+  isStale(sealed: string): boolean
+}
+
+/** A node that was not told of an erasure forgets the key after this long by itself. */
+const KEPT_MS = 60_000
+const MOST_KEPT = 50_000
+const AT_ONCE = 1_000
+
+interface Kept {
+  /** Null where it was destroyed, which stays so. */
+  readonly key: KeyObject | null
+  readonly readAt: number
+}
+
+/** Which users are asked for, and whether those without a key get one. */
+interface Asked {
+  readonly users: Set<number>
+  readonly done: Promise<void>
+}
+
+export class PersonalKeys {
+  readonly #table: PersonalKeyTable
+  readonly #clock: Clock
+  readonly #wrapping: Wrapping | undefined
+  // A map keeps the order of insertion: the first is the one read longest ago.
+  readonly #kept = new Map<number, Kept>()
+  #reading: Asked | undefined
+  #making: Asked | undefined
+
+  /** @param wrapping absent: keys lie bare in the table, and whoever reads all of the database reads people's data */
+  constructor(options: { table: PersonalKeyTable; clock: Clock; wrapping?: Wrapping | undefined }) {
+    this.#table = options.table
+    this.#clock = options.clock
+    this.#wrapping = options.wrapping
+  }
+
+  /** Null where it was destroyed; undefined where it has to be asked for first. */
+  peek(user: number): KeyObject | null | undefined {
+    const kept = this.#kept.get(user)
+    if (kept === undefined) return undefined
+    const age = this.#clock.now() - kept.readAt
+    return kept.key === null || (age >= 0 && age < KEPT_MS) ? kept.key : undefined
+  }
+
+  /** The keys of these users, null where there is none (any more). */
+  read(users: ReadonlySet<number>): Promise<ReadonlyMap<number, KeyObject | null>> {
+    return this.#get(users, () => {
+      this.#reading ??= this.#soon(
+        () => {
+          this.#reading = undefined
+        },
+        asked => this.#table.read(asked),
+      )
+      return this.#reading
+    })
+  }
+
+  /** The key of a user, who gets one where there was none; null where it was destroyed. */
+  async make(user: number): Promise<KeyObject | null> {
+    const made = await this.#get(new Set([user]), () => {
+      this.#making ??= this.#soon(
+        () => {
+          this.#making = undefined
+        },
+        asked => this.#add(asked),
+      )
+      return this.#making
+    })
+    return made.get(user) ?? null
+  }
+
+  /** For good, on all nodes: on this one at once, on those that hear of it as soon, on any other within a minute. */
+  async destroy(user: number): Promise<void> {
+    await this.#table.destroy(user)
+    this.destroyed(user)
+  }
+
+  /** Another node did. */
+  destroyed(user: number): void {
+    this.#keep(user, null)
+  }
+
+  /** Wraps what is not under the newest key of the ring anew; may be interrupted and run again. Answers how many were. */
+  async rewrap(): Promise<number> {
+    let count = 0
+    for (let after = 0; ; ) {
+      const page = await this.#table.page(after, AT_ONCE)
+      for (const [user, wrapped] of page) {
+        after = user
+        const isNew =
+          this.#wrapping === undefined ? isBare(wrapped) : !isBare(wrapped) && !this.#wrapping.isStale(wrapped)
+        if (isNew) continue
+        if (await this.#table.replace(user, wrapped, this.#wrap(user, this.#unwrap(user, wrapped)))) count++
+      }
+      if (page.length < AT_ONCE) return count
+    }
+  }
+
+  async #get(users: ReadonlySet<number>, ask: () => Asked): Promise<ReadonlyMap<number, KeyObject | null>> {
+    const found = new Map<number, KeyObject | null>()
+    const missing: number[] = []
+    for (const user of users) {
+      const key = this.peek(user)
+      if (key === undefined) missing.push(user)
+      else found.set(user, key)
+    }
+    const waiting = new Set<Promise<void>>()
+    for (const user of missing) {
+      const asked = ask()
+      asked.users.add(user)
+      waiting.add(asked.done)
+    }
+    await Promise.all(waiting)
+    for (const user of missing) found.set(user, this.#kept.get(user)?.key ?? null)
+    return found
+  }
+
+  /** Everything that is asked for in this turn of the event loop shares a statement. */
+  #soon(closed: () => void, look: (users: readonly number[]) => Promise<ReadonlyMap<number, string | null>>): Asked {
+    const users = new Set<number>()
+    const done = (async () => {
+      await new Promise<void>(turn => setImmediate(turn))
+      closed()
+      const all = [...users]
+      for (let start = 0; start < all.length; start += AT_ONCE) {
+        const some = all.slice(start, start + AT_ONCE)
+        const found = await look(some)
+        for (const user of some) {
+          const wrapped = found.get(user)
+          if (wrapped === undefined) this.#kept.delete(user)
+          else this.#keep(user, wrapped === null ? null : (asKey(this.#unwrap(user, wrapped)) ?? null))
+        }
+      }
+    })()
+    return { users, done }
+  }
+
+  #add(users: readonly number[]): Promise<ReadonlyMap<number, string | null>> {
+    return this.#table.add(new Map(users.map(user => [user, this.#wrap(user, newKey())])))
+  }
+
+  #keep(user: number, key: KeyObject | null): void {
+    // What was read before it was destroyed may arrive after.
+    if (key !== null && this.#kept.get(user)?.key === null) return
+    this.#kept.delete(user)
+    this.#kept.set(user, { key, readAt: this.#clock.now() })
+    if (this.#kept.size <= MOST_KEPT) return
+    const { value, done } = this.#kept.keys().next()
+    if (!done) this.#kept.delete(value)
+  }
+
+  #wrap(user: number, key: Buffer): string {
+    const text = key.toString('base64url')
+    return this.#wrapping === undefined ? `${BARE}${text}` : this.#wrapping.seal(text, contextOf(user))
+  }
+
+  #unwrap(user: number, wrapped: string): Buffer {
+    if (isBare(wrapped)) return Buffer.from(wrapped.slice(BARE.length), 'base64url')
+    if (this.#wrapping === undefined)
+      throw new AppError(
+        'corrupt_data',
+        'The personal data of this log is sealed under a key ring, and this process was given none. Nothing was changed. Give it the key ring of the other nodes.',
+      )
+    return Buffer.from(this.#wrapping.open(wrapped, contextOf(user)), 'base64url')
+  }
+}
+
+const BARE = 'bare.'
+
+function isBare(wrapped: string): boolean {
+  return wrapped.startsWith(BARE)
+}
+
+function contextOf(user: number): string {
+  return `personal-key/${user}`
+}
