@@ -101,10 +101,8 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, personalKeys, sealedLog, incarnation, installation, frameKey, projections } = await openLog(
-    { ...options, clock, entities, name, log, tracer },
-    opened,
-  )
+  const { store, rewriteEvents, personalKeys, sealedLog, incarnation, installation, frameKey, projections } =
+    await openLog({ ...options, clock, entities, name, log, tracer }, opened)
   await started(projections)
 
   const bus: Bus =
@@ -185,6 +183,14 @@ async function assemble(
     hasher: createPasswordHasher(),
     keys: options.keyRing ?? createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
     attempts: createAttemptLimiter(),
+    clearData: {
+      count: async (actor, user) => (await store.sealedLater(actor, user)).length,
+      seal: async (actor, user) => {
+        const events = await store.sealedLater(actor, user)
+        if (events.length > 0) await rewriteEvents?.(events)
+        return events.length
+      },
+    },
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
     holderOf: claim => store.holderOf(claim),

@@ -13,12 +13,18 @@ import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
 import { migrate } from './eventstore/migrate.ts'
 import { createPgKeyTable } from './eventstore/personal-key-table.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
+import { rewriteEvents } from './eventstore/rewrite-events.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type Journal, openJournal } from './journal/journal.ts'
 import type { NodeOptions } from './node-options.ts'
 import { createMemoryKeyTable } from './privacy/memory-key-table.ts'
 import { PersonalKeys } from './privacy/personal-keys.ts'
-import { createPersonalStore, type PersonalFrames } from './privacy/personal-store.ts'
+import {
+  type ClearEvents,
+  createPersonalStore,
+  type PersonalFrames,
+  type SealedLater,
+} from './privacy/personal-store.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
@@ -89,7 +95,9 @@ export async function openTracer(
 }
 
 interface OpenLog {
-  readonly store: EventStore & PersonalFrames
+  readonly store: EventStore & PersonalFrames & ClearEvents
+  /** Absent where nothing was ever written in the clear. */
+  readonly rewriteEvents?: (rewrites: readonly SealedLater[]) => Promise<void>
   readonly personalKeys: PersonalKeys
   readonly sealedLog: SealedLog
   readonly incarnation: number
@@ -146,5 +154,6 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
   const { incarnation, installation } = store
   const sealedLog = createPgSealedLog(store.pool)
   const frameKey = () => readFrameKey(store.pool)
-  return { store, personalKeys, sealedLog, incarnation, projections, installation, frameKey }
+  const rewrite = (rewrites: readonly SealedLater[]) => rewriteEvents(store.pool, rewrites)
+  return { store, personalKeys, sealedLog, incarnation, projections, installation, frameKey, rewriteEvents: rewrite }
 }

@@ -1,6 +1,7 @@
 /** Accounts of a node: who somebody is, and for how long that holds. */
 import type { AccountRefusal } from './answers.ts'
 import type { Client } from './client.ts'
+import { type Erasure, type ErasureOptions, eraseAs, eraseUser } from './erasure.ts'
 import { type Credentials, login } from './login.ts'
 import type { AccountPorts } from './ports.ts'
 import { type Registered, type Registration, register } from './registration.ts'
@@ -17,6 +18,10 @@ export interface Accounts {
   revokeSession(sessionId: number, reason: string): Promise<void>
   /** All of a user, or all but one; answers how many were open. */
   endSessions(userId: number, reason: string, keepSession?: number): Promise<number>
+  /** For good. What was done under the user's id stays in the log, and who it was cannot be read again. */
+  erase(userId: number, options?: ErasureOptions): Promise<Erasure | AccountRefusal>
+  /** By an admin who has just shown a second factor. */
+  eraseAs(session: ValidSession, userId: number): Promise<Erasure | AccountRefusal>
 }
 
 export function createAccounts(ports: AccountPorts): Accounts {
@@ -30,5 +35,7 @@ export function createAccounts(ports: AccountPorts): Accounts {
     },
     revokeSession: (sessionId, reason) => revokeSession(ports, sessionId, reason),
     endSessions: (userId, reason, keepSession) => endSessions(ports, userId, reason, keepSession),
+    erase: (userId, options) => eraseUser(ports, userId, options),
+    eraseAs: (session, userId) => eraseAs(ports, session, userId),
   }
 }

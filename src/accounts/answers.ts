@@ -10,6 +10,7 @@ export const ACCOUNT_REFUSALS = {
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
   unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
   taken: { status: 409, meaning: 'The name or the address is in use.' },
+  in_the_clear: { status: 409, meaning: 'The log has personal data in the clear, which no key erases.' },
   email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
 } as const
 

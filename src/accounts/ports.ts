@@ -6,6 +6,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Claim, Clock, Logger } from '../core/ports.ts'
 import type { AttemptLimiter } from './attempts.ts'
+import type { ClearData } from './erasure.ts'
 import type { AccountSettings } from './settings.ts'
 
 export interface AccountPorts {
@@ -15,6 +16,7 @@ export interface AccountPorts {
   readonly hasher: PasswordHasher
   readonly keys: KeyRing
   readonly attempts: AttemptLimiter
+  readonly clearData: ClearData
   actor(type: string, id: number): ActorHandle
   /** An id for a new actor: its token is made before it is. */
   nextId(type: string): Promise<number>

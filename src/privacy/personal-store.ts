@@ -1,6 +1,8 @@
 /** The log with personal data sealed in it and open in front of it: whoever reads or writes here sees events as they were given. */
 import type { KeyObject } from 'node:crypto'
 import type { LogEvent, Origin, RecordedEvent } from '../core/event.ts'
+import type { ActorRef } from '../core/ids.ts'
+import type { JsonObject } from '../core/json.ts'
 import { sealedPart } from '../core/personal.ts'
 import type { Append, AppendOutcome, EventStore, Logger } from '../core/ports.ts'
 import type { EntityDefinition } from '../machines/define.ts'
@@ -14,6 +16,19 @@ export interface PersonalStoreOptions<Store extends EventStore> {
   readonly log: Logger
 }
 
+/** An event in the clear as it is sealed. */
+export interface SealedLater {
+  readonly position: number
+  readonly data: JsonObject
+  readonly origin: Origin | undefined
+}
+
+/** What was written before this log sealed personal data. */
+export interface ClearEvents {
+  /** The events of an actor that say something of this user in the clear, sealed. Nothing is written. */
+  sealedLater(actor: ActorRef, user: number): Promise<readonly SealedLater[]>
+}
+
 /** What leaves the node beside the log, and comes from other nodes: sealed on its way. */
 export interface PersonalFrames {
   /** Events that were committed here, as the log has them. */
@@ -24,7 +39,7 @@ export interface PersonalFrames {
 
 export function createPersonalStore<Store extends EventStore>(
   options: PersonalStoreOptions<Store>,
-): Store & PersonalFrames {
+): Store & PersonalFrames & ClearEvents {
   const { store, keys, log } = options
   const entities = new Map(options.entities.map(entity => [entity.type, entity]))
   const stored = new WeakMap<LogEvent, LogEvent>()
@@ -119,6 +134,19 @@ export function createPersonalStore<Store extends EventStore>(
       const part = snapshot && sealedPart(snapshot.state.context)
       if (snapshot === undefined || part === undefined) return snapshot
       return openSnapshot(actor, (await keys.read(new Set([part.of]))).get(part.of) ?? null, snapshot)
+    },
+    sealedLater: async (actor, user) => {
+      const entity = entities.get(actor.type)
+      const found: SealedLater[] = []
+      for await (const events of store.readStream(actor))
+        for (const event of events) {
+          const { position, data, origin } = event
+          if (entity === undefined || sealedPart(data) !== undefined) continue
+          if (!isPersonal(entity, event.type, data, origin)) continue
+          const key = keys.peek(user) ?? (await keys.make(user))
+          found.push({ position, ...sealEvent(entity, user, key, event, { data, origin }) })
+        }
+      return found
     },
     sealed: events => events.map(event => stored.get(event) ?? event),
     openNow: events =>
