@@ -16,10 +16,12 @@ export function createInOrder<Value>({ ready, make, pass, failed }: InOrderOptio
   return value => {
     if (waiting === 0 && ready(value)) return pass(value)
     waiting++
-    // Begun at once; only its turn is waited for.
-    const made = ready(value) ? value : make(value)
-    last = Promise.all([made, last])
-      .then(([next]) => pass(next), failed)
+    // Begun at once; only its turn is waited for, and until then nobody hears of a failure.
+    const made = ready(value) ? Promise.resolve(value) : make(value)
+    made.catch(() => {})
+    last = last
+      .then(() => made)
+      .then(pass, failed)
       .finally(() => {
         waiting--
       })
