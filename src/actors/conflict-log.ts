@@ -6,6 +6,8 @@ import type { JournalEntry } from '../journal/journal-entry.ts'
 import { conflict } from '../machines/conflict/index.ts'
 import { initialState } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
+import { erasedData } from '../machines/personal.ts'
+import { ERASED } from '../machines/user/events.ts'
 import type { MergeConflict } from '../merge/merge-event.ts'
 import { afterCommit } from './after-commit.ts'
 import type { Loaded } from './load.ts'
@@ -44,22 +46,25 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
     ...(subject === null ? undefined : { subject }),
   }
   const type = merged === undefined ? 'conflict.absorbed' : 'conflict.opened'
-  const data = merged === undefined ? met : { ...met, ...(merged as MergeConflict & JsonObject) }
-  const command = {
-    type,
-    data,
-    json: JSON.stringify(data),
-    schemaVersion: conflict.events[type]?.version ?? 1,
-    references: [],
-    creates: true,
-    internal: true,
-    span: undefined,
-    commandId,
-    ...(entry.userId === null ? undefined : { userId: entry.userId }),
-    ...(entry.correlation === null ? undefined : { correlation: entry.correlation }),
-  }
-  const item = { command, resolve: () => {}, reject: () => {} }
+  const data: JsonObject = merged === undefined ? met : { ...met, ...(merged as MergeConflict & JsonObject) }
+  // Decided by the log, so that nothing is written of a user after the erasure, and nothing before it is missed by it.
+  const known = subject === null ? [] : [{ type: 'user', id: actorId(subject), goneIn: ERASED }]
+  let written = data
   for (;;) {
+    const command = {
+      type,
+      data: written,
+      json: JSON.stringify(written),
+      schemaVersion: conflict.events[type]?.version ?? 1,
+      references: written === data ? known : [],
+      creates: true,
+      internal: true,
+      span: undefined,
+      commandId,
+      ...(entry.userId === null ? undefined : { userId: entry.userId }),
+      ...(entry.correlation === null ? undefined : { correlation: entry.correlation }),
+    }
+    const item = { command, resolve: () => {}, reject: () => {} }
     const ref = { type: conflict.type, id: actorId(await store.nextId(conflict.type)) as ActorId }
     const plan = planBatch(clock, conflict, ref, [item], { version: 0, state: initialState(conflict), at: null })
     if (plan.failed !== undefined) throw plan.failed.error
@@ -67,6 +72,10 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
     const answer = await store.append(append)
     if (answer.outcome === 'appended') return afterCommit(ports, conflict, ref, plan, answer.events, append)
     if (answer.outcome === 'duplicate') return
+    if (answer.outcome === 'missing' && written === data && subject !== null && conflict.personal !== undefined) {
+      written = erasedData(conflict.personal, type, data, subject)
+      continue
+    }
     if (answer.outcome !== 'conflict')
       throw new Error(`the log answered '${answer.outcome}' to the record of a conflict`)
   }

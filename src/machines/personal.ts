@@ -76,6 +76,15 @@ export function withFields(
   return copy
 }
 
+/** The data with what is read in place of its personal fields. */
+export function erasedData(definition: PersonalDefinition, type: string, data: JsonObject, user: number): JsonObject {
+  const present = personalFields(definition, type).filter(field => readField(data, field) !== undefined)
+  return withFields(
+    data,
+    present.map(field => [field, erasedValue(field, user)]),
+  )
+}
+
 export function erasedValue({ placeholder }: PersonalField, user: number): Json | undefined {
   return typeof placeholder === 'function' ? placeholder(user) : placeholder
 }

@@ -5,7 +5,14 @@ import type { Json, JsonObject } from '../core/json.ts'
 import { SEALED_KEY, type SealedPart, sealedPart } from '../core/personal.ts'
 import type { Snapshot } from '../core/state.ts'
 import type { EntityDefinition } from '../machines/define.ts'
-import { erasedValue, type PersonalField, personalFields, readField, withFields } from '../machines/personal.ts'
+import {
+  erasedData,
+  erasedValue,
+  type PersonalField,
+  personalFields,
+  readField,
+  withFields,
+} from '../machines/personal.ts'
 import { open, seal } from './cipher.ts'
 
 /** Where an event stands, as far as it is known before it is written. */
@@ -51,10 +58,7 @@ export function sealEvent(
   const entered = origin && enteredIn(origin)
   if (key === null)
     return {
-      data: withFields(
-        data,
-        present.map(field => [field, erasedValue(field, user)]),
-      ),
+      data: entity.personal === undefined ? data : erasedData(entity.personal, place.type, data, user),
       origin: origin && withoutEntered(origin),
     }
   const secret: Secret = {

@@ -34,6 +34,9 @@ const opened = z.object({
 /** Version 1 lacked what is optional now. */
 const asItIs = { 1: (data: JsonObject) => data }
 
+/** States in which nothing more is written of the person. */
+export const ERASED: readonly string[] = ['erasing', 'erased']
+
 /** After it, no key of the user is left. */
 export const ERASURE_END = 'user.forgotten'
 
