@@ -98,7 +98,11 @@ export function repeatedOutcome(actor: ActorRef, command: Command, event: LogEve
   const sameActor =
     event.actorType === actor.type && (event.actorId === actor.id || (command.creates && event.version === 1))
   const given = event.origin?.given ?? event.data
-  const sameData = event.schemaVersion !== command.schemaVersion || canonicalJson(given) === canonicalJson(command.data)
+  // What was erased can be compared no more.
+  const sameData =
+    event.schemaVersion !== command.schemaVersion ||
+    event.erased === true ||
+    canonicalJson(given) === canonicalJson(command.data)
   if (sameActor && event.type === command.type && sameData)
     return { ok: true, actor: { type: event.actorType, id: event.actorId }, event, repeated: true }
   throw reused(event)
@@ -111,7 +115,7 @@ function absorbedOutcome(actor: ActorRef, command: Command, event: LogEvent): Co
     actorType === actor.type &&
     actorId === actor.id &&
     eventType === command.type &&
-    canonicalJson(given) === canonicalJson(command.data)
+    (event.erased === true || canonicalJson(given) === canonicalJson(command.data))
   if (!same) throw reused(event)
   return { ok: true, actor, event, repeated: true, absorbed: { type: event.actorType, id: event.actorId } }
 }

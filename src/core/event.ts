@@ -55,6 +55,8 @@ export interface LogEvent extends NewEvent {
   readonly token: number | null
   /** Absent for an event that was decided on the log itself. */
   readonly origin?: Origin
+  /** The user it is about was erased: what reads in place of personal data is not what was given. */
+  readonly erased?: true
 }
 
 /** What folding reads of an event: not who caused it, nor why. */

@@ -104,6 +104,10 @@ export const event = z.object({
     })
     .optional()
     .describe('Only of an event that a node accepted while Postgres was away.'),
+  erased: z
+    .literal(true)
+    .optional()
+    .describe('The user it is about was erased: placeholders stand for what was said of that user.'),
 })
 
 export const actorView = z.object({

@@ -103,6 +103,7 @@ export function openEvent<Event extends RecordedEvent & { readonly origin?: Orig
     if (key !== null) onBroken(event)
     return {
       ...event,
+      erased: true,
       data: withFields(
         rest,
         fields.map(field => [field, erasedValue(field, part.of)]),

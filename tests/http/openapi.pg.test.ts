@@ -222,6 +222,8 @@ describe('answers are as the document says', () => {
     await expectDocumented('GET', '/v1/audit', 200, { query: '?limit=2' })
     await expectDocumented('GET', '/v1/audit', 401, { headers: { authorization: '' } })
     await expectDocumented('GET', '/v1/projections', 200)
+    await expectDocumented('POST', '/api/users/{id}/erase', 401, { params: { id: 1 } })
+    await expectDocumented('POST', '/api/users/{id}/erase', 400, { params: { id: 0 } })
     await expectDocumented('GET', '/v1/events/stream', 400, { query: '?topic=.' })
     await expectDocumented('GET', '/health', 200)
     await expectDocumented('GET', '/ready', 200)

@@ -122,6 +122,18 @@ describe('erasing a user', { timeout: 120_000 }, () => {
     expect((await node.log.audit({ userId: 999 })).events.map(({ type }) => type)).toEqual(['user.erased'])
   })
 
+  test('a command that is sent again after it is the one that was taken, though it can be compared no more', async () => {
+    const registered = { type: 'user.registered', username: 'ada', email: 'ada@example.org', passwordHash: 'x' }
+    const first = await node.create('user', registered, { commandId: 'register-ada' })
+    if (!first.ok) return expect.unreachable()
+    await erased(first.actor.id)
+    expect(await other.create('user', registered, { commandId: 'register-ada' })).toMatchObject({
+      repeated: true,
+      actor: first.actor,
+      event: { erased: true, data: { username: `erased-${first.actor.id}` } },
+    })
+  })
+
   test('frees the names; the next user of them is another', async () => {
     const { userId } = await letLoose(node)
     await erased(userId)
