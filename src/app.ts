@@ -64,6 +64,8 @@ export interface RuntimeNode extends SnapshotReader {
    */
   onLive(pattern: string, listener: (change: LiveChange) => void): () => void
   liveStats(): LiveStats
+  /** Seals the keys of personal data under the newest key of the ring; may be run again. Answers how many were not. */
+  rewrapPersonalKeys(): Promise<number>
   health(): Promise<HealthReport>
   /** Finishes what is under way and stops everything the node started. */
   close(): Promise<void>
@@ -245,6 +247,7 @@ async function assemble(
     live: (type, id) => liveState.handle(actors.actor(actorRef(type, id)).ref),
     onLive: (pattern, listener) => liveState.onChange(pattern, listener),
     liveStats: () => liveState.stats(),
+    rewrapPersonalKeys: () => personalKeys.rewrap(),
     health: () => health({ name, clock, store, projections, bus, actors, audit, legacy }),
     close: closeAll,
   }

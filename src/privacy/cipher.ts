@@ -17,11 +17,21 @@ export function asKey(bytes: Buffer): KeyObject | undefined {
 
 /** @param place what it belongs to: it opens nowhere else */
 export function seal(key: KeyObject, text: string, place: string): string {
-  // A nonce is used once under a key: random ones may be, for far more events than a user has.
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = nextNonce()
   const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES })
   cipher.setAAD(Buffer.from(place))
   return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url')
+}
+
+// A nonce is used once under a key: random ones may be, for far more events than a user has. Drawn a few hundred at a time,
+// for a draw costs as much as the sealing.
+let nonces = Buffer.alloc(0)
+
+function nextNonce(): Buffer {
+  if (nonces.length < NONCE_BYTES) nonces = randomBytes(NONCE_BYTES * 256)
+  const nonce = nonces.subarray(0, NONCE_BYTES)
+  nonces = nonces.subarray(NONCE_BYTES)
+  return nonce
 }
 
 /** Undefined where it was changed, belongs elsewhere, or was sealed under another key. */
