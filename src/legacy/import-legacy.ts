@@ -172,6 +172,7 @@ class TableImporter {
     const claims = entity.claims(decision.state)
     // Effects are for what happens from now on: what 24.2 did is done.
     const timers = decision.timers.filter(({ kind }) => kind === 'event')
+    const subject = entity.personal?.subject(id, decision.state) ?? undefined
     return {
       actor: { type: entity.type, id: id as ActorId },
       expectedVersion: 0,
@@ -188,6 +189,7 @@ class TableImporter {
           correlation: null,
         },
       ],
+      ...(subject === undefined ? {} : { subject }),
       ...(claims.length === 0 ? {} : { claims }),
       ...(timers.length === 0 ? {} : { timers }),
     }
