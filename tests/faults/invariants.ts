@@ -5,7 +5,7 @@ import { checkHistory } from '../../src/actors/replay.ts'
 import { actorRef, parseActorRef } from '../../src/core/ids.ts'
 import { mask } from '../../src/core/mask.ts'
 import { canonicalJson, formatStateValue } from '../../src/core/state.ts'
-import { createPgEventStore, type PgEventStore } from '../../src/eventstore/pg-event-store.ts'
+import type { PgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { fold, initialState } from '../../src/machines/decide.ts'
 import type { EntityDefinition } from '../../src/machines/define.ts'
@@ -13,6 +13,7 @@ import { entities as registry } from '../../src/machines/index.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import type { HttpClient } from '../support/http-client.ts'
+import { openedStore } from '../support/opened-store.ts'
 import { eventually } from '../sync/eventually.ts'
 import type { Commands } from './commands.ts'
 
@@ -28,7 +29,7 @@ export interface Evidence {
 export async function expectNothingLostOrDoubled({ url, client, commands }: Evidence): Promise<void> {
   expect(await commands.sendAllAgain()).toEqual([])
   const database = new pg.Pool({ connectionString: url, max: 2 })
-  const store = await createPgEventStore({ url, node: 'prover', clock: systemClock, log: silentLogger, poolSize: 4 })
+  const store = await openedStore({ url, node: 'prover', clock: systemClock, log: silentLogger, poolSize: 4 })
   try {
     await timersDone(database)
     await eventually(async () => {

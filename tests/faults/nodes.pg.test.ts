@@ -5,7 +5,6 @@ import { checkHistory } from '../../src/actors/replay.ts'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import type { Clock } from '../../src/core/ports.ts'
 import type { CommandResult } from '../../src/core/result.ts'
-import { createPgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { entities } from '../../src/machines/index.ts'
 import type { NodeOptions } from '../../src/node-options.ts'
@@ -13,6 +12,7 @@ import { rebuild } from '../../src/projections/rebuild.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { bookingEntity } from '../support/booking-entity.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { openedStore } from '../support/opened-store.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from '../sync/eventually.ts'
 import { doorEntity } from './door-entity.ts'
@@ -214,7 +214,7 @@ test('a row that the table refuses: its actor is parked and shown, the rest go o
   accepted(await node.actor('user', yan.actor.id).send({ type: 'user.verified' }))
   await node.projections.caughtUp()
   await client.query('alter table users drop constraint no_zoe')
-  const store = await createPgEventStore({ url: database.url, node: 'repair', clock: systemClock, log: silentLogger })
+  const store = await openedStore({ url: database.url, node: 'repair', clock: systemClock, log: silentLogger })
   try {
     await rebuild({ store, pool: store.pool, entities, log: silentLogger })
   } finally {

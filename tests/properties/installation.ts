@@ -2,11 +2,12 @@
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { actorRef } from '../../src/core/ids.ts'
-import { createPgEventStore, type PgEventStore } from '../../src/eventstore/pg-event-store.ts'
+import type { PgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { entities as registry } from '../../src/machines/index.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createManualClock } from '../support/manual-clock.ts'
+import { openedStore } from '../support/opened-store.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type Cut, type CuttableLink, openCuttableLink } from './cuttable-link.ts'
 import type { Answer, Request } from './expectations.ts'
@@ -35,7 +36,7 @@ export class Installation {
 
   static async open(): Promise<Installation> {
     const database = await createTestDatabase()
-    const observer = await createPgEventStore({
+    const observer = await openedStore({
       url: database.url,
       node: 'observer',
       clock: createManualClock(),
