@@ -32,6 +32,8 @@ export class Actor {
   #loaded: Loaded | undefined
   #running: Promise<void> | undefined
   #restart = false
+  /** A read of the log that is under way, whatever comes of it. */
+  #read: Promise<void> | undefined
   /** What was taken while the log was away; undefined where nothing is. */
   readonly #offside: Offside | undefined
   readonly #drains: { resolve(): void; reject(error: unknown): void }[] = []
@@ -110,8 +112,7 @@ export class Actor {
    * While the log is away, with what was accepted on top.
    */
   async current(maxStaleMs = 0): Promise<Loaded> {
-    const asked = this.#ports.clock.now()
-    this.lastUsed = asked
+    this.lastUsed = this.#ports.clock.now()
     if (this.pending > 0) {
       const local = this.#offside?.local
       try {
@@ -121,9 +122,39 @@ export class Actor {
       }
       if (this.pending > 0 && local !== undefined) return { ...local, tentative: true }
     }
+    if (maxStaleMs > 0) {
+      // Those who ask while another reads the log may find their answer in memory afterwards.
+      if (this.#read !== undefined && this.#ports.link.reading !== undefined && this.recall(maxStaleMs) === undefined)
+        await this.#read
+      const recalled = this.recall(maxStaleMs)
+      if (recalled !== undefined) return recalled
+    }
+    const reads = this.#newest()
+    const read: Promise<void> = reads.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#read = read
+    try {
+      return await reads
+    } finally {
+      if (this.#read === read) this.#read = undefined
+    }
+  }
+
+  /** What memory holds, where it is certain to be no older than asked. */
+  recall(maxStaleMs: number): Loaded | undefined {
+    const asked = this.#ports.clock.now()
+    this.lastUsed = asked
     const known = this.#loaded
+    if (known === undefined || this.pending > 0) return undefined
+    return this.#freshness.allows(known.version, asked, maxStaleMs, this.#ports.link.reading) ? known : undefined
+  }
+
+  async #newest(): Promise<Loaded> {
+    const asked = this.#ports.clock.now()
     const { reading } = this.#ports.link
-    if (known !== undefined && this.#freshness.allows(known.version, asked, maxStaleMs, reading)) return known
+    const known = this.#loaded
     const fresh =
       known === undefined
         ? await load(this.#ports, this.#entity, this.ref)

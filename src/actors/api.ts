@@ -35,6 +35,13 @@ export interface StateOptions {
   readonly maxStaleMs?: number
 }
 
+/** A state as memory holds it. */
+export interface KnownState {
+  readonly version: number
+  readonly state: string
+  readonly context: JsonObject
+}
+
 export interface ActorHandle {
   readonly ref: ActorRef
   /** Resolves when the event is durable, or with a refusal. Throws AppError; a retryable one may be sent again with the same command id. */
@@ -44,6 +51,11 @@ export interface ActorHandle {
    * certain (see `StateOptions`). Throws AppError `log_unavailable`, `invalid_input`.
    */
   state(options?: StateOptions): Promise<ActorView>
+  /**
+   * What `state` with this `maxStaleMs` would answer from memory, at once; undefined where it would have to ask the log.
+   * Throws AppError `invalid_input`.
+   */
+  known(maxStaleMs: number): KnownState | undefined
   /** The state after a version, or as it was at a time (ISO 8601). */
   stateAt(point: { version: number } | { at: string }): Promise<ActorView>
   /** Events by version, in chunks. */

@@ -5,7 +5,7 @@ import type { LogEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { Clock, EventStore, Lease, Logger, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
-import type { Snapshot } from '../core/state.ts'
+import { formatStateValue, type Snapshot } from '../core/state.ts'
 import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import { Actor } from './actor.ts'
@@ -145,6 +145,12 @@ class HostedActors implements ActorSystem {
       ref,
       send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
       state: async (within = {}) => viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within))),
+      known: maxStaleMs => {
+        const loaded = this.#actors.get(ref)?.recall(maxStaleOf({ maxStaleMs }))
+        if (loaded === undefined) return undefined
+        const { version, state } = loaded
+        return { version, state: formatStateValue(state.value), context: state.context }
+      },
       stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
     }

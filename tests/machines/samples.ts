@@ -130,7 +130,7 @@ export const samples: Readonly<Record<string, JsonObject>> = {
   'session.challenged': { reason: 'another network' },
   'session.moved': { ipAddress: '198.51.100.7' },
   'session.refreshed': { expiresAt: LATER },
-  'session.touched': { ipAddress: '2001:db8::1' },
+  'session.touched': { ipAddress: '2001:db8::1', seenAt: '2024-06-01T00:00:00.000Z' },
   'session.closed': {},
   'session.revoked': { reason: 'stolen' },
   'session.expired': {},
@@ -237,11 +237,22 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
     [
       ['session.created', 1, { userId: 1, tokenHash: 'hash', expiresAt: LATER }],
       ['session.refreshed', 1, { expiresAt: LATER, tokenHash: 'next' }],
+      ['session.touched', 1, { ipAddress: '2001:db8::1' }],
     ],
     [
       ['session.created', 2, { userId: 1, tokenHash: 'hash', expiresAt: LATER, methods: ['password'], pending: true }],
       ['session.authenticated', 1, { tokenHash: 'next', method: 'totp', expiresAt: LATER, idleMs: 1_000, remember }],
-      ['session.refreshed', 2, { expiresAt: LATER, tokenHash: 'third', rememberHash: 'next', tokenExpiresAt: LATER }],
+      [
+        'session.refreshed',
+        2,
+        {
+          expiresAt: LATER,
+          tokenHash: 'third',
+          rememberHash: 'next',
+          tokenExpiresAt: LATER,
+          replaces: remember.tokenHash,
+        },
+      ],
       'session.moved',
       'session.challenged',
       'session.elevated',

@@ -3,7 +3,7 @@ import { assign, cancel, raise, setup } from 'xstate'
 import type { z } from 'zod'
 import { msUntil } from '../fields.ts'
 import { changed, type WithRow } from '../read-row.ts'
-import type { Method, SessionEvent } from './events.ts'
+import type { clientFields, Method, SessionEvent } from './events.ts'
 import type { SessionRow, sessionRow } from './row.ts'
 
 /** A token that was replaced, and for how long it is still taken: requests under way carry it. */
@@ -31,6 +31,8 @@ export interface SessionContext extends WithRow<SessionRow> {
   } | null
   /** A factor is wanted before anything else. */
   readonly challenged: boolean
+  /** To be remembered once it is no longer pending. */
+  readonly wantsRemember: boolean
 }
 
 /** How long a replaced token is still taken. */
@@ -68,6 +70,7 @@ const begin = base.createAction(
       idleMs: event.idleMs ?? null,
       tokenExpiresAt: event.tokenExpiresAt ?? null,
       remember: remember === undefined ? null : { ...remember, previousToken: null },
+      wantsRemember: event.wantsRemember === true,
     }
   }),
 )
@@ -98,7 +101,11 @@ const elevate = base.createAction(
   assign(({ context, event }) => {
     if (event.type !== 'session.elevated') return context
     return {
-      row: changed(context.row, { session_token: event.tokenHash, last_activity: event.at }),
+      row: changed(context.row, {
+        ...(context.challenged ? boundTo(event) : {}),
+        session_token: event.tokenHash,
+        last_activity: event.at,
+      }),
       // A stolen token must not live on beside the elevated one.
       previousToken: null,
       methods: [...new Set([...context.methods, event.method])],
@@ -144,6 +151,22 @@ const refresh = base.createAction(
         remember === null || event.rememberHash === undefined
           ? remember
           : { ...remember, tokenHash: event.rememberHash, previousToken: { hash: remember.tokenHash, until } },
+      // A token that goes on where a password was shown shows nothing anew.
+      methods:
+        event.rememberHash === undefined ? context.methods : [...new Set<Method>([...context.methods, 'remembered'])],
+    }
+  }),
+)
+
+const touch = base.createAction(
+  assign(({ context, event }) => {
+    if (event.type !== 'session.touched') return context
+    const { row } = context
+    return {
+      row: changed(row, {
+        last_activity: latestOf(row?.last_activity ?? null, event.seenAt, event.at),
+        ip_address: event.ipAddress ?? row?.ip_address ?? null,
+      }),
     }
   }),
 )
@@ -170,6 +193,7 @@ export const machine = base.createMachine({
     previousToken: null,
     remember: null,
     challenged: false,
+    wantsRemember: false,
   },
   initial: 'absent',
   states: {
@@ -206,21 +230,14 @@ export const machine = base.createMachine({
         'session.refreshed': {
           guard: ({ context, event }) =>
             Date.parse(event.expiresAt) >
-            Math.max(Date.parse(event.at), Date.parse(context.row?.created_at ?? event.at)),
+              Math.max(Date.parse(event.at), Date.parse(context.row?.created_at ?? event.at)) &&
+            (event.replaces === undefined || event.replaces === replaceable(context, event)),
           actions: [refresh, watchExpiry],
         },
         'session.elevated': { actions: elevate },
         'session.challenged': { actions: assign({ challenged: true }) },
         'session.moved': { actions: move },
-        'session.touched': {
-          actions: assign({
-            row: ({ context, event }) =>
-              changed(context.row, {
-                last_activity: event.at,
-                ip_address: event.ipAddress ?? context.row?.ip_address ?? null,
-              }),
-          }),
-        },
+        'session.touched': { actions: touch },
         'session.closed': { target: 'closed', actions: end },
         'session.revoked': { target: 'revoked', actions: end },
         'session.expired': { target: 'expired', actions: lapse },
@@ -235,6 +252,29 @@ export const machine = base.createMachine({
 /** A second factor, or a passkey, which is two in one. */
 function isFactor(method: Method): boolean {
   return method !== 'password' && method !== 'remembered' && method !== 'trusted_device'
+}
+
+/** The token a refresh replaces: of two that are made from the same one only the first is taken. */
+function replaceable({ row, remember }: SessionContext, { rememberHash }: { readonly rememberHash?: string | undefined }) {
+  return rememberHash === undefined ? row?.session_token : remember?.tokenHash
+}
+
+/** All of the binding is the new client's: what it does not say is not asked of it later. */
+function boundTo(client: z.output<z.ZodObject<typeof clientFields>>): Partial<SessionRow> {
+  return {
+    device_id: client.deviceId ?? null,
+    device_fingerprint: client.deviceFingerprint ?? null,
+    user_agent: client.userAgent ?? null,
+    ip_address: client.ipAddress ?? null,
+    geo_location: client.geoLocation ?? null,
+  }
+}
+
+/** Never earlier than it was, and never after the event that says so. */
+function latestOf(known: string | null, seenAt: string | undefined, at: string): string {
+  if (seenAt === undefined) return at
+  const seen = Math.min(Date.parse(seenAt), Date.parse(at))
+  return known !== null && Date.parse(known) > seen ? known : new Date(seen).toISOString()
 }
 
 function lasts({ expiresAt, at }: { readonly expiresAt: string; readonly at: string }): boolean {
