@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
+import { createSessionActivity } from './accounts/session-activity.ts'
 import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
@@ -187,7 +188,18 @@ async function assemble(
       await projections.caughtUp(await store.head())
       return projections.find(table, column, value)
     },
-    seen: (sessionId, at) => liveState.handle(actorRef('session', sessionId)).set('lastSeen', at),
+    activity: createSessionActivity({
+      clock,
+      log,
+      live: {
+        tell: (sessionId, at) => liveState.handle(actorRef('session', sessionId)).set('lastSeen', at),
+        read: sessionId => {
+          const { lastSeen } = liveState.handle(actorRef('session', sessionId)).read()
+          return lastSeen === undefined ? undefined : Number(lastSeen)
+        },
+      },
+    }),
+    placeOf: () => undefined,
   })
 
   const topics = createTopics<LogEvent>({ log })

@@ -1,5 +1,7 @@
 /** What accounts answer: a refusal is a value that says no more than its receiver may know. */
 
+import type { FactorMethod } from '../machines/factor/events.ts'
+
 /** Each with what it means, for people. */
 export const ACCOUNT_REFUSALS = {
   invalid_credentials: { status: 401, meaning: 'The name or the password is wrong, or the account is not in use.' },
@@ -8,6 +10,7 @@ export const ACCOUNT_REFUSALS = {
   forbidden: { status: 403, meaning: 'The roles of the account do not allow this.' },
   too_many_attempts: { status: 429, meaning: 'There were too many attempts. Wait before the next.' },
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
+  unknown_session: { status: 404, meaning: 'There is no such session of this account.' },
   unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
   taken: { status: 409, meaning: 'The name or the address is in use.' },
   email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
@@ -20,6 +23,8 @@ export interface AccountRefusal {
   readonly reason: AccountRefusalReason
   /** What happened and what to do next. */
   readonly detail: string
+  /** Of `factor_required`: what the user can show. */
+  readonly factors?: readonly (FactorMethod | 'password')[]
   /** Of `too_many_attempts`. */
   readonly retryAfterMs?: number
 }

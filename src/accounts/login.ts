@@ -10,11 +10,13 @@ export interface Credentials {
   /** User name or address. */
   readonly login: string
   readonly password: string
+  /** The session is to outlive a day without use, by tokens that change. */
+  readonly remember?: boolean
 }
 
 export async function login(
   ports: AccountPorts,
-  { login: name, password }: Credentials,
+  { login: name, password, remember = false }: Credentials,
   client: Client,
 ): Promise<OpenedSession | PendingSession | AccountRefusal> {
   const account = await findAccount(ports, name)
@@ -26,7 +28,9 @@ export async function login(
   const factors = (await factorsOf(ports, account.id)).filter(({ enabled }) => enabled).map(({ method }) => method)
   // Backup codes alone are no factor: they stand in for one.
   const wanted = factors.some(method => method !== 'backup_codes')
-  return wanted ? openPending(ports, account.id, factors, client) : openSession(ports, account, ['password'], client)
+  return wanted
+    ? openPending(ports, account, factors, client, remember)
+    : openSession(ports, account, ['password'], client, remember)
 }
 
 function verdictOn({ hasher }: AccountPorts, account: Account | undefined, password: string) {

@@ -6,6 +6,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Claim, Clock, Logger } from '../core/ports.ts'
 import type { AttemptLimiter } from './attempts.ts'
+import type { SessionActivity } from './session-activity.ts'
 import type { AccountSettings } from './settings.ts'
 
 export interface AccountPorts {
@@ -21,6 +22,7 @@ export interface AccountPorts {
   holderOf(claim: Claim): Promise<ActorRef | undefined>
   /** Ids of the rows whose column has this value, as of everything committed before the call. */
   find(table: string, column: string, value: Json): Promise<readonly number[]>
-  /** Notes that a session is in use. */
-  seen(sessionId: number, at: number): void
+  readonly activity: SessionActivity
+  /** Where an address is, as far as that is known: `London, GB`. */
+  placeOf(ipAddress: string): string | undefined
 }

@@ -54,6 +54,8 @@ export const events = {
       remember: remember.optional(),
       /** Of a pending session: it is to be remembered once it is a real one. */
       wantsRemember: z.boolean().optional(),
+      /** The user's when the password was looked at. */
+      authEpoch: count.optional(),
     }),
     { upcasters: asItIs },
   ),

@@ -33,6 +33,8 @@ export interface SessionContext extends WithRow<SessionRow> {
   readonly challenged: boolean
   /** To be remembered once it is no longer pending. */
   readonly wantsRemember: boolean
+  /** The user's when the password was looked at: where that was changed since, no factor opens this. */
+  readonly authEpoch: number | null
 }
 
 /** How long a replaced token is still taken. */
@@ -71,6 +73,7 @@ const begin = base.createAction(
       tokenExpiresAt: event.tokenExpiresAt ?? null,
       remember: remember === undefined ? null : { ...remember, previousToken: null },
       wantsRemember: event.wantsRemember === true,
+      authEpoch: event.authEpoch ?? null,
     }
   }),
 )
@@ -194,6 +197,7 @@ export const machine = base.createMachine({
     remember: null,
     challenged: false,
     wantsRemember: false,
+    authEpoch: null,
   },
   initial: 'absent',
   states: {
@@ -255,7 +259,10 @@ function isFactor(method: Method): boolean {
 }
 
 /** The token a refresh replaces: of two that are made from the same one only the first is taken. */
-function replaceable({ row, remember }: SessionContext, { rememberHash }: { readonly rememberHash?: string | undefined }) {
+function replaceable(
+  { row, remember }: SessionContext,
+  { rememberHash }: { readonly rememberHash?: string | undefined },
+) {
   return rememberHash === undefined ? row?.session_token : remember?.tokenHash
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { JsonObject } from '../../core/json.ts'
 import { event, type MachineEvent } from '../define.ts'
-import { name, reference, text, timestamp } from '../fields.ts'
+import { count, name, reference, text, timestamp } from '../fields.ts'
 import { userRow } from './row.ts'
 
 const username = name(255)
@@ -27,6 +27,8 @@ const opened = z.object({
   limit: sessionLimit,
   /** What happens when as many are open: this one is refused, or the oldest makes room. */
   policy: z.enum(['refuse', 'revoke_oldest']),
+  /** The user's when the password or factor was looked at: where it has changed since, nothing is opened. */
+  authEpoch: count.optional(),
   /** Sessions known to be over, which take no room. */
   ended: z.array(reference).max(MAX_OPEN_SESSIONS).optional(),
 })

@@ -134,7 +134,9 @@ export const machine = base.createMachine({
         'user.password.changed': { actions: setPassword },
         'user.password.rehashed': { actions: setPassword },
         'user.login.recorded': {
-          guard: ({ context, event }) => hasRoom(context.sessions, event),
+          guard: ({ context, event }) =>
+            hasRoom(context.sessions, event) &&
+            (event.opened?.authEpoch === undefined || event.opened.authEpoch === context.authEpoch),
           actions: assign({
             row: ({ context, event }) => changed(context.row, { last_login_at: event.at, updated_at: event.at }),
             sessions: ({ context, event }) => withOpened(context.sessions, event),
