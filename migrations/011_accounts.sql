@@ -3,6 +3,8 @@ alter table sessions
   add column if not exists device_fingerprint varchar(255),
   add column if not exists geo_location varchar(100),
   add column if not exists is_remembered boolean default false;
+-- Few of all sessions are open: those at rest are found without a look at the others.
+create index if not exists idx_sessions_open on sessions (id) where is_active;
 
 create table user_mfa (
   id integer primary key,

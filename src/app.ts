@@ -3,12 +3,15 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
+import type { AccountPorts } from './accounts/ports.ts'
 import { createSessionActivity } from './accounts/session-activity.ts'
+import { createSessionSweep } from './accounts/session-sweep.ts'
 import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { createGeoDatabase } from './auth/geo-database.ts'
 import { createKeyRing } from './auth/key-ring.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import type { LogEvent } from './core/event.ts'
@@ -32,6 +35,9 @@ import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
+
+/** Sessions that are not over, by when the log last heard of them. */
+const RESTING = { table: 'sessions', flag: 'is_active', time: 'last_activity' }
 
 export interface RuntimeNode extends SnapshotReader {
   readonly name: string
@@ -174,7 +180,11 @@ async function assemble(
       : undefined
   if (legacy !== undefined) await started(legacy)
 
-  const accounts = createAccounts({
+  const places =
+    options.geoDatabase === undefined
+      ? undefined
+      : await started(createGeoDatabase({ file: options.geoDatabase, clock, log }))
+  const accountPorts: AccountPorts = {
     clock,
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
@@ -188,6 +198,8 @@ async function assemble(
       await projections.caughtUp(await store.head())
       return projections.find(table, column, value)
     },
+    restingSessions: (before, after, limit) => projections.olderThan(RESTING, before, after, limit),
+    linkIsUp: () => bus.healthy,
     activity: createSessionActivity({
       clock,
       log,
@@ -199,8 +211,16 @@ async function assemble(
         },
       },
     }),
-    placeOf: () => undefined,
-  })
+    placeOf: address => places?.placeOf(address),
+  }
+  const accounts = createAccounts(accountPorts)
+  if (actors.entities.has('session'))
+    await started(
+      createSessionSweep({
+        ports: accountPorts,
+        withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
+      }),
+    )
 
   const topics = createTopics<LogEvent>({ log })
   const tell = (events: readonly LogEvent[]) => {

@@ -1,4 +1,5 @@
 /** What the environment says: the only reader of process.env, and the one place that knows the names of its variables. */
+import { isIPv4, isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
@@ -26,6 +27,10 @@ export interface Config {
   readonly socket: string | undefined
   /** What callers over TCP must show; undefined: the node makes one. */
   readonly token: string | undefined
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[]
+  /** MaxMind database of places; undefined: addresses have none. */
+  readonly geoDatabase: string | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Where spans go; undefined: tracing is off. */
@@ -68,6 +73,11 @@ const VARIABLES = {
     value => /^[\x21-\x7e]{16,512}$/.test(value),
     '16 to 512 printable ASCII characters without spaces',
   ),
+  ROOTSTREAM_TRUSTED_PROXIES: text(
+    value => listOf(value).every(isNetwork),
+    'addresses or networks as 10.0.0.0/8, separated by commas',
+  ),
+  ROOTSTREAM_GEO_DB: text(() => true, 'the path of a MaxMind DB file (.mmdb)'),
   ROOTSTREAM_NODE: text(
     isNodeName,
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
@@ -99,6 +109,8 @@ export function loadConfig(env: Environment = process.env): Config {
     http: { host, port: Number(values.ROOTSTREAM_HTTP_PORT ?? 9880) },
     socket: fits ? socket : undefined,
     token: values.ROOTSTREAM_TOKEN,
+    trustedProxies: listOf(values.ROOTSTREAM_TRUSTED_PROXIES ?? ''),
+    geoDatabase: values.ROOTSTREAM_GEO_DB,
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
     tracing,
@@ -157,6 +169,19 @@ function decodes(url: string): boolean {
   } catch {
     return false
   }
+}
+
+function listOf(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '')
+}
+
+function isNetwork(value: string): boolean {
+  const [address = '', prefix = '0', ...more] = value.split('/')
+  const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1
+  return more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
 }
 
 function isNodeName(value: string): boolean {

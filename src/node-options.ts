@@ -32,6 +32,8 @@ export interface NodeOptions {
   readonly entities?: readonly EntityDefinition[]
   /** What is not given is `ACCOUNT_DEFAULTS`. */
   readonly accounts?: Partial<AccountSettings>
+  /** MaxMind database (.mmdb) by which sessions are given a place; it is read again when it changes. */
+  readonly geoDatabase?: string
   readonly log?: Logger
   readonly clock?: Clock
   /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */

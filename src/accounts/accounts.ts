@@ -38,12 +38,12 @@ export interface Accounts {
   /** The newest first; `current` is the one that asks. */
   sessions(userId: number, current?: number): Promise<readonly ShownSession[]>
   /** Ends a session of this user; refused where it is none. */
-  revokeOwn(userId: number, sessionId: number, reason: string): Promise<AccountRefusal | undefined>
+  revokeOwn(userId: number, sessionId: number, reason: string, by?: number): Promise<AccountRefusal | undefined>
   /** What a client says of its device, as sessions hold it. */
   fingerprint(device: string): string
   revokeSession(sessionId: number, reason: string): Promise<void>
-  /** All of a user, or all but one; answers how many were open. */
-  endSessions(userId: number, reason: string, keepSession?: number): Promise<number>
+  /** All of a user, or all but one; answers how many were open. `by`: the user who does it, for the audit. */
+  endSessions(userId: number, reason: string, keepSession?: number, by?: number): Promise<number>
 }
 
 export function createAccounts(ports: AccountPorts): Accounts {
@@ -66,9 +66,9 @@ export function createAccounts(ports: AccountPorts): Accounts {
     requireFresh: (session, withinMs) => requireFresh(ports, session, withinMs),
     reauthenticate: (token, password, client) => reauthenticate(ports, token, password, client),
     sessions: (userId, current) => listSessions(ports, userId, current),
-    revokeOwn: (userId, sessionId, reason) => revokeOwn(ports, userId, sessionId, reason),
+    revokeOwn: (userId, sessionId, reason, by) => revokeOwn(ports, userId, sessionId, reason, by),
     fingerprint: device => ports.keys.fingerprint(device, 'device'),
     revokeSession: (sessionId, reason) => revokeSession(ports, sessionId, reason),
-    endSessions: (userId, reason, keepSession) => endSessions(ports, userId, reason, keepSession),
+    endSessions: (userId, reason, keepSession, by) => endSessions(ports, userId, reason, keepSession, by),
   }
 }

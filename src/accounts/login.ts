@@ -11,7 +11,7 @@ export interface Credentials {
   readonly login: string
   readonly password: string
   /** The session is to outlive a day without use, by tokens that change. */
-  readonly remember?: boolean
+  readonly remember?: boolean | undefined
 }
 
 export async function login(

@@ -23,6 +23,10 @@ export interface AccountPorts {
   /** Ids of the rows whose column has this value, as of everything committed before the call. */
   find(table: string, column: string, value: Json): Promise<readonly number[]>
   readonly activity: SessionActivity
+  /** Ids of sessions that are not over and were not in use since a time (ISO 8601), as far as the log knows: by id, those after one. */
+  restingSessions(before: string, after: number, limit: number): Promise<readonly number[]>
+  /** Whether this node hears of what sessions are in use on the others. */
+  linkIsUp(): boolean
   /** Where an address is, as far as that is known: `London, GB`. */
   placeOf(ipAddress: string): string | undefined
 }

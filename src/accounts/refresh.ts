@@ -64,7 +64,7 @@ async function refreshToken(
       type: 'session.refreshed',
       expiresAt: row.expires_at,
       tokenHash: next.hash,
-      replaces: shown.hash,
+      replacesHash: shown.hash,
     })
     if (refreshed.ok) return opened
     // Another request was faster with the same token: it is looked at anew, as one that was replaced.
@@ -118,7 +118,7 @@ async function resume(
       tokenExpiresAt,
       tokenHash: session.hash,
       rememberHash: next.hash,
-      replaces: shown.hash,
+      replacesHash: shown.hash,
     })
     if (refreshed.ok) return opened
   }

@@ -72,9 +72,10 @@ export async function revokeOwn(
   userId: number,
   sessionId: number,
   reason: string,
+  by?: number,
 ): Promise<AccountRefusal | undefined> {
   const { state, context } = await readSession(ports, sessionId)
   if (context.row?.user_id !== userId) return refused('unknown_session')
-  if (state === 'active' || state === 'pending') await revokeSession(ports, sessionId, reason)
+  if (state === 'active' || state === 'pending') await revokeSession(ports, sessionId, reason, by)
   return undefined
 }

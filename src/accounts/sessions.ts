@@ -166,8 +166,18 @@ async function isOver(ports: AccountPorts, id: number, maxStaleMs: number): Prom
 }
 
 /** What is over already stays as it ended. */
-export async function revokeSession(ports: AccountPorts, sessionId: number, reason: string): Promise<void> {
-  await ports.actor('session', sessionId).send({ type: 'session.revoked', reason })
+export async function revokeSession(
+  ports: AccountPorts,
+  sessionId: number,
+  reason: string,
+  by?: number,
+): Promise<void> {
+  await ports.actor('session', sessionId).send({ type: 'session.revoked', reason }, byUser(by))
+}
+
+/** As the audit names who did it. */
+function byUser(userId: number | undefined): { readonly userId?: number } {
+  return userId === undefined ? {} : { userId }
 }
 
 /** At once for all of them, or all but one: whatever the sessions themselves say, the user has none open any more. */
@@ -176,12 +186,13 @@ export async function endSessions(
   userId: number,
   reason: string,
   keepSession?: number,
+  by?: number,
 ): Promise<number> {
   const { context, handle } = await readAccount(ports, userId)
   const keep = keepSession === undefined ? {} : { keepSession }
-  await handle.send({ type: 'user.sessions.ended', reason, ...keep })
+  await handle.send({ type: 'user.sessions.ended', reason, ...keep }, byUser(by))
   const ending = context.sessions.filter(({ id }) => id !== keepSession)
-  await Promise.all(ending.map(({ id }) => revokeSession(ports, id, reason)))
+  await Promise.all(ending.map(({ id }) => revokeSession(ports, id, reason, by)))
   return ending.length
 }
 

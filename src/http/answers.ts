@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ACCOUNT_REFUSALS, type AccountRefusalReason } from '../accounts/answers.ts'
 import { ERRORS, type ErrorCode } from '../core/errors.ts'
 import type { RefusalReason } from '../core/result.ts'
+import { FACTOR_METHODS } from '../machines/factor/events.ts'
 import { INTERNAL, REFUSALS } from './problem.ts'
 
 const version = z.int().min(0)
@@ -39,7 +40,14 @@ export const refusal = z
   .describe('A command that was understood and not taken. Nothing was written; its command id is not spent.')
 
 export const accountRefusal = z
-  .object({ ...problemFields, code: z.enum(Object.keys(ACCOUNT_REFUSALS) as AccountRefusalReason[]) })
+  .object({
+    ...problemFields,
+    code: z.enum(Object.keys(ACCOUNT_REFUSALS) as AccountRefusalReason[]),
+    factors: z
+      .array(z.enum([...FACTOR_METHODS, 'password']))
+      .optional()
+      .describe('Of `factor_required`: what the user can show.'),
+  })
   .describe('What was asked for was understood and refused.')
 
 export const accepted = z

@@ -1,6 +1,7 @@
 /** One listening side of the API: who may ask, what is read, how errors are answered, and all routes. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { BlockList } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
@@ -19,6 +20,7 @@ import type { HttpMetrics } from './metrics.ts'
 import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sendProblem } from './problem.ts'
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { sessionRoutes } from './routes/auth/sessions.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
@@ -29,9 +31,18 @@ import { streamRoutes } from './routes/streams.ts'
 import type { EventStreams } from './streams/event-streams.ts'
 import type { LiveStreams } from './streams/live-streams.ts'
 
+/** What is needed to tell clients apart. */
+interface Clients {
+  readonly trustedProxies: BlockList
+  fingerprint(device: string): string
+}
+
 export type HttpApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    readonly clients: Clients
+  }
   interface FastifyContextConfig {
     /** Answers without a token, and also while the node is full or stopping. */
     open?: boolean
@@ -57,6 +68,7 @@ export interface HttpShared {
   readonly streams: EventStreams
   readonly liveStreams: LiveStreams
   readonly metrics: HttpMetrics
+  readonly trustedProxies: BlockList
 }
 
 export async function createHttpApp(shared: HttpShared, needsToken: boolean): Promise<HttpApp> {
@@ -88,6 +100,10 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
     async (request: FastifyRequest, body: Buffer) =>
       parseJsonBody(body, request.routeOptions.config.maxDepth ?? MAX_DEPTH),
   )
+  app.decorate('clients', {
+    trustedProxies: shared.trustedProxies,
+    fingerprint: device => node.accounts.fingerprint(device),
+  })
   guard(app, shared, needsToken)
   app.setErrorHandler(async (error, request, reply) => {
     const problem = problemFor(error, shared.log, { method: request.method, route: request.routeOptions.url })
@@ -114,6 +130,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   streamRoutes(app, shared)
   liveRoutes(app, shared)
   signInRoutes(app, shared)
+  sessionRoutes(app, shared)
   return app
 }
 

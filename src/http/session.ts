@@ -2,39 +2,58 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccountRefusal } from '../accounts/answers.ts'
 import type { Client } from '../accounts/client.ts'
+import type { OpenedSession } from '../accounts/sessions.ts'
 import type { ValidSession } from '../accounts/validation.ts'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
+import { clientAddress } from './client-address.ts'
 import { accountProblem, sendProblem } from './problem.ts'
 
 /** `__Host-`: browsers take it only from this very host, over TLS (or on localhost), for all paths. */
-const COOKIE = '__Host-rootstream-session'
-const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
+const SESSION = { name: '__Host-rootstream-session', attributes: 'Path=/; Secure; HttpOnly; SameSite=Lax' }
+/** Strict: no page elsewhere has a reason to make a browser send it. */
+const REMEMBER = { name: '__Host-rootstream-remember', attributes: 'Path=/; Secure; HttpOnly; SameSite=Strict' }
+type Cookie = typeof SESSION
 
 /** The token of a request. Throws AppError `invalid_input` where a cookie comes from a page of another site. */
 export function tokenOf(request: FastifyRequest): string | undefined {
-  const bearer = /^Bearer ([\x21-\x7e]{1,512})$/.exec(request.headers.authorization ?? '')?.[1]
-  if (bearer !== undefined) return bearer
-  const cookie = cookieOf(request.headers.cookie)
-  if (cookie !== undefined && !isSafe(request.method)) refuseOtherSites(request)
-  return cookie
+  return bearerOf(request) ?? cookieOf(request, SESSION)
+}
+
+export function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer ([\x21-\x7e]{1,512})$/.exec(headers.authorization ?? '')?.[1]
+}
+
+/** Throws as `tokenOf`. */
+export function rememberCookieOf(request: FastifyRequest): string | undefined {
+  return cookieOf(request, REMEMBER)
 }
 
 export function setSessionCookie(reply: FastifyReply, token: string, expiresAt: string): void {
-  reply.header('set-cookie', `${COOKIE}=${token}; ${ATTRIBUTES}; Expires=${new Date(expiresAt).toUTCString()}`)
+  setCookie(reply, SESSION, token, expiresAt)
+}
+
+/** Both cookies of a session, where it has both. */
+export function setSessionCookies(reply: FastifyReply, session: OpenedSession): void {
+  setSessionCookie(reply, session.token, session.expiresAt)
+  if (session.rememberToken !== undefined)
+    setCookie(reply, REMEMBER, session.rememberToken, session.rememberedUntil ?? session.expiresAt)
 }
 
 export function clearSessionCookie(reply: FastifyReply): void {
-  reply.header('set-cookie', `${COOKIE}=; ${ATTRIBUTES}; Max-Age=0`)
+  for (const { name, attributes } of [SESSION, REMEMBER])
+    reply.header('set-cookie', `${name}=; ${attributes}; Max-Age=0`)
 }
 
 export function clientOf(request: FastifyRequest): Client {
-  const { 'user-agent': userAgent, 'x-device-id': deviceId } = request.headers
-  const ipAddress = request.socket.remoteAddress
+  const { 'user-agent': userAgent, 'x-device-id': deviceId, 'x-device-fingerprint': device } = request.headers
+  const { trustedProxies, fingerprint } = request.server.clients
+  const ipAddress = clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], trustedProxies)
   return {
-    ...(ipAddress === undefined ? {} : { ipAddress: ipAddress.replace(/^::ffff:(?=\d+\.)/, '') }),
+    ...(ipAddress === undefined ? {} : { ipAddress }),
     ...(userAgent === undefined ? {} : { userAgent }),
     ...(typeof deviceId === 'string' ? { deviceId } : {}),
+    ...(typeof device === 'string' ? { deviceFingerprint: fingerprint(device) } : {}),
   }
 }
 
@@ -55,10 +74,16 @@ export function sendRefusal(reply: FastifyReply, refusal: AccountRefusal): Fasti
   return sendProblem(reply, accountProblem(refusal))
 }
 
-function cookieOf(header: string | undefined): string | undefined {
-  const found = header?.split(';').filter(pair => pair.trimStart().startsWith(`${COOKIE}=`)) ?? []
+function setCookie(reply: FastifyReply, { name, attributes }: Cookie, value: string, expiresAt: string): void {
+  reply.header('set-cookie', `${name}=${value}; ${attributes}; Expires=${new Date(expiresAt).toUTCString()}`)
+}
+
+function cookieOf(request: FastifyRequest, { name }: Cookie): string | undefined {
+  const found = request.headers.cookie?.split(';').filter(pair => pair.trimStart().startsWith(`${name}=`)) ?? []
   // Two of them: one was planted.
-  return found.length === 1 ? found[0]?.trim().slice(COOKIE.length + 1) : undefined
+  const cookie = found.length === 1 ? found[0]?.trim().slice(name.length + 1) : undefined
+  if (cookie !== undefined && !isSafe(request.method)) refuseOtherSites(request)
+  return cookie
 }
 
 function isSafe(method: string): boolean {

@@ -84,5 +84,13 @@ export function createMemoryProjections({
         throw new AppError('invalid_input', `There is no column '${column}' in a read table '${table}'.`)
       return [...(tables.get(table) ?? [])].filter(([, row]) => row[column] === value).map(([id]) => id)
     },
+    olderThan: async ({ table, flag, time }, before, after, limit) => {
+      await caughtUp()
+      return [...(tables.get(table) ?? [])]
+        .filter(([id, row]) => id > after && row[flag] === true && Date.parse(String(row[time])) < Date.parse(before))
+        .map(([id]) => id)
+        .sort((a, b) => a - b)
+        .slice(0, limit)
+    },
   }
 }

@@ -9,7 +9,7 @@ import type { EntityDefinition } from '../machines/define.ts'
 import { makeCheckpoint, READ_TABLES, readCheckpoint } from './checkpoints.ts'
 import { type Advance, PAGE, PageProjector } from './page-projector.ts'
 import { countParked, listParked, type ProjectionFailure } from './parked-actors.ts'
-import { find } from './queries.ts'
+import { type FlaggedTable, find, olderThan } from './queries.ts'
 import { liveTable, readTables } from './read-table.ts'
 import { retryActor, retryAll } from './retry.ts'
 import type { Target } from './target.ts'
@@ -39,6 +39,8 @@ export interface Projections extends Service {
   failures(): Promise<readonly ProjectionFailure[]>
   /** Ids of rows whose column has the value. Throws AppError `invalid_input` on a table or column of no view. */
   find(table: string, column: string, value: Json): Promise<readonly number[]>
+  /** At most `limit` ids above `after`, ascending, of rows where the flag is true and the time lies before `before` (ISO 8601). */
+  olderThan(columns: FlaggedTable, before: string, after: number, limit: number): Promise<readonly number[]>
   /** Folds a parked actor (or all of them) anew; true where none of those is parked any more. */
   retry(actor?: ActorRef): Promise<boolean>
 }
@@ -149,6 +151,11 @@ class Runner implements Projections {
   find(table: string, column: string, value: Json): Promise<readonly number[]> {
     const { pool, entities } = this.#options
     return find(pool, entities, table, column, value)
+  }
+
+  olderThan(columns: FlaggedTable, before: string, after: number, limit: number): Promise<readonly number[]> {
+    const { pool, entities } = this.#options
+    return olderThan(pool, entities, columns, before, after, limit)
   }
 
   retry(actor?: ActorRef): Promise<boolean> {

@@ -250,7 +250,7 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
           tokenHash: 'third',
           rememberHash: 'next',
           tokenExpiresAt: LATER,
-          replaces: remember.tokenHash,
+          replacesHash: remember.tokenHash,
         },
       ],
       'session.moved',

@@ -36,10 +36,14 @@ export function startCommand(program: Command): void {
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
       legacyRedis: config.legacyRedis,
+      ...(config.geoDatabase === undefined ? {} : { geoDatabase: config.geoDatabase }),
       ...(config.tracing === undefined ? {} : { tracing: config.tracing }),
     })
     try {
-      const server = await startHttpServer({ node, ...config.http, socket: config.socket, token, log })
+      const server = await startHttpServer({
+        ...{ node, ...config.http, socket: config.socket, token, log },
+        trustedProxies: config.trustedProxies,
+      })
       try {
         announce(out, config, node, server, tokenFile)
         await stopped

@@ -85,7 +85,7 @@ export const events = {
       tokenExpiresAt: timestamp.optional(),
       rememberHash: tokenHash.optional(),
       /** The token that was shown for it, which has to be the newest of its kind. */
-      replaces: tokenHash.optional(),
+      replacesHash: tokenHash.optional(),
     }),
     { upcasters: asItIs },
   ),

@@ -235,7 +235,7 @@ export const machine = base.createMachine({
           guard: ({ context, event }) =>
             Date.parse(event.expiresAt) >
               Math.max(Date.parse(event.at), Date.parse(context.row?.created_at ?? event.at)) &&
-            (event.replaces === undefined || event.replaces === replaceable(context, event)),
+            (event.replacesHash === undefined || event.replacesHash === replaceable(context, event)),
           actions: [refresh, watchExpiry],
         },
         'session.elevated': { actions: elevate },

@@ -1,31 +1,50 @@
 /** Signing in and out, and asking who one is. */
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
+import type { OpenedSession, PendingSession } from '../../../accounts/sessions.ts'
 import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { METHODS } from '../../../machines/session/events.ts'
 import { ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clearSessionCookie, clientOf, sendRefusal, sessionOf, setSessionCookie, tokenOf } from '../../session.ts'
+import {
+  clearSessionCookie,
+  clientOf,
+  sendRefusal,
+  sessionOf,
+  setSessionCookie,
+  setSessionCookies,
+  tokenOf,
+} from '../../session.ts'
 
 export const password = z.string().min(1).max(1_024)
 
 const credentials = z.strictObject({
   login: z.string().min(1).max(255).describe('User name or address.'),
   password,
+  remember: z
+    .boolean()
+    .optional()
+    .describe('Answer with a second token that goes on where the first has ended: see `refreshSession`.'),
   cookie: z
     .boolean()
     .optional()
     .describe('Keep the token in a cookie that scripts cannot read, instead of answering with it.'),
 })
 
-const opened = z.object({
+export const opened = z.object({
   sessionId: z.int().min(1),
   userId: z.int().min(1),
   token: z
     .string()
     .optional()
     .describe('To be sent as `Authorization: Bearer …`; absent where a cookie was asked for.'),
-  expiresAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().describe('Of the token.'),
+  rememberToken: z
+    .string()
+    .optional()
+    .describe('Of a session that is remembered; absent where a cookie was asked for.'),
+  rememberedUntil: z.iso.datetime().optional(),
   pending: z.literal(true).optional().describe('A factor is to be shown: the token opens nothing else until then.'),
   factors: z.array(z.enum(FACTOR_METHODS)).optional().describe('Of a pending session: what the user can show.'),
 })
@@ -36,9 +55,24 @@ export const validSession = z.object({
   username: z.string(),
   roles: z.array(z.enum(ROLES)),
   methods: z.array(z.enum(METHODS)).describe('What was shown.'),
+  authenticatedAt: z.iso.datetime().nullable().describe('When anything was last shown.'),
   factorAt: z.iso.datetime().nullable().describe('When a second factor was last shown.'),
   expiresAt: z.iso.datetime(),
 })
+
+/** Answers with the tokens of a session, or keeps them in cookies. */
+export function sendSession(
+  reply: FastifyReply,
+  session: OpenedSession | PendingSession,
+  cookie: boolean,
+): FastifyReply {
+  const { ok: _, token, ...rest } = session
+  if (!cookie) return reply.send({ ...rest, token })
+  if (session.pending === true) setSessionCookie(reply, token, session.expiresAt)
+  else setSessionCookies(reply, session)
+  const { rememberToken: __, ...shown } = { rememberToken: undefined, ...rest }
+  return reply.send(shown)
+}
 
 export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
   app.post(
@@ -57,11 +91,7 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
       const { cookie = false, ...given } = request.body
       const session = await node.accounts.login(given, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      const { ok: _, token, factors, ...rest } = { factors: undefined, ...session }
-      const shown = factors === undefined ? rest : { ...rest, factors: [...factors] }
-      if (!cookie) return reply.send({ ...shown, token })
-      setSessionCookie(reply, token, session.expiresAt)
-      return reply.send(shown)
+      return sendSession(reply, session, cookie)
     },
   )
 
