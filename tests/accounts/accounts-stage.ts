@@ -20,9 +20,11 @@ export interface AccountsStage {
   verdict(token: string, client?: Client): Promise<string>
 }
 
-export async function startStage(options: NodeOptions = {}): Promise<AccountsStage> {
+/** @param skew how far the node's clock is ahead, ms */
+export async function startStage(options: NodeOptions = {}, skew = () => 0): Promise<AccountsStage> {
   const clock = createManualClock()
-  const node = await createNode({ memory: true, clock, log: silentLogger, name: 'stage', ...options })
+  const skewed = { after: clock.after, now: () => clock.now() + skew() }
+  const node = await createNode({ memory: true, clock: skewed, log: silentLogger, name: 'stage', ...options })
   onTestFinished(() => node.close())
   const userId = await registered(node, 'ada')
   return {

@@ -4,7 +4,10 @@ import type { OpenedSession } from '../../src/accounts/sessions.ts'
 import type { RuntimeNode } from '../../src/index.ts'
 import { HOUR, MINUTE, startStage } from './accounts-stage.ts'
 
-async function exchanged(node: RuntimeNode, tokens: { token?: string; rememberToken?: string }): Promise<OpenedSession> {
+async function exchanged(
+  node: RuntimeNode,
+  tokens: { token?: string; rememberToken?: string },
+): Promise<OpenedSession> {
   const session = await node.accounts.refresh(tokens)
   return session.ok ? session : expect.unreachable(session.detail)
 }
