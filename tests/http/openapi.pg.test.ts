@@ -110,7 +110,9 @@ describe('the document', () => {
 
   test('has every route of the server', async () => {
     const folder = path.resolve(import.meta.dirname, '../../src/http/routes')
-    const source = readdirSync(folder).map(file => readFileSync(path.join(folder, file), 'utf8'))
+    const source = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter(file => file.endsWith('.ts'))
+      .map(file => readFileSync(path.join(folder, file), 'utf8'))
     const registered = [...source.join().matchAll(/\bapp\.(\w+)\(\s*'([^']+)'/g)].map(
       ([, method, route = '']) => `${method} ${route.replaceAll(/:(\w+)/g, '{$1}')}`,
     )
