@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ERRORS } from '../../src/core/errors.ts'
+import { accountProblem } from '../../src/http/problem.ts'
 import { entities } from '../../src/machines/index.ts'
 import type { Answer } from '../support/http-client.ts'
 import { startRuntime, type TestRuntime } from '../support/runtime.ts'
@@ -228,6 +229,40 @@ describe('answers are as the document says', () => {
     await expectDocumented('GET', '/health', 200)
     await expectDocumented('GET', '/ready', 200)
     await expectDocumented('GET', '/openapi.json', 200)
+  })
+
+  test('of sessions', async () => {
+    const password = 'correct horse battery staple'
+    const made = await runtime.node.accounts.register({ username: 'doc3', email: 'doc3@example.org', password })
+    if (!made.ok) return expect.unreachable(made.detail)
+    const { node } = runtime
+    await node.actor('user', made.userId).send({ type: 'user.roles.changed', roles: ['admin'] })
+    const login = { login: 'doc3', password, remember: true }
+    const opened = await expectDocumented('POST', '/api/auth/login', 200, { body: login })
+    await expectDocumented('POST', '/api/auth/login', 401, { body: { ...login, password: 'x' } })
+    const headers = { authorization: `Bearer ${opened['token']}` }
+    const body = { rememberToken: opened['rememberToken'] }
+    await expectDocumented('GET', '/api/auth/verify', 200, { headers })
+    await expectDocumented('POST', '/api/auth/refresh', 200, { headers: { authorization: '' }, body })
+    await expectDocumented('POST', '/api/auth/refresh', 401, { headers: { authorization: '' }, body: {} })
+    const confirmed = await expectDocumented('POST', '/api/auth/confirm', 200, { headers, body: { password } })
+    await expectDocumented('POST', '/api/auth/confirm', 401, { headers, body: { password: 'x' } })
+    const now = { authorization: `Bearer ${confirmed['token']}` }
+    await expectDocumented('GET', '/api/sessions', 200, { headers: now })
+    await expectDocumented('GET', '/api/sessions', 401, { headers })
+    const params = { id: made.userId }
+    await expectDocumented('GET', '/api/users/{id}/sessions', 200, { headers: now, params })
+    const unknown = { sessionId: 4_242 }
+    await expectDocumented('POST', '/api/users/{id}/sessions/revoke', 404, { headers: now, params, body: unknown })
+    await expectDocumented('POST', '/api/sessions/{id}/revoke', 404, { headers: now, params: { id: 4_242 } })
+    await expectDocumented('POST', '/api/sessions/revoke', 200, { headers: now, body: { which: 'others' } })
+    await expectDocumented('POST', '/api/users/{id}/sessions/revoke', 200, { headers: now, params, body: {} })
+    await expectDocumented('POST', '/api/auth/logout', 204, { headers: now })
+    const valid = { userId: made.userId, factorAt: null, authenticatedAt: null } as never
+    const stale = await node.accounts.requireFresh(valid)
+    const problem = { ...accountProblem(stale ?? expect.unreachable('fresh')) }
+    const schema = document.components.schemas['AccountRefusal'] ?? {}
+    expect(differences(problem, schema, document)).toEqual([])
   })
 
   test('and the check would see one that is not', async () => {
