@@ -58,6 +58,8 @@ export interface View {
   readonly table: string
   /** Column → Postgres type, in table order, `id` first. */
   readonly columns: Readonly<Record<string, string>>
+  /** Columns that a table of 24.2 does not have: imported rows come without them. */
+  readonly added?: readonly string[]
   /** Pure. Null where the actor has no row (not created, deleted). */
   row(id: number, state: ActorState): Row | null
 }
