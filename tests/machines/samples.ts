@@ -190,6 +190,7 @@ export const histories: Readonly<Record<string, readonly (readonly Step[])[]>> =
   session: [
     ['session.created', 'session.touched', 'session.refreshed', 'session.expired', 'session.revoked'],
     ['session.imported', 'session.closed'],
+    ['session.created', 'session.expired', 'session.closed', 'session.revoked'],
   ],
   stream: [
     [

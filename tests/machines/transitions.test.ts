@@ -115,7 +115,7 @@ const tables: Tables = {
       'session.imported': no,
       'session.refreshed': no,
       'session.touched': no,
-      'session.closed': no,
+      'session.closed': 'closed',
       'session.revoked': 'revoked',
       'session.expired': no,
     },
