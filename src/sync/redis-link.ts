@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Redis, type RedisOptions } from 'ioredis'
 import { AppError } from '../core/errors.ts'
 import { GuardedConnector } from './redis-connector.ts'
-import type { RedisAccess, RedisAddress } from './redis-url.ts'
+import type { EndpointAccess, RedisAddress } from './redis-url.ts'
 
 const SHARDS = 16
 const CONNECT_TIMEOUT_MS = 5_000
@@ -67,8 +67,8 @@ export function channelOf(node: string, channels: readonly string[]): string {
 
 export type ConnectionOptions = RedisOptions & { readonly replyMapping: 'legacy' }
 
-/** Of every connection to a server. Throws AppError `setup_failed` where the file with the authority cannot be read. */
-export function connectionOptions(access: RedisAccess, node: string, ca: string | undefined): ConnectionOptions {
+/** Of every connection to a server or sentinel. Throws AppError `setup_failed` where the file with the authority cannot be read. */
+export function connectionOptions(access: EndpointAccess, node: string, ca: string | undefined): ConnectionOptions {
   return {
     ...(access.username !== undefined && { username: access.username }),
     ...(access.password !== undefined && { password: access.password }),
