@@ -35,6 +35,8 @@ export interface RedisLink {
   readonly open: boolean
   start(listener: LinkListener): void
   publish(payload: string): Promise<unknown>
+  /** What somebody should see to; one sentence each. */
+  warnings(): readonly string[]
   /** A heartbeat interval has passed. */
   tick(): void
   /** Nothing comes back of what is published: the connection that listens is not to be trusted. */
@@ -59,7 +61,7 @@ export function frameChannels(namespace: string, db: number): readonly string[] 
   return Array.from({ length: SHARDS }, (_, shard) => `rootstream:${db}.${log}:frames:${shard}`)
 }
 
-/** All frames of a node take one channel, which keeps their order whatever is between the nodes. */
+/** All frames of a node take one channel for as long as it is served, which keeps their order whatever is between the nodes. */
 export function channelOf(node: string, channels: readonly string[]): string {
   const shard = createHash('sha256').update(node).digest().readUInt32BE(0) % channels.length
   return channels[shard] ?? ''

@@ -127,6 +127,7 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
       ticks++
       if (ticks % ASK_SENTINELS_TICKS === 0) void follow()
     },
+    warnings: () => [],
     renew: () => reopen(subscriber),
     quit: async () => publisher?.quit(),
     stop() {
