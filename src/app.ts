@@ -204,7 +204,8 @@ async function assemble(
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)
     actors.hear(events)
-    // Their writer projects them, and has their actors at hand. Where it died, the next look at the log comes by itself.
+    // Their writer projects them, and has their actors at hand.
+    projections.heard(events.at(-1)?.position ?? 0)
     tell(events)
     span?.ended()
   })

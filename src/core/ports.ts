@@ -219,7 +219,7 @@ export interface Bus extends Service {
   onLive(listener: (frame: LiveFrame) => void): () => void
   /** Whether frames reach the others now. */
   readonly healthy: boolean
-  /** What somebody should see to although frames flow; one sentence each. */
+  /** What somebody should see to, whether frames flow or not; one sentence each. */
   warnings(): readonly string[]
   stats(): Readonly<Record<string, number>>
   /** Called when frames may have been missed: catch up from the log. Returns the unsubscribe. */

@@ -81,7 +81,9 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     const connected = publishing && link.subscribed
     if (stopped !== undefined || connected === reported || (!connected && reason === undefined)) return
     reported = connected
-    if (connected) log.info({ redis: link.name }, 'Connected to Redis.')
+    const warnings = link.warnings()
+    if (connected && warnings.length > 0) log.warn({ redis: link.name, warnings }, 'Connected to a part of Redis.')
+    else if (connected) log.info({ redis: link.name }, 'Connected to Redis.')
     else
       log.warn(
         { redis: link.name, reason },
@@ -249,7 +251,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     get healthy() {
       return publishing && link.subscribed
     },
-    warnings: () => twins.map(twinWarning),
+    warnings: () => [...twins.map(twinWarning), ...link.warnings()],
     stats: () => ({ ...counts, dropped: sumOfDrops(drops), ...drops }),
   }
 }
