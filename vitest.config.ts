@@ -1,6 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-const shared = { testTimeout: 30_000, hookTimeout: 60_000 }
+const shared = {
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  // Files mostly wait for servers. One worker, which is what two cores get unless told, leaves them idle.
+  maxWorkers: availableParallelism() + 1,
+}
 
 /** `unit` needs nothing; `pg15` and `pg18` run the same suites on two servers; `redis` starts its own; `e2e` starts whole nodes. */
 export default defineConfig({
@@ -44,7 +50,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['tests/**/*.e2e.test.ts'],
           testTimeout: 300_000,
-          fileParallelism: false,
+          maxWorkers: 1,
           globalSetup: ['tests/setup/postgres-18.ts'],
         },
       },
