@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const shared = {
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
+  // Patience, for a machine that is ten times slower than ours: only a test that fails needs it.
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
   // Files wait for servers for half of their time. One worker, which is what two cores get unless told, leaves them idle;
   // more than eight would need more connections than the servers of the suites give.
   maxWorkers: Math.min(availableParallelism() + 1, 8),
