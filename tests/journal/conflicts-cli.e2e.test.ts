@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { runCli } from '../support/cli-process.ts'
 import { outageStage, registerUser, tentative } from './outage-stage.ts'
 
-describe('conflicts', { timeout: 60_000 }, () => {
+describe('conflicts', () => {
   test('are listed while they are open, and settled once', async context => {
     const { url, start } = await outageStage(context)
     const a = await start('a')

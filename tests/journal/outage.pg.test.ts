@@ -11,7 +11,7 @@ import { eventually } from '../sync/eventually.ts'
 import { accepted, history, openSession, outageStage, registerUser, tentative } from './outage-stage.ts'
 
 // Each has a database and links of its own, and mostly waits.
-describe.concurrent('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
+describe.concurrent('a node that is cut off from Postgres', () => {
   test('takes a profile and a revocation, shows them, and brings them to the log', async context => {
     const { start } = await outageStage(context)
     const { node, link, healed } = await start('a')
@@ -185,7 +185,7 @@ describe.concurrent('a node that is cut off from Postgres', { timeout: 60_000 },
   })
 })
 
-describe.concurrent('two nodes that are cut off', { timeout: 60_000 }, () => {
+describe.concurrent('two nodes that are cut off', () => {
   /** Both change one user and one session; then they come back in the given order. */
   async function change(order: readonly ['a' | 'b', 'a' | 'b'], context: TestContext) {
     const { start } = await outageStage(context)
@@ -264,7 +264,7 @@ describe.concurrent('two nodes that are cut off', { timeout: 60_000 }, () => {
   })
 })
 
-describe.concurrent('a Postgres that breaks', { timeout: 120_000 }, () => {
+describe.concurrent('a Postgres that breaks', () => {
   async function scene(
     fault: (server: OwnPostgres) => Promise<() => Promise<void>>,
     register: TestContext['onTestFinished'],
