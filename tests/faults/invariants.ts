@@ -60,7 +60,7 @@ async function timersDone(database: pg.Pool): Promise<void> {
       if (rows.length > 0) await asIfHalfAMinutePassed(database)
       expect(rows).toEqual([])
     },
-    { timeout: 30_000, interval: 1_000 },
+    { timeout: 120_000, interval: 1_000 },
   )
 }
 

@@ -135,7 +135,7 @@ class World {
 test('whatever is cut, lost or started anew, each answer is in the log once and the nodes agree', {
   timeout: 180_000,
 }, async () => {
-  const stage = await outageStage()
+  const stage = await outageStage({ onTestFinished })
   const client = new pg.Client({ connectionString: stage.url })
   await client.connect()
   onTestFinished(() => client.end())

@@ -1,6 +1,6 @@
 /** The Redis bus in a cluster: sharded channels, of which each may be away for itself. */
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { slotOf } from '../../src/sync/cluster-slots.ts'
 import { createRedisBus } from '../../src/sync/redis-bus.ts'
 import { channelOf, frameChannels } from '../../src/sync/redis-link.ts'
@@ -12,8 +12,6 @@ import { frameKey } from './frame-key.ts'
 import { startPrivateRedis } from './private-redis.ts'
 import { createMembers, type Member, say } from './redis-members.ts'
 import { type RedisCluster, startCluster } from './redis-sets.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const MASTERS = 3
 

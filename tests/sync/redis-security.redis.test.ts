@@ -17,8 +17,6 @@ import { frameKey } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
 import { freePort, type PrivateRedis, startPrivateRedis } from './private-redis.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
-
 const open: MonitoredBus[] = []
 afterEach(async () => {
   for (const bus of open.splice(0)) await bus.stop()
