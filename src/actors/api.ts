@@ -95,6 +95,8 @@ export interface ClockStatus {
   readonly ceiling: string | null
   /** Accepted commands that went to the log under another dot and time than they were accepted under. */
   readonly restamped: number
+  /** Times of the log that lie so far ahead that no node was leased them: they are not followed. */
+  readonly ignored: number
 }
 
 export interface ActorSystemOptions {

@@ -6,15 +6,13 @@ import type { ClockLease as Lease, LeaseTerms, OpenStart, Register, StartRecord 
 import type { Journal } from '../journal/journal.ts'
 import type { AdmittedEntry, JournalEntry } from '../journal/journal-entry.ts'
 import type { ClockStatus } from './api.ts'
-import { OffsideClock, type Seen } from './offside-clock.ts'
+import { MAX_DRIFT_MS, OffsideClock, type Seen } from './offside-clock.ts'
 
 /** How far ahead of the log's clock the ceiling is leased: so long can the log be away before no stamp is left. */
-export const LEASE_MS = 3_600_000
-/** A node whose clock is further ahead of the log's than this accepts nothing beside the log. */
-export const MAX_DRIFT_MS = 300_000
+const LEASE_MS = 3_600_000
 const RENEW_MS = 60_000
 
-export interface ClockLeaseOptions {
+interface ClockLeaseOptions {
   readonly register: Register
   readonly journal: Journal
   readonly node: string
@@ -34,6 +32,8 @@ export class ClockLease {
   #hybrid: OffsideClock | undefined
   #n = 0
   #aheadMs = 0
+  /** What the log's clock showed at the last renewal. */
+  #logTime = 0
   #renewedAt = Number.NEGATIVE_INFINITY
   #restamped = 0
   #sealed = false
@@ -56,6 +56,7 @@ export class ClockLease {
       aheadMs: this.#aheadMs,
       ceiling: ceiling === undefined ? null : new Date(ceiling).toISOString(),
       restamped: this.#restamped,
+      ignored: this.#hybrid?.ignored ?? 0,
     }
   }
 
@@ -76,7 +77,7 @@ export class ClockLease {
   dot(seen: Seen): Pick<JournalEntry, 'clock' | 'node' | 'incarnation' | 'n'> {
     const refusal = this.#refusal()
     if (refusal !== undefined) throw unavailable(refusal)
-    return this.#dot(seen)
+    return this.#dot(this.#options.clock.now(), seen)
   }
 
   /**
@@ -93,7 +94,8 @@ export class ClockLease {
     this.#restamped++
     const salvaged = { node: entry.node, incarnation: entry.incarnation, n: entry.n }
     log.warn({ ...salvaged, why }, 'an accepted command of an earlier start goes to the log under a new dot and time')
-    return { ...entry, ...this.#dot({ at: null }), salvaged }
+    // Where this node's clock is wrong, the log's is not: what was accepted is brought there all the same.
+    return { ...entry, ...this.#dot(Math.min(this.#options.clock.now(), this.#logTime), { at: null }), salvaged }
   }
 
   /** The log has sealed the start of this entry: what is known of it is old. */
@@ -158,11 +160,12 @@ export class ClockLease {
     const drifted = this.#aheadMs > MAX_DRIFT_MS
     // The log's clock was read after we asked: our clock is ahead by no less than this, however long the answer took.
     this.#aheadMs = asked - lease.now
+    this.#logTime = lease.now
     if (this.#aheadMs > MAX_DRIFT_MS && !drifted) log.error({ aheadMs: this.#aheadMs }, driftOf(this.#aheadMs))
   }
 
   async #enter(open: readonly OpenStart[], ceiling: number): Promise<void> {
-    const { journal, node, incarnation, clock, log } = this.#options
+    const { journal, node, incarnation, log } = this.#options
     const source = `${node}#${incarnation}`
     const floor = floorOf(open, journal)
     const others = open.filter(start => start.journal !== journal.id)
@@ -172,12 +175,12 @@ export class ClockLease {
         'this name was used with another journal: what that held is not known here, and times go on after all it may have given out',
       )
     await journal.begin(incarnation, formatHybridTime({ wall: floor, counter: 0, source }))
-    this.#hybrid = new OffsideClock(clock, source, floor, ceiling)
+    this.#hybrid = new OffsideClock(source, floor, ceiling)
   }
 
-  #dot(seen: Seen): Pick<JournalEntry, 'clock' | 'node' | 'incarnation' | 'n'> {
+  #dot(now: number, seen: Seen): Pick<JournalEntry, 'clock' | 'node' | 'incarnation' | 'n'> {
     const { node, incarnation } = this.#options
-    const clock = this.#hybrid?.stamp(seen)
+    const clock = this.#hybrid?.stamp(now, seen)
     if (clock === undefined)
       throw unavailable('the time that this node had leased from it has run out, or the last event is later than that')
     return { clock, node, incarnation, n: ++this.#n }

@@ -3,6 +3,7 @@ import type { LogEvent } from '../core/event.ts'
 import {
   formatHybridTime,
   type HybridClock,
+  type HybridTime,
   hybridTimeOf,
   parseHybridTime,
   raiseCeiling,
@@ -10,7 +11,6 @@ import {
   startClock,
   tick,
 } from '../core/hybrid-clock.ts'
-import type { Clock } from '../core/ports.ts'
 
 /** What the last event before the stamped one says of its time. */
 export interface Seen {
@@ -20,22 +20,29 @@ export interface Seen {
   readonly clock?: string | undefined
 }
 
+/** A time that lies further than this beyond what may be given out is wrong, and not followed. */
+export const MAX_DRIFT_MS = 300_000
+
 export class OffsideClock {
-  readonly #clock: Clock
   #hybrid: HybridClock
+  #ignored = 0
 
   /**
    * @param floor at or after all that earlier starts of the node gave out; milliseconds
    * @param ceiling no stamp is at or beyond it
    */
-  constructor(clock: Clock, source: string, floor: number, ceiling: number) {
-    this.#clock = clock
+  constructor(source: string, floor: number, ceiling: number) {
     this.#hybrid = startClock(source, floor, ceiling)
   }
 
   /** Milliseconds; no stamp is later. */
   get wall(): number {
     return this.#hybrid.wall
+  }
+
+  /** Times seen that were wrong. */
+  get ignored(): number {
+    return this.#ignored
   }
 
   get ceiling(): number {
@@ -47,16 +54,17 @@ export class OffsideClock {
   }
 
   /**
-   * Later than every stamp before it, and than what was seen, whatever the wall clock does. Undefined where no such time
+   * A time at `now`, in milliseconds. Later than every stamp before it, and than what was seen, whatever the wall clock does. Undefined where no such time
    * lies below the ceiling: nothing has moved then.
    */
-  stamp({ at, clock }: Seen): string | undefined {
+  stamp(now: number, { at, clock }: Seen): string | undefined {
     const before = this.#hybrid
     const known = clock === undefined ? undefined : parseHybridTime(clock)
-    if (known !== undefined && !this.#hear(known)) return undefined
-    // A wall time alone was never leased, and the log orders what stands under it: one that is far ahead is not followed.
-    if (at !== null) this.#hear(hybridTimeOf(at, this.#hybrid.source))
-    const ticked = tick(this.#hybrid, this.#clock.now())
+    if (known !== undefined && !this.#hear(known, now) && !this.#isWrong(known)) return undefined
+    // A wall time alone was never leased, and the log orders what stands under it.
+    const written = at === null ? undefined : hybridTimeOf(at, this.#hybrid.source)
+    if (written !== undefined && !this.#hear(written, now)) this.#ignored++
+    const ticked = tick(this.#hybrid, now)
     if (!ticked.ok) {
       this.#hybrid = before
       return undefined
@@ -65,11 +73,18 @@ export class OffsideClock {
     return formatHybridTime(ticked.time)
   }
 
-  /** Drift is judged where stamps are admitted; here the ceiling alone decides. */
-  #hear(time: Parameters<typeof receive>[1]): boolean {
-    const heard = receive(this.#hybrid, time, this.#clock.now(), Number.POSITIVE_INFINITY)
+  /** Here the ceiling alone decides: another node may rightly be ahead of this one's wall clock by a whole lease. */
+  #hear(time: HybridTime, now: number): boolean {
+    const heard = receive(this.#hybrid, time, now, Number.POSITIVE_INFINITY)
     if (heard.ok) this.#hybrid = heard.clock
     return heard.ok
+  }
+
+  /** Each renewal leases as far as any node has, so a time far beyond the ceiling was leased by none. */
+  #isWrong({ wall }: HybridTime): boolean {
+    const wrong = wall > this.#hybrid.ceiling + MAX_DRIFT_MS
+    if (wrong) this.#ignored++
+    return wrong
   }
 }
 
