@@ -88,7 +88,11 @@ export class ClockLease {
     const { node, incarnation, log } = this.#options
     if (entry.node === node && entry.incarnation === incarnation && !this.#sealed) return entry
     await this.keep()
-    if (this.#sealed) throw superseded(node)
+    if (this.#sealed)
+      throw new AppError(
+        'fenced',
+        `What this start accepted while Postgres was away stays in its journal: ${superseded(node)}.`,
+      )
     const why = this.#flaw(entry, await this.#start(entry.incarnation))
     if (why === undefined) return entry
     this.#restamped++
@@ -151,7 +155,7 @@ export class ClockLease {
       lease = entered
     } else {
       lease = await register.renew(this.#hybrid.wall, this.#terms)
-      if (lease === undefined && !this.#sealed) log.error({}, superseded(this.#options.node).message)
+      if (lease === undefined && !this.#sealed) log.error({}, superseded(this.#options.node))
       if (lease === undefined) this.#sealed = true
       else this.#hybrid.raise(lease.ceiling)
     }
@@ -188,7 +192,7 @@ export class ClockLease {
 
   #refusal(): string | undefined {
     if (this.#closed) return 'the node is stopping'
-    if (this.#sealed) return superseded(this.#options.node).message
+    if (this.#sealed) return superseded(this.#options.node)
     if (this.#hybrid === undefined) return 'this node has not leased a time from it yet'
     return this.#aheadMs > MAX_DRIFT_MS ? driftOf(this.#aheadMs) : undefined
   }
@@ -246,9 +250,6 @@ function driftOf(aheadMs: number): string {
   return `the clock of this node is ${Math.round(aheadMs / 1_000)} s ahead of that of Postgres; set it right`
 }
 
-function superseded(node: string): AppError {
-  return new AppError(
-    'fenced',
-    `another start of a node named ${node} has taken the place of this one; give each node a name of its own and start this one again`,
-  )
+function superseded(node: string): string {
+  return `another start of a node named ${node} has taken the place of this one; give each node a name of its own and start this one again`
 }

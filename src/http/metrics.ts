@@ -64,10 +64,7 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     },
   }
   const clockGauges = {
-    aheadMs: gauge(
-      'clock_ahead_milliseconds',
-      'By how much the clock of the node is ahead of that of Postgres, at least.',
-    ),
+    ahead: gauge('clock_ahead_seconds', 'By how much the clock of the node is ahead of that of Postgres, at least.'),
     refusing: gauge('journal_refusing', 'Whether nothing would be taken into the journal; /health says why.'),
   }
   const clockCounters = {
@@ -138,7 +135,7 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     for (const part of ['log', 'projections', 'actors', 'journal'] as const)
       for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
     const clock = node.actors.outage()?.clock
-    show(clockGauges.aheadMs, clock?.aheadMs)
+    show(clockGauges.ahead, clock && clock.aheadMs / 1_000)
     show(clockGauges.refusing, clock && Number(clock.refusing !== null))
     for (const part of ['restamped', 'ignored'] as const) setCount(clockCounters[part], {}, clock?.[part])
     const bus = components.bus.detail

@@ -220,6 +220,37 @@ describe('a clock that is wrong', { timeout: 60_000 }, () => {
   })
 })
 
+test('a start that was cut off and sealed meanwhile keeps what it accepted, for its next start', {
+  timeout: 60_000,
+}, async () => {
+  const stage = await leaseStage()
+  const cutOff = await stage.start()
+  cutOff.cut()
+  tentative(await cutOff.rename('from the one cut off', { avatarUrl: PICTURE }))
+  await stage.outlive()
+  const place = await stage.start({ folder: `${stage.folder}.place` })
+  expect(await place.rename('from the one in its place')).toMatchObject({ ok: true })
+
+  cutOff.mend()
+  await eventually(async () => expect(cutOff.actors.outage()).toMatchObject({ away: false, stuck: 'user/1' }))
+  expect(cutOff.actors.outage()).toMatchObject({
+    pending: 1,
+    clock: { refusing: expect.stringContaining('has taken the place') },
+  })
+  expect(await pictures(place)).toEqual([])
+  await cutOff.stop()
+
+  const next = await stage.start()
+  expect(next.actors.outage()).toMatchObject({ pending: 0, clock: { restamped: 1, refusing: null } })
+  expect((await pictures(next)).map(event => event.origin?.incarnation)).toEqual([next.incarnation])
+  // The one in its place still lives, on a journal of its own, and goes on.
+  place.cut()
+  tentative(await place.rename('from the one in its place, again'))
+  await place.heal()
+  // Neither knew of the other; what is salvaged counts as written at the salvage, above all that the other had leased.
+  for (const node of [place, next]) expect(await node.name()).toBe('from the one cut off')
+})
+
 describe('entries of two starts in one journal', { timeout: 60_000 }, () => {
   test('are each other’s past, in the order of the file, also when a crash comes between them', async () => {
     const { start, folder, entries } = await leaseStage()

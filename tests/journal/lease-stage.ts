@@ -27,6 +27,7 @@ export interface Start {
   readonly incarnation: number
   readonly log: { history(): Promise<readonly LogEvent[]>; conflicts(): Promise<number> }
   cut(): void
+  mend(): void
   /** Postgres is there again; resolves when nothing is pending here. */
   heal(): Promise<void>
   /** Ada's name, and more of her profile. */
@@ -102,6 +103,7 @@ export async function leaseStage(fault?: PlantedFault): Promise<LeaseStage> {
         conflicts: async () => (await store.listActors('conflict', 0, 100)).length,
       },
       cut: () => link.cut(),
+      mend: () => link.mend(),
       heal: () => {
         link.mend()
         return eventually(async () => {
