@@ -98,7 +98,7 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, sealedLog, incarnation, installation, frameKey, projections } = await openLog(
+  const { store, sealedLog, incarnation, register, installation, frameKey, projections } = await openLog(
     { ...options, clock, entities, name, log, tracer },
     opened,
   )
@@ -144,7 +144,9 @@ async function assemble(
       holder: `${name}#${incarnation}#${randomUUID()}`,
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
-      ...(journal === undefined ? {} : { outage: { journal, node: name, incarnation } }),
+      ...(journal === undefined
+        ? {}
+        : { outage: { journal, node: name, incarnation, register, leaseMs: options.clockLeaseMs } }),
       readTables: {
         find: async (table, column, value, position) => {
           await projections.caughtUp(position)

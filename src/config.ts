@@ -20,6 +20,8 @@ export interface Config {
   readonly legacyRedis: boolean
   /** Directory of the node's own files; absolute. */
   readonly home: string
+  /** How far ahead events may be stamped that are accepted while Postgres is away; undefined: the default of the node. */
+  readonly clockLeaseMs: number | undefined
   /** Port 0 is a free one. */
   readonly http: { readonly host: string; readonly port: number }
   /** Path of the Unix socket; undefined where the one under `home` would be too long (see `warnings`). */
@@ -51,6 +53,10 @@ const VARIABLES = {
   ROOTSTREAM_REDIS_CA: text(() => true, 'the path of a PEM file'),
   ROOTSTREAM_LEGACY_REDIS: text(value => value === 'true' || value === 'false', 'true or false'),
   ROOTSTREAM_HOME: text(() => true, 'the path of a directory'),
+  ROOTSTREAM_CLOCK_LEASE_MINUTES: text(
+    value => /^\d{1,4}$/.test(value) && Number(value) >= 1 && Number(value) <= 1_440,
+    'a number of minutes from 1 to 1440',
+  ),
   ROOTSTREAM_HTTP_HOST: text(
     value => HOST.test(value),
     'a loopback address (127.0.0.1, ::1, localhost), or another one together with ROOTSTREAM_HTTP_ALLOW_REMOTE=true',
@@ -96,6 +102,7 @@ export function loadConfig(env: Environment = process.env): Config {
     redisCa: values.ROOTSTREAM_REDIS_CA,
     legacyRedis: values.ROOTSTREAM_LEGACY_REDIS === 'true',
     home,
+    clockLeaseMs: minutes(values.ROOTSTREAM_CLOCK_LEASE_MINUTES),
     http: { host, port: Number(values.ROOTSTREAM_HTTP_PORT ?? 9880) },
     socket: fits ? socket : undefined,
     token: values.ROOTSTREAM_TOKEN,
@@ -114,6 +121,10 @@ const SOCKET_TOO_LONG =
 function given(env: Environment): Record<string, string> {
   const pairs = Object.keys(VARIABLES).map(name => [name, env[name]?.trim()] as const)
   return Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== ''))
+}
+
+function minutes(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value) * 60_000
 }
 
 function text(isValid: (value: string) => boolean, form: string) {

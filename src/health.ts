@@ -57,7 +57,7 @@ export async function health(parts: {
     journal: async () => {
       const status = actors.outage()
       if (status === undefined) return { status: 'ok', detail: { enabled: false } }
-      const well = status.pending === 0 && status.stuck === null
+      const well = status.pending === 0 && status.stuck === null && status.clock.refusing === null
       return { status: well ? 'ok' : 'degraded', detail: { enabled: true, ...status } }
     },
     audit: async () => {

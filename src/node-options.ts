@@ -25,6 +25,8 @@ export interface NodeOptions {
   readonly patienceMs?: number
   /** Bytes the journal may take on disk, default 64 MiB; when it is full, commands fail as `overloaded`. */
   readonly journalBytes?: number
+  /** How long Postgres may be away before nothing is taken into the journal any more, default an hour: see `clock` in `/health`. */
+  readonly clockLeaseMs?: number
   /** Keeps everything in memory: for tests, gone when the process ends. */
   readonly memory?: boolean
   /** Shows in every event this node writes; default the host name. */

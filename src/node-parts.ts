@@ -5,6 +5,7 @@ import type { ActorSystem } from './actors/api.ts'
 import { AppError } from './core/errors.ts'
 import { actorRef } from './core/ids.ts'
 import type { EventStore, Logger, SealedLog } from './core/ports.ts'
+import type { Register } from './core/register.ts'
 import type { Tracer } from './core/tracing.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { readFrameKey } from './eventstore/frame-key.ts'
@@ -88,6 +89,7 @@ interface OpenLog {
   readonly store: EventStore
   readonly sealedLog: SealedLog
   readonly incarnation: number
+  readonly register: Register
   readonly projections: Projections
   /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
   readonly installation: string
@@ -107,6 +109,7 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
       store,
       sealedLog: createMemorySealedLog(memory),
       incarnation: store.incarnation,
+      register: store.register,
       projections: createMemoryProjections({ store, entities }),
       installation: store.installation,
       // A log in memory is no other node's, so nobody shares its key.
@@ -132,7 +135,15 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
   })
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
-  const { incarnation, installation } = store
+  const { incarnation, installation, register } = store
   const sealedLog = createPgSealedLog(store.pool)
-  return { store, sealedLog, incarnation, projections, installation, frameKey: () => readFrameKey(store.pool) }
+  return {
+    store,
+    sealedLog,
+    incarnation,
+    register,
+    projections,
+    installation,
+    frameKey: () => readFrameKey(store.pool),
+  }
 }

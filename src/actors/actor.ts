@@ -143,7 +143,9 @@ export class Actor {
     if (!this.idle || this.pending > 0 || this.#loaded === undefined || event.version !== this.#loaded.version + 1)
       return
     try {
-      this.#loaded = { version: event.version, state: fold(this.#entity, this.#loaded.state, event), at: event.at }
+      const clock = event.origin?.clock ?? this.#loaded.clock
+      const state = fold(this.#entity, this.#loaded.state, event)
+      this.#loaded = { version: event.version, state, at: event.at, clock }
     } catch {
       // A newer node may write what this code cannot fold: forget the copy; the next use loads it and tells the user.
       this.#loaded = undefined
@@ -252,6 +254,8 @@ export class Actor {
         await this.#refuse([{ item: first.item, refusal: told }])
         return true
       }
+      case 'sealed':
+        throw new Error("the log answered 'sealed' to an event without an origin")
       case 'fenced':
         this.#ports.ownership.lost(this.ref)
         throw new AppError(

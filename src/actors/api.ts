@@ -82,6 +82,21 @@ export interface OutageStatus {
   readonly bytes: number
   /** An actor whose accepted commands the log cannot be given, though it is there. */
   readonly stuck: string | null
+  readonly clock: ClockStatus
+}
+
+/** The clock of what is accepted beside the log. */
+export interface ClockStatus {
+  /** Why nothing is accepted beside the log now, whether that is away or not. */
+  readonly refusing: string | null
+  /** By how much at least the node's clock was ahead of the log's when they were last compared; negative: behind. */
+  readonly aheadMs: number
+  /** Leased from the log: nothing is accepted at or after it. ISO 8601; null before the first lease. */
+  readonly ceiling: string | null
+  /** Accepted commands that went to the log under another dot and time than they were accepted under. */
+  readonly restamped: number
+  /** Times of the log that lie so far ahead that no node was leased them: they are not followed. */
+  readonly ignored: number
 }
 
 export interface ActorSystemOptions {

@@ -5,7 +5,7 @@ import type { LogEvent, Origin, RecordedEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import { canonicalJson } from '../core/state.ts'
-import { commandIdOf, dotOf, type JournalEntry } from '../journal/journal-entry.ts'
+import { type AdmittedEntry, commandIdOf, dotOf, type JournalEntry } from '../journal/journal-entry.ts'
 import { upcast } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { type MergeConflict, mergeEvent, type OffsideEvent } from '../merge/merge-event.ts'
@@ -14,6 +14,7 @@ import { type Command, repeatedOutcome } from './command.ts'
 import { recordConflict } from './conflict-log.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { clockOf } from './offside-clock.ts'
+import type { Outage } from './outage.ts'
 import { appendOf, planBatch } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 
@@ -22,20 +23,22 @@ const MAX_CONFLICTS = 20
 
 /**
  * Answers the state of the log with the event in it. Doing it again changes nothing.
- * @param own versions of the actor that hold entries before this one, without an origin; the entry's own is added
+ * @param own versions of the actor that hold entries before this one in the journal; the entry's own is added
  */
 export async function drainEntry(
   ports: ActorPorts,
+  outage: Outage,
   entity: EntityDefinition,
   ref: ActorRef,
-  entry: JournalEntry,
+  given: JournalEntry,
   known: Loaded | undefined,
   own: Set<number>,
 ): Promise<Loaded> {
   const { store } = ports
-  const commandId = commandIdOf(entry)
   let head = known
   for (let attempt = 0; attempt <= MAX_CONFLICTS; attempt++) {
+    const entry = await outage.admit(given)
+    const commandId = commandIdOf(entry)
     head = head === undefined ? await load(ports, entity, ref) : await catchUp(ports, entity, ref, head)
     const there = await store.findCommand(commandId)
     const { beside, sent } = await eventsSince(ports, entity, ref, entry, own)
@@ -51,7 +54,7 @@ export async function drainEntry(
     const logged = there ?? sent
     if (logged !== undefined) {
       const here = logged.actorType === ref.type && logged.actorId === ref.id
-      if (here && logged.origin === undefined) own.add(logged.version)
+      if (here) own.add(logged.version)
       await recordContest(ports, entry, logged.origin?.conflict as unknown as MergeConflict | undefined, head)
       return head
     }
@@ -76,7 +79,8 @@ export async function drainEntry(
     switch (answer.outcome) {
       case 'appended':
         afterCommit(ports, entity, ref, plan, answer.events, append)
-        head = plan.end
+        head = { ...plan.end, clock: entry.clock }
+        own.add(head.version)
         await recordContest(ports, entry, merged.conflict, head)
         return head
       case 'claimed':
@@ -84,6 +88,9 @@ export async function drainEntry(
       case 'fenced':
         await lost(answer.outcome, head)
         return head
+      case 'sealed':
+        outage.wasSealed(given)
+        break
       case 'conflict':
       case 'duplicate':
     }
@@ -97,7 +104,7 @@ export async function drainEntry(
 /** The event is in the log, and something that it or the log said had to go. */
 async function recordContest(
   ports: ActorPorts,
-  entry: JournalEntry,
+  entry: AdmittedEntry,
   merged: MergeConflict | undefined,
   head: Loaded,
 ): Promise<void> {
@@ -105,7 +112,7 @@ async function recordContest(
 }
 
 /** Whether the event that its command id was spent on is what became of this entry, or of the same command sent elsewhere. */
-function isItsOwn(ref: ActorRef, entity: EntityDefinition, entry: JournalEntry, event: LogEvent): boolean {
+function isItsOwn(ref: ActorRef, entity: EntityDefinition, entry: AdmittedEntry, event: LogEvent): boolean {
   const { schemaVersion, data } = entry
   try {
     repeatedOutcome(ref, { ...commandOf(entity, entry, commandIdOf(entry), data), schemaVersion }, event)
@@ -121,7 +128,7 @@ async function eventsSince(
   ports: ActorPorts,
   entity: EntityDefinition,
   ref: ActorRef,
-  entry: JournalEntry,
+  entry: AdmittedEntry,
   own: ReadonlySet<number>,
 ): Promise<{ readonly beside: readonly OffsideEvent[]; readonly sent: LogEvent | undefined }> {
   const beside: OffsideEvent[] = []
@@ -130,8 +137,7 @@ async function eventsSince(
     for (const event of events) {
       if (isSent(entry, event)) sent = event
       const { origin } = event
-      const mine = origin !== undefined && origin.node === entry.node && origin.incarnation === entry.incarnation
-      if (!mine && !own.has(event.version))
+      if (!own.has(event.version))
         beside.push({
           type: event.type,
           data: upcast(entity, event),
@@ -148,19 +154,20 @@ function offsideOf({ type, clock, node, observed }: JournalEntry, data: JsonObje
 }
 
 /** By its dot's start, its version and all that was decided: nothing else can stand there under these. */
-function isSent(entry: JournalEntry, event: LogEvent): boolean {
+function isSent(entry: AdmittedEntry, event: LogEvent): boolean {
+  const { node, incarnation } = entry.salvaged ?? entry
   return (
     event.version === entry.doubtful &&
     event.origin === undefined &&
-    event.node === entry.node &&
-    event.incarnation === entry.incarnation &&
+    event.node === node &&
+    event.incarnation === incarnation &&
     event.type === entry.type &&
     event.commandId === entry.commandId &&
     canonicalJson(event.data) === canonicalJson(entry.data)
   )
 }
 
-function originOf(entry: JournalEntry, data: JsonObject, conflict: MergeConflict | undefined): Origin {
+function originOf(entry: AdmittedEntry, data: JsonObject, conflict: MergeConflict | undefined): Origin {
   const { basis, clock, node, incarnation, n } = entry
   return {
     basis,
@@ -174,7 +181,7 @@ function originOf(entry: JournalEntry, data: JsonObject, conflict: MergeConflict
   }
 }
 
-function commandOf(entity: EntityDefinition, entry: JournalEntry, commandId: string, data: JsonObject): Command {
+function commandOf(entity: EntityDefinition, entry: AdmittedEntry, commandId: string, data: JsonObject): Command {
   return {
     type: entry.type,
     data,

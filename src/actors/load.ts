@@ -14,6 +14,8 @@ export interface Loaded {
   readonly at: string | null
   /** With accepted commands on top that are not in the log yet; `version` is the one they were decided on. */
   readonly tentative?: true
+  /** Hybrid time of the last event that was accepted beside the log. */
+  readonly clock?: string | undefined
 }
 
 export interface LoadPorts {
@@ -39,7 +41,8 @@ export async function catchUp(
   for await (const events of store.readRecorded(ref, range))
     for (const event of events) {
       if (until.at !== undefined && Date.parse(event.at) > Date.parse(until.at)) return loaded
-      loaded = { version: event.version, state: fold(entity, loaded.state, event), at: event.at }
+      const clock = event.origin?.clock ?? loaded.clock
+      loaded = { version: event.version, state: fold(entity, loaded.state, event), at: event.at, clock }
     }
   return loaded
 }
@@ -96,7 +99,8 @@ async function fromSnapshot(
     // Throws where the machine no longer has the state.
     allowedEvents(entity, snapshot.state)
     for await (const [event] of store.readRecorded(ref, { from: snapshot.version, to: snapshot.version }))
-      if (event !== undefined) return { version: snapshot.version, state: snapshot.state, at: event.at }
+      if (event !== undefined)
+        return { version: snapshot.version, state: snapshot.state, at: event.at, clock: event.origin?.clock }
     log.warn({ actor, version: snapshot.version }, 'snapshot of a version the log does not have: replaying')
   } catch (error) {
     if (isUnavailable(error)) throw error

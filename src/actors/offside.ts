@@ -21,6 +21,11 @@ interface Acceptance {
   readonly entry: JournalEntry
 }
 
+interface Decided {
+  readonly entry: JournalEntry
+  readonly local: Loaded
+}
+
 export class Offside {
   readonly #entity: EntityDefinition
   readonly #ref: ActorRef
@@ -29,7 +34,7 @@ export class Offside {
   #entries: JournalEntry[] = []
   /** The log's state with the entries on top; unknown for entries of an earlier start. */
   #local: Loaded | undefined
-  /** Versions of the log that hold what was sent there before it was accepted here. */
+  /** Versions of the log that hold entries before the next one: whoever accepted that knew them. */
   readonly #own = new Set<number>()
 
   constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts, outage: Outage) {
@@ -73,7 +78,13 @@ export class Offside {
     let local = this.#entries.length === 0 ? loaded : this.#local
     for (const waiting of batch) {
       if (this.#repeat(waiting)) continue
-      const next = local && this.#decide(waiting, local, doubtful(waiting))
+      let next: Decided | undefined
+      try {
+        next = local && this.#decide(waiting, local, doubtful(waiting))
+      } catch (error) {
+        waiting.reject(error)
+        continue
+      }
       if (next === undefined) left.push(waiting)
       else {
         local = next.local
@@ -106,7 +117,7 @@ export class Offside {
     let head = loaded
     for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
       faultPoint('journal.draining')
-      const drained = await drainEntry(this.#ports, this.#entity, this.#ref, entry, head, this.#own)
+      const drained = await drainEntry(this.#ports, this.#outage, this.#entity, this.#ref, entry, head, this.#own)
       faultPoint('journal.drained')
       head = drained
       this.#entries.shift()
@@ -131,11 +142,7 @@ export class Offside {
   }
 
   /** A refusal is never told here: the state may not be the newest, so the command has to wait for the log. */
-  #decide(
-    { command }: Waiting,
-    local: Loaded,
-    doubtful: number | null,
-  ): { readonly entry: JournalEntry; readonly local: Loaded } | undefined {
+  #decide({ command }: Waiting, local: Loaded, doubtful: number | null): Decided | undefined {
     const { state } = local
     if (!this.#mayTake(command) || local.version === 0) return undefined
     if (!isMergeable(this.#entity, command.type, { state, data: command.data })) return undefined
@@ -159,9 +166,9 @@ export class Offside {
       commandId: command.commandId ?? null,
       causation: command.causation ?? null,
       correlation: command.correlation ?? null,
-      ...this.#outage.dot(local.at),
+      ...this.#outage.dot(local),
     }
-    return { entry, local: { version: local.version, state: next, at } }
+    return { entry, local: { version: local.version, state: next, at, clock: entry.clock } }
   }
 
   /** Answers a command that was taken here before, under the same id. */

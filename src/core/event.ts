@@ -61,4 +61,4 @@ export interface LogEvent extends NewEvent {
 export type RecordedEvent = Pick<
   LogEvent,
   'actorType' | 'actorId' | 'version' | 'position' | 'type' | 'schemaVersion' | 'data' | 'state' | 'at'
->
+> & { readonly origin?: Pick<Origin, 'clock'> }

@@ -81,6 +81,8 @@ export type AppendOutcome =
   /** A reference has no events or is gone; `reference` is the first such, as `user/12`. */
   | { readonly outcome: 'missing'; readonly reference: string }
   | { readonly outcome: 'fenced'; readonly lease: string }
+  /** Its origin is a dot beyond the last of a start that is over; `start` is that start, as `node#incarnation`. */
+  | { readonly outcome: 'sealed'; readonly start: string }
 
 export interface StreamRange {
   /** First version, default 1. */

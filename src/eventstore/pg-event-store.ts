@@ -1,5 +1,6 @@
 /** The event log in Postgres. */
 import type { Clock, EventStore, Logger } from '../core/ports.ts'
+import type { Register } from '../core/register.ts'
 import type { Tracer } from '../core/tracing.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IdBlocks } from './id-blocks.ts'
@@ -7,6 +8,7 @@ import { createPool, type Pool, query } from './pool.ts'
 import * as reads from './reads.ts'
 import { readRecorded } from './recorded-events.ts'
 import * as records from './records.ts'
+import { createRegister } from './register.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
 export interface PgEventStoreOptions {
@@ -28,6 +30,8 @@ export interface PgEventStore extends EventStore {
   readonly incarnation: number
   /** Names the log, however it is reached. */
   readonly installation: string
+  /** Of the starts of all nodes, speaking for this one. */
+  readonly register: Register
   readonly pool: Pool
 }
 
@@ -60,6 +64,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
     return {
       incarnation: row.incarnation,
       installation: row.id,
+      register: createRegister(pool, { node, incarnation: row.incarnation }),
       pool,
       append: append => writer.append(append),
       readStream: (actor, range) => reads.readStream(pool, actor, range),

@@ -63,6 +63,22 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       bytes: gauge('journal_bytes', 'Size of the journal.'),
     },
   }
+  const clockGauges = {
+    ahead: gauge('clock_ahead_seconds', 'By how much the clock of the node is ahead of that of Postgres, at least.'),
+    refusing: gauge('journal_refusing', 'Whether nothing would be taken into the journal; /health says why.'),
+  }
+  const clockCounters = {
+    restamped: new Counter({
+      name: 'rootstream_journal_restamped_total',
+      help: 'Accepted commands that went to the log under another dot and time than they were accepted under.',
+      registers,
+    }),
+    ignored: new Counter({
+      name: 'rootstream_clock_ignored_total',
+      help: 'Times in the log so far ahead that no node was leased them, and that were not followed.',
+      registers,
+    }),
+  }
   const counter = (name: string, help: string) => new Counter({ name: `rootstream_bus_${name}`, help, registers })
   const busCounters = {
     framesSent: counter('frames_sent_total', 'Frames sent to other nodes.'),
@@ -118,6 +134,10 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       componentOk.set({ component }, Number(status === 'ok'))
     for (const part of ['log', 'projections', 'actors', 'journal'] as const)
       for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
+    const clock = node.actors.outage()?.clock
+    show(clockGauges.ahead, clock && clock.aheadMs / 1_000)
+    show(clockGauges.refusing, clock && Number(clock.refusing !== null))
+    for (const part of ['restamped', 'ignored'] as const) setCount(clockCounters[part], {}, clock?.[part])
     const bus = components.bus.detail
     for (const [figure, shown] of Object.entries(busCounters)) setCount(shown, {}, bus[figure])
     const legacy = (bus['legacy'] ?? {}) as Readonly<Record<string, unknown>>

@@ -33,6 +33,12 @@ const entry = z.strictObject({
 
 export type JournalEntry = Readonly<z.output<typeof entry>>
 
+/** An entry on its way to the log. */
+export interface AdmittedEntry extends JournalEntry {
+  /** The dot it was accepted under, where that is not taken any more and it goes under another. */
+  readonly salvaged?: Pick<JournalEntry, 'node' | 'incarnation' | 'n'>
+}
+
 /** Undefined where the payload of a frame is none of ours. */
 export function parseEntries(payload: Buffer): readonly JournalEntry[] | undefined {
   try {
@@ -47,10 +53,12 @@ export function parseEntries(payload: Buffer): readonly JournalEntry[] | undefin
 }
 
 /** Under this the log takes it once: the client's id where there is one. */
-export function commandIdOf(entry: JournalEntry): string {
+export function commandIdOf(entry: AdmittedEntry): string {
   return entry.commandId ?? dotOf(entry)
 }
 
-export function dotOf({ node, incarnation, n }: JournalEntry): string {
+/** The one it was accepted under, so that it is known again however often it is salvaged. */
+export function dotOf(entry: AdmittedEntry): string {
+  const { node, incarnation, n } = entry.salvaged ?? entry
   return `journal:${node}:${incarnation}:${n}`
 }
