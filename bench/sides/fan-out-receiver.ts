@@ -46,7 +46,7 @@ export async function open({ database, redis, name }: FanOutOptions) {
     last = sharedNow()
     seen++
     if (!grouped) seenAt[n] = last
-    else if (seen % GROUP === 0) void telling.publish(SEEN_CHANNEL, '')
+    else if (seen % GROUP === 0) void telling.publish(SEEN_CHANNEL, `${first} ${name}`)
   }
   node.subscribe('stream.stats.updated', ({ data }) => note(Number(data.bytesSent)))
   node.onLive('stream.*', ({ value }) => note(Number(value)))

@@ -34,8 +34,12 @@ export async function open({ database, redis, name }: FanOutOptions) {
   const streams = await liveStreams(node.actors, STREAMS)
   const client = new Redis(redis, { enableAutoPipelining: true })
   const listening = new Redis(redis)
-  let seen = 0
-  listening.on('message', () => seen++)
+  /** Of the run whose first update this is: how many groups each receiver has seen. */
+  const seen = { run: '', groups: new Map<string, number>() }
+  listening.on('message', (_channel, text: string) => {
+    const [run = '', receiver = ''] = text.split(' ')
+    if (run === seen.run) seen.groups.set(receiver, (seen.groups.get(receiver) ?? 0) + 1)
+  })
   await listening.subscribe(SEEN_CHANNEL)
   const sample = await node.actor('stream', streams[0] as ActorId).send({ type: 'stream.stats.updated', bytesSent: 1 })
   if (!sample.ok || sample.tentative) throw new Error('the sample was not written to the log')
@@ -79,9 +83,11 @@ export async function open({ database, redis, name }: FanOutOptions) {
       atRate: ({ way, first, ...load }: Load): Promise<Sent> => atRate(load, n => operations[way](first + n)),
       /** @param receivers how many say that they have seen a group */
       flood: ({ way, first, ms, receivers }: Pick<Load, 'way' | 'first'> & { ms: number; receivers: number }) => {
-        seen = 0
+        seen.run = String(first)
+        seen.groups.clear()
         const operation = (n: number) => operations[way](first + n)
-        return flood(ms, operation, () => Math.floor(seen / receivers)) satisfies Promise<Flooded>
+        const seenByAll = () => (seen.groups.size < receivers ? 0 : Math.min(...seen.groups.values()))
+        return flood(ms, operation, seenByAll) satisfies Promise<Flooded>
       },
       /** So many durable updates as fast as they are taken; answers the version that each stream then has. */
       write: async (count: number): Promise<ReadonlyMap<number, number>> => {

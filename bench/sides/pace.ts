@@ -49,7 +49,7 @@ const UNDER_WAY = 8
 /** Every one of this many updates in a row has to be of another figure, or later ones would take the place of earlier. */
 export const DISTINCT = GROUP * UNDER_WAY
 /** A group that is not seen for so long was lost. */
-const LOST_MS = 3_000
+const LOST_MS = 10_000
 
 export interface Flooded {
   readonly count: number

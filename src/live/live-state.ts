@@ -61,8 +61,9 @@ class LiveNode implements LiveState {
     this.#members = createMembers(this.#self, SILENT_MS)
     this.#changes = createChanges(this.#isAlive, options.log)
     this.#outgoing = createOutgoing(this.#self, options.bus)
-    this.#repairs = createRepairs(this.#self, this.#replica, this.#members)
     const shared = { ...options, replica: this.#replica, members: this.#members, self: this.#self }
+    const { bus } = options
+    this.#repairs = createRepairs({ ...shared, say: json => bus.publishLive(json), send: this.#outgoing.send })
     this.#periods = new Periods({ ...shared, answered: subject => this.#resolved(subject) })
     this.#flusher = new Flusher({
       ...shared,
@@ -223,7 +224,7 @@ class LiveNode implements LiveState {
     }
     if (this.#members.heard(writer, this.#options.clock.now())) this.#recount(new Set([writer]))
     if (message.kind === 'delta') for (const delta of message.deltas) this.#take(delta)
-    if (message.kind === 'digest') this.#repair(writer, message.shards)
+    else if (this.#repairs.heard(writer, message, this.#options.clock.now())) this.#counts.repairs++
   }
 
   #take({ type, id, period, entries }: Delta): void {
@@ -252,13 +253,6 @@ class LiveNode implements LiveState {
       this.#changed(document, field)
       this.#raisePeaks(document, field)
     }
-  }
-
-  #repair(asking: string, digest: readonly number[]): void {
-    const deltas = this.#repairs.answer(asking, digest, this.#options.clock.now())
-    if (deltas === undefined) return
-    this.#counts.repairs++
-    this.#outgoing.send(deltas)
   }
 
   /** Nodes came or went: what they set counts, or counts no longer. */
