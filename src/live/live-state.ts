@@ -142,6 +142,8 @@ class LiveNode implements LiveState {
 
   readonly #isAlive = (writer: string): boolean => this.#members.isAlive(writer)
 
+  readonly #nextStamp = (): number => this.#stamps.next(this.#options.clock.now())
+
   #subject({ type, id }: ActorRef): Subject {
     const subject = this.#replica.subject(type, id, this.#options.clock.now())
     if (subject !== undefined) return subject
@@ -195,7 +197,7 @@ class LiveNode implements LiveState {
 
   /** Every node raises them by itself; the figures meet in the digests. */
   #raisePeaks(document: LiveDocument, field: string): readonly string[] {
-    const raised = document.raisePeaks(field, this.#self, this.#stamps.next(this.#options.clock.now()), this.#isAlive)
+    const raised = document.raisePeaks(field, this.#self, this.#nextStamp, this.#isAlive)
     for (const peak of raised) this.#changed(document, peak)
     return raised
   }
