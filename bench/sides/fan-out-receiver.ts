@@ -1,6 +1,7 @@
 /** Node B: notes when each update is told to its subscriber, and when plain Redis would have told it. */
 import { Redis } from 'ioredis'
 import { createNode } from '../../src/app.ts'
+import { AppError } from '../../src/core/errors.ts'
 import type { ActorId } from '../../src/core/ids.ts'
 import { type FanOutOptions, sharedNow } from '../fan-out-process.ts'
 import { SILENT } from '../silent.ts'
@@ -11,7 +12,7 @@ import { GROUP } from './pace.ts'
 const SILENCE_MS = 1_500
 const PAGE = 1_000
 /** Actors that are asked for at a time. */
-const AT_ONCE = 500
+const AT_ONCE = 32
 
 export interface Heard {
   /** When each was seen, by its number; NaN where it never was. Empty where only their number was asked for. */
@@ -92,7 +93,7 @@ export async function open({ database, redis, name }: FanOutOptions) {
         for (let n = 0; n < ids.length; n += AT_ONCE)
           await Promise.all(
             ids.slice(n, n + AT_ONCE).map(async id => {
-              const { version } = await node.actor('stream', id).state()
+              const { version } = await patiently(() => node.actor('stream', id).state())
               if (version < (versions.get(id) ?? Number.NaN)) throw new Error(`stream/${id} is behind`)
             }),
           )
@@ -106,4 +107,14 @@ export async function open({ database, redis, name }: FanOutOptions) {
       await node.close()
     },
   }
+}
+
+/** Until the log answers: on a machine with much else to do a connection can take longer than a node waits for one. */
+async function patiently<Result>(read: () => Promise<Result>): Promise<Result> {
+  for (;;)
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'log_unavailable')) throw error
+    }
 }
