@@ -1,7 +1,15 @@
 /** The bus between nodes, over Redis pub/sub: at most once, so every doubt ends in a gap that sends listeners to the log. */
 import type { KeyObject } from 'node:crypto'
 import type { Clock, Frame, LiveFrame, Logger } from '../core/ports.ts'
-import { decodeFrame, encodeEvents, encodeLive, encodeSign, type Sender, type WireFrame } from './frame.ts'
+import {
+  createOwnFrames,
+  decodeFrame,
+  encodeEvents,
+  encodeLive,
+  encodeSign,
+  type Sender,
+  type WireFrame,
+} from './frame.ts'
 import { createFrameSignature } from './frame-signature.ts'
 import { createListeners } from './listeners.ts'
 import { type Drops, type MonitoredBus, noDrops, sumOfDrops } from './monitored-bus.ts'
@@ -49,6 +57,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
   const self: Sender = { node, incarnation }
   const link = createLink(options)
   const signature = createFrameSignature(options.key)
+  const isOwn = createOwnFrames(self)
 
   const frames = createListeners<Frame>('frames', log)
   const lives = createListeners<LiveFrame>('live frames', log)
@@ -116,14 +125,18 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
 
   const receive = (payload: Buffer) => {
     if (stopped !== undefined) return
-    const frame = decodeFrame(signature, payload)
+    const frame = decodeFrame(signature, payload, isOwn)
+    // One's own frames come back too: they prove that both connections work.
+    if (frame === 'own') {
+      unheardTicks = 0
+      return
+    }
     if (typeof frame === 'string') {
       drop(frame)
       if (frame === 'foreignVersion') foreign = true
       if (frame === 'forged') warnOfForgery()
       return
     }
-    // One's own frames come back too: they prove that both connections work.
     unheardTicks = 0
     if (frame.node !== node || frame.incarnation !== incarnation) hear(frame)
   }
