@@ -13,6 +13,7 @@ import { Freshness } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
+import { away } from './outage.ts'
 import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
@@ -210,7 +211,10 @@ export class Actor {
     const asked = this.#ports.clock.now()
     const { reading } = this.#ports.link
     this.#sent = plan
-    const answer = await store.append(append)
+    // What can be taken without the log does not wait for one that is silent.
+    const answer = await (this.#offside?.canTake(batch, this.#loaded) === true && outage !== undefined
+      ? outage.unlessSilent(store.append(append))
+      : store.append(append))
     this.#sent = undefined
     switch (answer.outcome) {
       case 'appended': {
@@ -330,11 +334,4 @@ export class Actor {
       ),
     )
   }
-}
-
-function away(): AppError {
-  return new AppError(
-    'log_unavailable',
-    'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
-  )
 }
