@@ -9,7 +9,7 @@ import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { afterCommit } from './after-commit.ts'
 import { type Command, repeatedOutcome } from './command.ts'
-import { Freshness } from './freshness.ts'
+import { Freshness, refuseGrant } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
@@ -120,11 +120,14 @@ export class Actor {
       } catch (error) {
         if (local === undefined || !isErrorCode(error, 'log_unavailable')) throw error
       }
-      if (this.pending > 0 && local !== undefined) return { ...local, tentative: true }
+      if (this.pending > 0 && local !== undefined) {
+        if (!this.#young(local, asked, maxStaleMs)) refuseGrant(this.#entity, this.ref, local)
+        return { ...local, tentative: true }
+      }
     }
     const known = this.#loaded
+    if (known !== undefined && this.#young(known, asked, maxStaleMs)) return known
     const { reading } = this.#ports.link
-    if (known !== undefined && this.#freshness.allows(known.version, asked, maxStaleMs, reading)) return known
     const fresh =
       known === undefined
         ? await load(this.#ports, this.#entity, this.ref)
@@ -135,6 +138,10 @@ export class Actor {
       this.#freshness.known(asked, reading)
     }
     return fresh
+  }
+
+  #young({ version }: Loaded, asked: number, maxStaleMs: number): boolean {
+    return this.#freshness.allows(version, asked, maxStaleMs, this.#ports.link.reading)
   }
 
   /** An event of another node. Anything but the next version is left to the log. */

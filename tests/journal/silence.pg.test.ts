@@ -93,3 +93,17 @@ test('what cannot be merged waits as long as before, and is answered when Postgr
   await healed({ node, proxy })
   expect(accepted(await changed).event.version).toBe(2)
 })
+
+test('a session with changes of its own is not told active without the log; one that was ended here is told so', async () => {
+  const { node, proxy } = await silenceable()
+  const user = await registerUser(node, 'ada')
+  const session = node.actor('session', await openSession(node, user, 'token'))
+  const touch = { type: 'session.touched', ipAddress: '192.0.2.1' }
+  proxy.cut()
+  tentative(await session.send(touch))
+  await expect(session.state()).rejects.toMatchObject({ code: 'log_unavailable', retryable: true })
+  tentative(await session.send({ type: 'session.revoked' }))
+  expect(await session.state()).toMatchObject({ state: 'revoked', tentative: true })
+  await healed({ node, proxy })
+  expect(await session.state()).toMatchObject({ state: 'revoked', version: 3 })
+})
