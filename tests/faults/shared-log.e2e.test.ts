@@ -47,8 +47,10 @@ test.concurrent.for(['actor.committed', 'actor.announced'])(
     const broken = a.client.request('POST', path, { body: event, headers: { 'idempotency-key': 'last' } })
     await expect(broken).rejects.toThrow()
     expect(await a.process.ended).toMatchObject({ signal: 'SIGKILL' })
+    const diedAt = performance.now()
     // By its look at the log, a second apart.
     expect(await stream.take(1)).toMatchObject([{ data: { actor: `stream/${id}`, version: 2 } }])
+    await context.annotate(`heard of ${Math.round(performance.now() - diedAt)} ms after the death`)
     expect(await versionOn(b, `stream/${id}`)).toBe(2)
     // The same key to another node: the event that is there.
     expect(await before.send(path, event, 'last')).toMatchObject({ taken: true, version: 2, repeated: true })
