@@ -12,6 +12,8 @@ export interface Config {
   readonly database: string | undefined
   /** The log that `replay --from` reads, where the address is not in its arguments. */
   readonly from: string | undefined
+  /** How long a read waits for Postgres, in milliseconds; undefined: the node's own default. */
+  readonly readPatienceMs: number | undefined
   /** See `parseRedisUrl`; undefined: no other node is told anything. */
   readonly redis: string | undefined
   /** PEM file of the authorities to trust for `rediss://`, instead of the system's (NODE_EXTRA_CA_CERTS adds to those). */
@@ -49,6 +51,10 @@ const POSTGRES_FORM = 'postgres://[user[:password]@]host[:port]/database, specia
 const VARIABLES = {
   DATABASE_URL: text(isPostgresUrl, POSTGRES_FORM),
   ROOTSTREAM_FROM_URL: text(isPostgresUrl, POSTGRES_FORM),
+  ROOTSTREAM_READ_PATIENCE_MS: text(
+    value => /^\d{3,6}$/.test(value) && Number(value) >= 500 && Number(value) <= 600_000,
+    'a number of milliseconds from 500 to 600000',
+  ),
   REDIS_URL: text(isRedisUrl, REDIS_URL_FORM),
   ROOTSTREAM_REDIS_CA: text(() => true, 'the path of a PEM file'),
   ROOTSTREAM_LEGACY_REDIS: text(value => value === 'true' || value === 'false', 'true or false'),
@@ -98,6 +104,8 @@ export function loadConfig(env: Environment = process.env): Config {
   return {
     database: values.DATABASE_URL,
     from: values.ROOTSTREAM_FROM_URL,
+    readPatienceMs:
+      values.ROOTSTREAM_READ_PATIENCE_MS === undefined ? undefined : Number(values.ROOTSTREAM_READ_PATIENCE_MS),
     redis: values.REDIS_URL,
     redisCa: values.ROOTSTREAM_REDIS_CA,
     legacyRedis: values.ROOTSTREAM_LEGACY_REDIS === 'true',

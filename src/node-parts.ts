@@ -21,6 +21,8 @@ import { createProjections, type Projections } from './projections/projections.t
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
 import { legacyAddress, openLegacyKeys } from './sync/legacy-keys.ts'
 
+const READ_PATIENCE_MS = 5_000
+
 /** What has to be closed again, in reverse. */
 type Opened = { close(): Promise<void> }[]
 
@@ -131,6 +133,7 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
     clock,
     log,
     tracer,
+    readPatienceMs: options.readPatienceMs ?? READ_PATIENCE_MS,
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   })
   opened.push({ close: () => store.close() })

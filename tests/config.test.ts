@@ -20,6 +20,7 @@ test('an empty environment is a node of its own on loopback', () => {
   expect(loadConfig({})).toEqual({
     database: undefined,
     from: undefined,
+    readPatienceMs: undefined,
     redis: undefined,
     redisCa: undefined,
     legacyRedis: false,
@@ -41,6 +42,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
     loadConfig({
       DATABASE_URL: ' postgres://me:s3cret@db:5433/rootstream?sslmode=require ',
       ROOTSTREAM_FROM_URL: 'postgres://old/rootstream',
+      ROOTSTREAM_READ_PATIENCE_MS: '2000',
       REDIS_URL: 'rediss://:s3cret@cache:6380/2',
       ROOTSTREAM_REDIS_CA: '/etc/redis/ca.crt',
       ROOTSTREAM_LEGACY_REDIS: 'true',
@@ -57,6 +59,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
   ).toEqual({
     database: 'postgres://me:s3cret@db:5433/rootstream?sslmode=require',
     from: 'postgres://old/rootstream',
+    readPatienceMs: 2_000,
     redis: 'rediss://:s3cret@cache:6380/2',
     redisCa: '/etc/redis/ca.crt',
     legacyRedis: true,
@@ -97,6 +100,8 @@ describe('refused by name, with the form and without the value', () => {
     ['ROOTSTREAM_HTTP_HOST', 's3cret host', 'loopback'],
     ['ROOTSTREAM_HTTP_HOST', '0.0.0.0', 'ROOTSTREAM_HTTP_ALLOW_REMOTE=true'],
     ['ROOTSTREAM_HTTP_ALLOW_REMOTE', 'yes', 'true or false'],
+    ['ROOTSTREAM_READ_PATIENCE_MS', '499', '500'],
+    ['ROOTSTREAM_READ_PATIENCE_MS', '5s', '600000'],
     ['ROOTSTREAM_HTTP_PORT', '65536', '65535'],
     ['ROOTSTREAM_HTTP_PORT', '-1', '65535'],
     ['ROOTSTREAM_HTTP_PORT', '80.5', '65535'],

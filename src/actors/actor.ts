@@ -9,10 +9,11 @@ import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { afterCommit } from './after-commit.ts'
 import { type Command, repeatedOutcome } from './command.ts'
-import { Freshness } from './freshness.ts'
+import { Freshness, refuseGrant } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
+import { away } from './outage.ts'
 import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
@@ -119,11 +120,14 @@ export class Actor {
       } catch (error) {
         if (local === undefined || !isErrorCode(error, 'log_unavailable')) throw error
       }
-      if (this.pending > 0 && local !== undefined) return { ...local, tentative: true }
+      if (this.pending > 0 && local !== undefined) {
+        if (!this.#young(local, asked, maxStaleMs)) refuseGrant(this.#entity, this.ref, local)
+        return { ...local, tentative: true }
+      }
     }
     const known = this.#loaded
+    if (known !== undefined && this.#young(known, asked, maxStaleMs)) return known
     const { reading } = this.#ports.link
-    if (known !== undefined && this.#freshness.allows(known.version, asked, maxStaleMs, reading)) return known
     const fresh =
       known === undefined
         ? await load(this.#ports, this.#entity, this.ref)
@@ -134,6 +138,10 @@ export class Actor {
       this.#freshness.known(asked, reading)
     }
     return fresh
+  }
+
+  #young({ version }: Loaded, asked: number, maxStaleMs: number): boolean {
+    return this.#freshness.allows(version, asked, maxStaleMs, this.#ports.link.reading)
   }
 
   /** An event of another node. Anything but the next version is left to the log. */
@@ -212,7 +220,10 @@ export class Actor {
     const asked = this.#ports.clock.now()
     const { reading } = this.#ports.link
     this.#sent = plan
-    const answer = await store.append(append)
+    // What can be taken without the log does not wait for one that is silent.
+    const answer = await (this.#offside?.canTake(batch, this.#loaded) === true && outage !== undefined
+      ? outage.unlessSilent(store.append(append))
+      : store.append(append))
     this.#sent = undefined
     switch (answer.outcome) {
       case 'appended': {
@@ -334,11 +345,4 @@ export class Actor {
       ),
     )
   }
-}
-
-function away(): AppError {
-  return new AppError(
-    'log_unavailable',
-    'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
-  )
 }

@@ -1,5 +1,5 @@
 /** A node without its log: notices that it is away, keeps the journal, and brings what is in it to the log when that is back. */
-import { isErrorCode } from '../core/errors.ts'
+import { AppError, isErrorCode } from '../core/errors.ts'
 import { type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { Clock, EventStore, Logger, Service } from '../core/ports.ts'
 import type { Register } from '../core/register.ts'
@@ -37,16 +37,20 @@ export class Outage implements Service {
   readonly #ports: OutagePorts
   readonly #lease: ClockLease
   readonly #pending = new Map<string, ActorRef>()
+  /** What waits for the log and could go on without it. */
+  readonly #unanswered = new Set<(error: AppError) => void>()
   #away = false
   #stuck: string | null = null
   #cancel: (() => void) | undefined
   #looking: Promise<void> | undefined
   #stopped = false
+  readonly #unsubscribe: (() => void) | undefined
 
   constructor(options: OutageOptions, ports: OutagePorts) {
     this.#options = options
     this.#ports = ports
     this.#lease = new ClockLease({ ...options, clock: ports.clock, log: ports.log })
+    this.#unsubscribe = ports.store.silence?.onSilent(() => this.#silent())
   }
 
   /** Whether the log did not answer when it was last asked. */
@@ -78,6 +82,7 @@ export class Outage implements Service {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancel?.()
+    this.#unsubscribe?.()
     await this.#looking
     await this.#lease.stop(this.#away)
     const { pending } = this.#options.journal
@@ -96,6 +101,15 @@ export class Outage implements Service {
       )
     this.#away = true
     this.#plan(PROBE_MS)
+  }
+
+  /** The answer of the log, or AppError `log_unavailable` when that falls silent: what was sent is in doubt then. */
+  unlessSilent<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    if (this.#ports.store.silence === undefined) return answer
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject)
+      answer.then(resolve, reject).finally(() => this.#unanswered.delete(reject))
+    })
   }
 
   /** Identity and clock of the next entry. Throws AppError `log_unavailable` where no time may be given out. */
@@ -128,6 +142,12 @@ export class Outage implements Service {
 
   settled(ref: ActorRef): void {
     this.#pending.delete(formatActorRef(ref))
+  }
+
+  #silent(): void {
+    this.fell()
+    for (const reject of this.#unanswered) reject(away())
+    this.#unanswered.clear()
   }
 
   #plan(ms: number): void {
@@ -175,4 +195,11 @@ export class Outage implements Service {
     this.#stuck = stuck
     return this.#pending.size === 0 ? undefined : stuck === null ? PROBE_MS : STUCK_MS
   }
+}
+
+export function away(): AppError {
+  return new AppError(
+    'log_unavailable',
+    'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
+  )
 }

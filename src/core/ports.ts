@@ -170,7 +170,16 @@ export interface EventStore {
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>
   releaseLease(name: string, holder: string): Promise<void>
 
+  /** Absent where the log is in this process, or nobody waits for what it answers. */
+  readonly silence?: Silence
   close(): Promise<void>
+}
+
+/** Whether the log is known to be silent: it refuses nothing and answers nothing. */
+export interface Silence {
+  readonly silent: boolean
+  /** Called when it falls silent. Returns the unsubscribe. */
+  onSilent(listener: () => void): () => void
 }
 
 /** The log as the auditor reads it, and its seals. Every method may throw AppError `log_unavailable`. */

@@ -23,8 +23,8 @@ async function leftBehind(stage: OutageStage) {
   return { ada, file, ends }
 }
 
-test('cut in the middle of its last frame, it brings all before that, and says what was cut', async () => {
-  const stage = await outageStage()
+test('cut in the middle of its last frame, it brings all before that, and says what was cut', async context => {
+  const stage = await outageStage(context)
   const { ada, file, ends } = await leftBehind(stage)
   const [, second = 0, third = 0] = ends
   truncateSync(file, Math.floor((second + third) / 2))
@@ -40,8 +40,8 @@ test('cut in the middle of its last frame, it brings all before that, and says w
   expect(await node.actor('user', ada).send(again, { commandId: 'three' })).toMatchObject({ ok: true, repeated: false })
 })
 
-test('damaged before its end, it keeps the node from starting, and stays as it is', async () => {
-  const stage = await outageStage()
+test('damaged before its end, it keeps the node from starting, and stays as it is', async context => {
+  const stage = await outageStage(context)
   const { file, ends } = await leftBehind(stage)
   const bytes = readFileSync(file)
   const middle = Math.floor((ends[0] ?? 0) / 2)

@@ -33,6 +33,7 @@ export function startCommand(program: Command): void {
       name: config.node,
       log,
       ...(config.database === undefined ? {} : { database: config.database }),
+      ...(config.readPatienceMs === undefined ? {} : { readPatienceMs: config.readPatienceMs }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
       legacyRedis: config.legacyRedis,

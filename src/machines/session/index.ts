@@ -20,6 +20,7 @@ export const session = defineEntity({
   },
   references: ({ type, userId }) => (type === 'session.created' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['closed', 'expired', 'revoked'],
+  grantsIn: ['active'],
   stateVersion: 2,
   maxId: MAX_INT4,
   live,
