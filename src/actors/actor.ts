@@ -13,6 +13,7 @@ import { Freshness } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
+import { Overlay } from './overlay.ts'
 import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
@@ -34,6 +35,7 @@ export class Actor {
   #restart = false
   /** What was taken while the log was away; undefined where nothing is. */
   readonly #offside: Offside | undefined
+  readonly #overlay: Overlay
   readonly #drains: { resolve(): void; reject(error: unknown): void }[] = []
   /** Sent to the log and not answered yet. */
   #sent: Plan<Waiting> | undefined
@@ -43,7 +45,8 @@ export class Actor {
     this.#entity = entity
     this.#ports = ports
     this.#backoff = new Backoff(ports.clock)
-    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage)
+    this.#overlay = new Overlay(entity, ref, ports)
+    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage, this.#overlay)
     this.lastUsed = ports.clock.now()
   }
 
@@ -107,41 +110,57 @@ export class Actor {
 
   /**
    * The newest state: what is in memory, brought up to the log; or as it is, where it is certain to be no older than asked.
-   * While the log is away, with what was accepted on top.
+   * With what was accepted beside the log on top, here and elsewhere; while the log is away, on what is in memory.
    */
-  async current(maxStaleMs = 0): Promise<Loaded> {
-    const asked = this.#ports.clock.now()
+  async current(maxStaleMs = 0, logged = false): Promise<Loaded> {
+    const { clock, outage, link } = this.#ports
+    const asked = clock.now()
     this.lastUsed = asked
-    if (this.pending > 0) {
-      const local = this.#offside?.local
-      try {
-        if (local === undefined || this.#ports.outage?.away === false) await this.drain()
-      } catch (error) {
-        if (local === undefined || !isErrorCode(error, 'log_unavailable')) throw error
-      }
-      if (this.pending > 0 && local !== undefined) return { ...local, tentative: true }
-    }
     const known = this.#loaded
-    const { reading } = this.#ports.link
-    if (known !== undefined && this.#freshness.allows(known.version, asked, maxStaleMs, reading)) return known
-    const fresh =
-      known === undefined
-        ? await load(this.#ports, this.#entity, this.ref)
-        : await catchUp(this.#ports, this.#entity, this.ref, known)
-    // The mailbox may have moved on meanwhile; the state never goes back.
-    if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) {
-      this.#loaded = fresh
-      this.#freshness.known(asked, reading)
+    try {
+      const isAway = outage?.away === true && !logged
+      if (isAway && known !== undefined && this.#isShown) return this.#shown(known)
+      if (this.pending > 0) await this.drain()
+      const { reading } = link
+      const copy = this.#loaded
+      const isTrusted = copy !== undefined && this.#freshness.allows(copy.version, asked, maxStaleMs, reading)
+      if (isTrusted && !this.#overlay.isBehind(copy.version)) return logged ? copy : this.#shown(copy)
+      const over = this.#overlay.over()
+      const fresh =
+        copy === undefined
+          ? await load(this.#ports, this.#entity, this.ref)
+          : await catchUp(this.#ports, this.#entity, this.ref, copy)
+      this.#overlay.release(over)
+      // The mailbox may have moved on meanwhile; the state never goes back.
+      if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) {
+        this.#loaded = fresh
+        this.#freshness.known(asked, reading)
+      }
+      if (logged || !this.#isShown) return fresh
+      await this.#overlay.read(fresh, this.#offside?.entries ?? [])
+      return this.#shown(fresh)
+    } catch (error) {
+      const copy = this.#loaded
+      if (logged || !isErrorCode(error, 'log_unavailable') || copy === undefined || !this.#isShown) throw error
+      outage?.fell()
+      return this.#shown(copy)
     }
-    return fresh
+  }
+
+  /** Whether there is anything beside the log to be shown. */
+  get #isShown(): boolean {
+    return this.pending + this.#overlay.others.length > 0
+  }
+
+  #shown(base: Loaded): Loaded {
+    return this.#overlay.on(base, this.#offside?.entries ?? [])
   }
 
   /** An event of another node. Anything but the next version is left to the log. */
   hear(event: LogEvent): void {
     this.#freshness.heard(event.version)
-    // Under accepted commands the state stays what they were decided on.
-    if (!this.idle || this.pending > 0 || this.#loaded === undefined || event.version !== this.#loaded.version + 1)
-      return
+    this.#overlay.heard(event, this.pending)
+    if (!this.idle || this.#loaded === undefined || event.version !== this.#loaded.version + 1) return
     try {
       this.#loaded = { version: event.version, state: fold(this.#entity, this.#loaded.state, event), at: event.at }
     } catch {
@@ -186,7 +205,7 @@ export class Actor {
     const { store, outage } = this.#ports
     if (outage?.away === true && (this.pending > 0 || this.#offside?.canTake(batch, this.#loaded) === true))
       throw away()
-    if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
+    if (this.pending > 0) await this.#drainAll()
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
@@ -261,9 +280,15 @@ export class Actor {
     }
   }
 
+  async #drainAll(): Promise<void> {
+    await this.#offside?.drain(this.#loaded, head => {
+      this.#loaded = head
+    })
+  }
+
   async #drain(waiting: readonly { resolve(): void; reject(error: unknown): void }[]): Promise<void> {
     try {
-      if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
+      if (this.pending > 0) await this.#drainAll()
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       for (const { reject } of waiting) reject(error)

@@ -95,6 +95,11 @@ export class Outage implements Service {
     return { clock: this.#hybrid.stamp(seen), node, incarnation, n: ++this.#n }
   }
 
+  /** What is accepted from now on is later than this. */
+  heard(clock: string): void {
+    this.#hybrid.remember(clock)
+  }
+
   write(entries: readonly JournalEntry[]): Promise<void> {
     return this.#options.journal.write(entries)
   }

@@ -8,6 +8,7 @@ import type { CommandResult } from '../core/result.ts'
 import type { Snapshot } from '../core/state.ts'
 import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import type { TentativeStats } from '../tentative/exchange.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
 import type { ActorHandle, ActorSystem, ActorSystemOptions, OutageStatus } from './api.ts'
@@ -60,6 +61,7 @@ class HostedActors implements ActorSystem {
     link,
     limits,
     outage,
+    tentatives,
     tracer,
     before,
   }: ActorSystemOptions) {
@@ -97,7 +99,10 @@ class HostedActors implements ActorSystem {
         store,
         clock,
         log,
-        restore: (ref, entry) => this.#find(this.#entity(ref.type), ref).restore(entry),
+        restore: (ref, entry) => {
+          tentatives?.restored(entry)
+          this.#find(this.#entity(ref.type), ref).restore(entry)
+        },
         drain: ref => this.#find(this.#entity(ref.type), ref).drain(),
       })
     this.#ports = {
@@ -110,6 +115,7 @@ class HostedActors implements ActorSystem {
       link: watchLink(link),
       traced: tracer !== undefined,
       outage: this.#outage,
+      tentatives,
       committed: (events, timers) => this.#committed(events, timers),
       snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
       startEffect: timer => this.#effects.start(timer),
@@ -144,7 +150,8 @@ class HostedActors implements ActorSystem {
     return {
       ref,
       send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
-      state: async (within = {}) => viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within))),
+      state: async (within = {}) =>
+        viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within), within.logged)),
       stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
     }
@@ -155,6 +162,7 @@ class HostedActors implements ActorSystem {
   }
 
   hear(events: readonly LogEvent[]): void {
+    this.#ports.tentatives?.logged(events)
     for (const event of events) this.#actors.get({ type: event.actorType, id: event.actorId })?.hear(event)
   }
 
@@ -179,6 +187,10 @@ class HostedActors implements ActorSystem {
       queued += actor.queued
     }
     return { active, queued, effects: this.#effects.pending }
+  }
+
+  tentatives(): TentativeStats | undefined {
+    return this.#ports.tentatives?.stats()
   }
 
   outage(): OutageStatus | undefined {
@@ -332,6 +344,7 @@ class HostedActors implements ActorSystem {
   /** Lets go of actors that nobody used for a while; the log brings them back. */
   async #sweep(): Promise<void> {
     const now = this.#clock.now()
+    this.#ports.tentatives?.sweep((type, id) => this.#actors.get({ type, id }) !== undefined)
     for (const actor of this.#actors) {
       const entity = this.#entity(actor.ref.type)
       if (!actor.idle || actor.pending > 0 || now - actor.lastUsed < entity.passivateAfterMs) continue

@@ -17,7 +17,7 @@ export type CausalOrder = 'equal' | 'before' | 'after' | 'concurrent'
 export interface Knowledge {
   /** All events of the log up to this version. */
   readonly basis: number
-  /** And these, heard of before they were in the log. */
+  /** And these, heard of before they were in the log, with all that their writers had written of the actor before. */
   readonly extra: readonly Dot[]
 }
 
@@ -55,13 +55,18 @@ export function withDot(vector: VersionVector, [source, n]: Dot): VersionVector 
   return mergeVectors(vector, new Map([[source, n]]))
 }
 
+/** The least vector that includes these. */
+export function vectorOf(dots: readonly Dot[]): VersionVector {
+  return dots.reduce(withDot, new Map() as VersionVector)
+}
+
 /**
  * The vector that this knowledge stands for.
  * @param log the actor's events in order, at least up to the basis
  */
 export function expand({ basis, extra }: Knowledge, log: readonly LoggedDot[]): VersionVector {
   const known = log.filter(({ version }) => version <= basis).map(({ dot }) => dot)
-  return [...known, ...extra].reduce(withDot, new Map() as VersionVector)
+  return vectorOf([...known, ...extra])
 }
 
 /** The events of the log that one written at `version` with this knowledge is beside: neither knew of the other. */
@@ -70,8 +75,8 @@ export function eventsBeside<Event extends LoggedDot>(
   version: number,
   log: readonly Event[],
 ): readonly Event[] {
-  const known = new Set(extra.map(formatDot))
-  return log.filter(event => event.version > basis && event.version < version && !known.has(formatDot(event.dot)))
+  const known = vectorOf(extra)
+  return log.filter(event => event.version > basis && event.version < version && !includesDot(known, event.dot))
 }
 
 /**

@@ -1,0 +1,230 @@
+/**
+ * What others have accepted beside the log, as far as this node has heard: let through in causal order, kept until the log
+ * has it. Pure but for its own state.
+ */
+import { type Dot, dropSources, includesDot, type VersionVector, withDot } from '../core/version-vector.ts'
+import { type SharedEntry, sourceOf } from '../journal/journal-entry.ts'
+import { type CausalEvent, type CausalInbox, takeIn } from '../merge/causal-inbox.ts'
+
+/** An event of another node. */
+export interface Held extends CausalEvent {
+  readonly entry: SharedEntry
+  readonly bytes: number
+  /**
+   * Undefined until its writer, or the log, says that it is settled: then whoever has read the log up to this version of
+   * the actor lets go of it; with null, whoever reads the log after it was told.
+   */
+  settledAt: number | null | undefined
+}
+
+export interface OthersLimits {
+  readonly count: number
+  readonly bytes: number
+}
+
+const NONE: readonly Held[] = []
+
+export class Others {
+  readonly #limits: OthersLimits
+  #inbox: CausalInbox<Held> = { held: new Map(), waiting: [] }
+  /** Incarnations that are over → the last of theirs that was held here. */
+  #sealed: VersionVector = new Map()
+  readonly #newest = new Map<string, number>()
+  /** By actor, in the order they were let through. */
+  readonly #byActor = new Map<string, Held[]>()
+  #count = 0
+  #bytes = 0
+
+  constructor(limits: OthersLimits) {
+    this.#limits = limits
+  }
+
+  get held(): VersionVector {
+    return this.#inbox.held
+  }
+
+  get sealed(): VersionVector {
+    return this.#sealed
+  }
+
+  get newest(): ReadonlyMap<string, number> {
+    return this.#newest
+  }
+
+  get stats(): { readonly others: number; readonly waiting: number; readonly bytes: number } {
+    return { others: this.#count, waiting: this.#inbox.waiting.length, bytes: this.#bytes }
+  }
+
+  of(type: string, id: number): readonly Held[] {
+    return this.#count === 0 ? NONE : (this.#byActor.get(`${type}/${id}`) ?? NONE)
+  }
+
+  /** Whether something is known to have been accepted that cannot be let through yet. */
+  isWaitingFor(type: string, id: number): boolean {
+    const { waiting } = this.#inbox
+    return waiting.length > 0 && waiting.some(({ entry }) => entry.actorType === type && entry.actorId === id)
+  }
+
+  /** Those of which nobody has said that they are settled. */
+  pending(): readonly Held[] {
+    return [...this.#byActor.values()].flat().filter(({ settledAt }) => settledAt === undefined)
+  }
+
+  /**
+   * `held`: it is there, or had been. `waiting`: something it rests on is not. `over`: of an incarnation that is over.
+   * `full`: there is no room; nothing of it is kept.
+   */
+  take(entry: SharedEntry, after: number, bytes: number): 'held' | 'waiting' | 'over' | 'full' {
+    const source = sourceOf(entry)
+    const dot: Dot = [source, entry.n]
+    if (this.isOver(source)) return 'over'
+    if (includesDot(this.held, dot)) return 'held'
+    const here = this.#inbox.waiting.find(other => other.dot[0] === source && other.dot[1] === entry.n)
+    const knows = this.#needs(entry.extra ?? [], source, after)
+    if (here !== undefined) this.#inbox = { ...this.#inbox, waiting: this.#inbox.waiting.filter(one => one !== here) }
+    else {
+      if (this.#count + this.#inbox.waiting.length >= this.#limits.count) return 'full'
+      if (this.#bytes + bytes > this.#limits.bytes) return 'full'
+      this.#bytes += bytes
+    }
+    this.#letThrough({ dot, knows, entry, bytes, settledAt: undefined })
+    return includesDot(this.held, dot) ? 'held' : 'waiting'
+  }
+
+  /** One of another's is settled. @param version of its actor; null where that is not known */
+  settle([source, n]: Dot, version: number | null): void {
+    for (const list of this.#byActor.values())
+      for (const one of list)
+        if (one.dot[0] === source && one.dot[1] === n && typeof one.settledAt !== 'number') one.settledAt = version
+    this.#forgetWaiting(({ dot }) => dot[0] === source && dot[1] === n)
+    // With those that wait for it: nothing is to come of it any more.
+    this.#change(one => withoutNeed(one, source, n))
+  }
+
+  /** What its writer says of all it wrote: `isPending` answers for those up to `last`. Returns whether some are missed here. */
+  stand(source: string, last: number, pending: readonly (readonly [number, number])[]): boolean {
+    const isPending = (n: number) => pending.some(([from, to]) => n >= from && n <= to)
+    for (const list of this.#byActor.values())
+      for (const one of list)
+        if (one.dot[0] === source && one.dot[1] <= last && one.settledAt === undefined && !isPending(one.dot[1]))
+          one.settledAt = null
+    this.#forgetWaiting(({ dot }) => dot[0] === source && dot[1] <= last && !isPending(dot[1]))
+    // All before its first pending one is over; so is all where nothing is.
+    const first = pending.find(([, to]) => to > (this.held.get(source) ?? 0))
+    const floor = first === undefined ? last : Math.max(first[0] - 1, 0)
+    if (floor > (this.held.get(source) ?? 0)) {
+      this.#inbox = { ...this.#inbox, held: withDot(this.held, [source, floor]) }
+      this.#letThrough()
+    }
+    return (this.held.get(source) ?? 0) < last
+  }
+
+  /** A start of a node was heard: earlier ones are over, but for those that it says have something left. */
+  began(node: string, incarnation: number, prior: readonly string[]): void {
+    const known = this.#newest.get(node)
+    if (known !== undefined && known > incarnation) return
+    this.#newest.delete(node)
+    this.#newest.set(node, incarnation)
+    for (const source of new Set([...this.held.keys(), ...this.#inbox.waiting.map(({ dot }) => dot[0])]))
+      if (isEarlier(source, node, incarnation) && !prior.includes(source)) this.seal(source)
+  }
+
+  /** Nothing more comes of this incarnation: what is held of it is in the log, or lost. */
+  seal(source: string): void {
+    this.#sealed = new Map([...this.#sealed, [source, this.held.get(source) ?? 0]])
+    for (const list of this.#byActor.values())
+      for (const one of list) if (one.dot[0] === source && one.settledAt === undefined) one.settledAt = null
+    this.#forgetWaiting(({ dot }) => dot[0] === source)
+    this.#change(one => ({ ...one, knows: dropSources(one.knows, new Set([source])) }))
+  }
+
+  isOver(source: string): boolean {
+    if (this.#sealed.has(source)) return true
+    const at = source.lastIndexOf('#')
+    const newest = this.#newest.get(source.slice(0, at))
+    return newest !== undefined && Number(source.slice(at + 1)) < newest
+  }
+
+  /** Vectors no longer name these. */
+  drop(sources: ReadonlySet<string>): void {
+    this.#inbox = { ...this.#inbox, held: dropSources(this.held, sources) }
+    this.#sealed = dropSources(this.#sealed, sources)
+  }
+
+  /** Whoever reads the actor does not need these any more. */
+  release(gone: readonly Held[]): void {
+    for (const one of gone) {
+      const key = `${one.entry.actorType}/${one.entry.actorId}`
+      const list = this.#byActor.get(key) ?? []
+      if (!list.includes(one)) continue
+      const left = list.filter(other => other !== one)
+      if (left.length === 0) this.#byActor.delete(key)
+      else this.#byActor.set(key, left)
+      this.#count--
+      this.#bytes -= one.bytes
+    }
+  }
+
+  /** Lets go of what is settled, of actors that nobody has in memory: their next reader begins at the log. */
+  sweep(isInMemory: (type: string, id: number) => boolean): void {
+    for (const list of [...this.#byActor.values()])
+      this.release(
+        list.filter(
+          ({ entry, settledAt }) => settledAt !== undefined && !isInMemory(entry.actorType, Number(entry.actorId)),
+        ),
+      )
+  }
+
+  #needs(extra: readonly Dot[], source: string, after: number): VersionVector {
+    const others = extra.filter(([other]) => !this.isOver(other))
+    const own: readonly Dot[] = after > 0 ? [[source, after]] : []
+    return new Map([...others, ...own])
+  }
+
+  #letThrough(event?: Held): void {
+    const { inbox, ready } =
+      event === undefined ? again(this.#inbox, this.#sealed) : takeIn(this.#inbox, event, this.#sealed)
+    this.#inbox = inbox
+    for (const one of ready) {
+      this.#count++
+      const key = `${one.entry.actorType}/${one.entry.actorId}`
+      const list = this.#byActor.get(key)
+      if (list === undefined) this.#byActor.set(key, [one])
+      else list.push(one)
+    }
+  }
+
+  #change(change: (one: Held) => Held): void {
+    if (this.#inbox.waiting.length === 0) return
+    this.#inbox = { ...this.#inbox, waiting: this.#inbox.waiting.map(change) }
+    this.#letThrough()
+  }
+
+  #forgetWaiting(isGone: (one: Held) => boolean): void {
+    for (const one of this.#inbox.waiting.filter(isGone)) this.#bytes -= one.bytes
+    this.#inbox = { ...this.#inbox, waiting: this.#inbox.waiting.filter(one => !isGone(one)) }
+  }
+}
+
+/** Takes in anew what waits. */
+function again(inbox: CausalInbox<Held>, sealed: VersionVector) {
+  let next: CausalInbox<Held> = { held: inbox.held, waiting: [] }
+  const ready: Held[] = []
+  for (const one of inbox.waiting) {
+    const taken = takeIn(next, one, sealed)
+    next = taken.inbox
+    ready.push(...taken.ready)
+  }
+  return { inbox: next, ready }
+}
+
+/** What it rests on, without one that is settled: in its place is what came before that. */
+function withoutNeed(one: Held, source: string, n: number): Held {
+  if (one.knows.get(source) !== n) return one
+  return { ...one, knows: n > 1 ? new Map([...one.knows, [source, n - 1]]) : dropSources(one.knows, new Set([source])) }
+}
+
+function isEarlier(source: string, node: string, incarnation: number): boolean {
+  const at = source.lastIndexOf('#')
+  return source.slice(0, at) === node && Number(source.slice(at + 1)) < incarnation
+}
