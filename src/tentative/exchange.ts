@@ -9,7 +9,7 @@ import type { EntityDefinition } from '../machines/define.ts'
 import { isMergeable } from '../merge/merge-event.ts'
 import { isStable, type Promises, promisesOfLiving } from '../merge/stability.ts'
 import { encodeEntries, encodeSettled, encodeStanding, parseTentative, type Shared, type Standing } from './message.ts'
-import { type Held, Others } from './others.ts'
+import { type Held, incarnationOf, nodeOf, Others } from './others.ts'
 import { Own } from './own.ts'
 
 /** Each node says so often where it stands. */
@@ -96,7 +96,7 @@ class Exchange implements TentativeExchange {
     this.#self = sourceOf(options)
     this.#entities = new Map(options.entities.map(entity => [entity.type, entity]))
     this.#own = new Own(this.#self)
-    this.#others = new Others(options.limits ?? LIMITS)
+    this.#others = new Others(options.node, options.limits ?? LIMITS)
   }
 
   async start(): Promise<void> {
@@ -248,10 +248,9 @@ class Exchange implements TentativeExchange {
 
   /** An incarnation that a node knows to be over counts as held by it, to the last: it takes nothing more of it. */
   #heldOf({ held, newest }: Standing): VersionVector {
-    const over = [...this.#others.sealed].filter(([source]) => {
-      const at = source.lastIndexOf('#')
-      return (newest.get(source.slice(0, at)) ?? -1) > Number(source.slice(at + 1))
-    })
+    const over = [...this.#others.sealed].filter(
+      ([source]) => (newest.get(nodeOf(source)) ?? -1) > incarnationOf(source),
+    )
     return mergeVectors(held, new Map(over))
   }
 

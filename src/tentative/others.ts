@@ -25,6 +25,7 @@ export interface OthersLimits {
 const NONE: readonly Held[] = []
 
 export class Others {
+  readonly #node: string
   readonly #limits: OthersLimits
   #inbox: CausalInbox<Held> = { held: new Map(), waiting: [] }
   /** Incarnations that are over → the last of theirs that was held here. */
@@ -35,7 +36,9 @@ export class Others {
   #count = 0
   #bytes = 0
 
-  constructor(limits: OthersLimits) {
+  /** @param node this one: what it wrote itself, it has */
+  constructor(node: string, limits: OthersLimits) {
+    this.#node = node
     this.#limits = limits
   }
 
@@ -126,7 +129,7 @@ export class Others {
     this.#newest.delete(node)
     this.#newest.set(node, incarnation)
     for (const source of new Set([...this.held.keys(), ...this.#inbox.waiting.map(({ dot }) => dot[0])]))
-      if (isEarlier(source, node, incarnation) && !prior.includes(source)) this.seal(source)
+      if (nodeOf(source) === node && incarnationOf(source) < incarnation && !prior.includes(source)) this.seal(source)
   }
 
   /** Nothing more comes of this incarnation: what is held of it is in the log, or lost. */
@@ -140,9 +143,8 @@ export class Others {
 
   isOver(source: string): boolean {
     if (this.#sealed.has(source)) return true
-    const at = source.lastIndexOf('#')
-    const newest = this.#newest.get(source.slice(0, at))
-    return newest !== undefined && Number(source.slice(at + 1)) < newest
+    const newest = this.#newest.get(nodeOf(source))
+    return newest !== undefined && incarnationOf(source) < newest
   }
 
   /** Vectors no longer name these. */
@@ -176,7 +178,7 @@ export class Others {
   }
 
   #needs(extra: readonly Dot[], source: string, after: number): VersionVector {
-    const others = extra.filter(([other]) => !this.isOver(other))
+    const others = extra.filter(([other]) => !this.isOver(other) && nodeOf(other) !== this.#node)
     const own: readonly Dot[] = after > 0 ? [[source, after]] : []
     return new Map([...others, ...own])
   }
@@ -224,7 +226,10 @@ function withoutNeed(one: Held, source: string, n: number): Held {
   return { ...one, knows: n > 1 ? new Map([...one.knows, [source, n - 1]]) : dropSources(one.knows, new Set([source])) }
 }
 
-function isEarlier(source: string, node: string, incarnation: number): boolean {
-  const at = source.lastIndexOf('#')
-  return source.slice(0, at) === node && Number(source.slice(at + 1)) < incarnation
+export function nodeOf(source: string): string {
+  return source.slice(0, Math.max(source.lastIndexOf('#'), 0))
+}
+
+export function incarnationOf(source: string): number {
+  return Number(source.slice(source.lastIndexOf('#') + 1))
 }
