@@ -127,7 +127,7 @@ async function assemble(
 
   // Made after the actors, which ask it what to keep before a life ends.
   let live: LiveState | undefined
-  const tentatives = await started(createTentativeExchange({ node: name, incarnation, bus, clock, log, entities }))
+  const tentatives = await started(createTentativeExchange({ node: name, incarnation, bus, clock, entities }))
   const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
     createActorSystem({

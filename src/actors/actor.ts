@@ -8,13 +8,14 @@ import type { JournalEntry } from '../journal/journal-entry.ts'
 import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { afterCommit } from './after-commit.ts'
-import { type Command, repeatedOutcome } from './command.ts'
+import { answerFailed, answerRefused, answerRepeated } from './answer.ts'
+import type { Command } from './command.ts'
 import { Freshness } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
 import { Overlay } from './overlay.ts'
-import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
+import { appendOf, type Plan, planBatch, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
 
@@ -219,7 +220,7 @@ export class Actor {
         return false
       }
       this.#mailbox.drop(handled)
-      await this.#refuse(plan.refused)
+      await answerRefused(this.#ports, this.ref, plan.refused)
       return true
     }
 
@@ -240,7 +241,7 @@ export class Actor {
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
         afterCommit(this.#ports, this.#entity, this.ref, plan, answer.events, append)
-        if (plan.refused.length > 0) await this.#refuse(plan.refused)
+        if (plan.refused.length > 0) await answerRefused(this.#ports, this.ref, plan.refused)
         return true
       }
       case 'conflict':
@@ -254,7 +255,7 @@ export class Actor {
         if (event === undefined || waiting === undefined)
           throw new Error(`no command for the duplicate at position ${answer.position}`)
         this.#mailbox.take(waiting)
-        this.#answerRepeated(waiting, event)
+        answerRepeated(this.ref, waiting, event)
         this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
         return true
       }
@@ -268,7 +269,7 @@ export class Actor {
           answer.outcome === 'claimed'
             ? refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind)
             : refusal(this.#entity, this.ref, 'unknown_reference', this.#loaded, answer.reference)
-        await this.#refuse([{ item: first.item, refusal: told }])
+        await answerRefused(this.#ports, this.ref, [{ item: first.item, refusal: told }])
         return true
       }
       case 'fenced':
@@ -314,46 +315,11 @@ export class Actor {
     return left
   }
 
-  /** Answers refusals; one that carries a command id is looked up first, for the command may have been taken before. */
-  async #refuse(refused: readonly Refused<Waiting>[]): Promise<void> {
-    for (const { item: waiting, refusal: answer } of refused) {
-      const id = waiting.command.commandId
-      faultPoint('actor.before-refusal')
-      try {
-        const event = id === undefined ? undefined : await this.#ports.store.findCommand(id)
-        if (event === undefined) waiting.resolve(answer)
-        else this.#answerRepeated(waiting, event)
-      } catch (error) {
-        waiting.reject(error)
-      }
-    }
-  }
-
-  #answerRepeated(waiting: Waiting, event: LogEvent): void {
-    try {
-      waiting.resolve(repeatedOutcome(this.ref, waiting.command, event))
-    } catch (error) {
-      waiting.reject(error)
-    }
-  }
-
-  /** A throw of the machine is a bug: this command fails, the state is loaded anew, and repeated failures wait. */
   #failed(waiting: Waiting, error: unknown): void {
     this.#mailbox.take(waiting)
     this.#restart = true
     this.#backoff.failed()
-    const actor = formatActorRef(this.ref)
-    this.#ports.log.error(
-      { actor, event: waiting.command.type, error: String(error) },
-      'the machine threw: a bug in its guards or assigns',
-    )
-    waiting.reject(
-      new AppError(
-        'actor_failed',
-        `${actor} failed on '${waiting.command.type}'. Nothing was changed; the actor starts again from the log.`,
-        { cause: error },
-      ),
-    )
+    answerFailed(this.#ports, this.ref, waiting, error)
   }
 }
 

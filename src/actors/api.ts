@@ -6,7 +6,7 @@ import type { Clock, EventStore, Lease, Logger, Service, StreamRange } from '../
 import type { CommandResult } from '../core/result.ts'
 import type { Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
-import type { TentativeExchange, TentativeStats } from '../tentative/exchange.ts'
+import type { TentativeExchange, TentativeStats } from '../tentative/api.ts'
 import type { CommandOptions } from './command.ts'
 import type { Link } from './link-watch.ts'
 import type { Pending } from './load.ts'

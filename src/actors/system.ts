@@ -5,10 +5,9 @@ import type { LogEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { Clock, EventStore, Lease, Logger, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
-import type { Snapshot } from '../core/state.ts'
 import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
-import type { TentativeStats } from '../tentative/exchange.ts'
+import type { TentativeStats } from '../tentative/api.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
 import type { ActorHandle, ActorSystem, ActorSystemOptions, OutageStatus } from './api.ts'
@@ -20,6 +19,7 @@ import { loadAt, viewOf } from './load.ts'
 import { Outage } from './outage.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
+import { Snapshots } from './snapshots.ts'
 import { TimerService } from './timers.ts'
 import { traceCommand } from './traced-command.ts'
 import { Turns } from './turns.ts'
@@ -40,7 +40,7 @@ class HostedActors implements ActorSystem {
   readonly #log: Logger
   readonly #actors = new ActorTable()
   readonly #listeners = new Set<(events: readonly LogEvent[]) => void>()
-  readonly #snapshots = new Set<Promise<void>>()
+  readonly #snapshots: Snapshots
   readonly #ownership: Ownership
   readonly #effects: EffectRunner
   readonly #timers: TimerService
@@ -70,6 +70,7 @@ class HostedActors implements ActorSystem {
     this.#store = store
     this.#clock = clock
     this.#log = log
+    this.#snapshots = new Snapshots(store, log)
     this.entities = new Map(entities.map(entity => [entity.type, entity]))
     const bounds = { ...DEFAULT_LIMITS, ...limits }
     this.#ownership = new Ownership({ store, clock, log, holder })
@@ -117,7 +118,7 @@ class HostedActors implements ActorSystem {
       outage: this.#outage,
       tentatives,
       committed: (events, timers) => this.#committed(events, timers),
-      snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
+      snapshot: (actor, snapshot) => this.#snapshots.save(actor, snapshot),
       startEffect: timer => this.#effects.start(timer),
     }
   }
@@ -137,7 +138,7 @@ class HostedActors implements ActorSystem {
     await this.#outage?.stop()
     await this.#effects.stop()
     await Promise.all([...this.#actors].map(actor => actor.settled()))
-    await Promise.all(this.#snapshots)
+    await this.#snapshots.saved()
     await this.#ownership.stop()
     this.#ports.link.stop()
     this.#actors.clear()
@@ -323,16 +324,6 @@ class HostedActors implements ActorSystem {
       } catch (error) {
         this.#log.error({ error: String(error) }, 'a listener of committed events threw')
       }
-  }
-
-  /** A snapshot saves time, nothing else: it is written beside the commands, and a failure is only logged. */
-  #snapshot(actor: ActorRef, snapshot: Snapshot): void {
-    faultPoint('snapshot.before-save')
-    const saved: Promise<void> = this.#store
-      .saveSnapshot(actor, snapshot)
-      .catch(error => this.#log.warn({ actor: formatActorRef(actor), error: String(error) }, 'snapshot not saved'))
-      .finally(() => this.#snapshots.delete(saved))
-    this.#snapshots.add(saved)
   }
 
   #planSweep(): void {

@@ -63,6 +63,28 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       bytes: gauge('journal_bytes', 'Size of the journal.'),
     },
   }
+  const tentativeGauges = {
+    others: gauge('tentative_others', 'Events that other nodes accepted without Postgres, shown here.'),
+    waiting: gauge('tentative_waiting', 'Events of other nodes that are held back for what they rest on.'),
+  }
+  const tentativeCounters = {
+    received: new Counter({
+      name: 'rootstream_tentative_messages_received_total',
+      help: 'Messages about events that are not in the log yet.',
+      registers,
+    }),
+    repairs: new Counter({
+      name: 'rootstream_tentative_repairs_total',
+      help: 'How often another node lacked such events and was sent them again.',
+      registers,
+    }),
+  }
+  const tentativeDropped = new Counter({
+    name: 'rootstream_tentative_dropped_total',
+    help: 'What was not taken of other nodes; they bring it to the log all the same.',
+    labelNames: ['reason'],
+    registers,
+  })
   const counter = (name: string, help: string) => new Counter({ name: `rootstream_bus_${name}`, help, registers })
   const busCounters = {
     framesSent: counter('frames_sent_total', 'Frames sent to other nodes.'),
@@ -118,6 +140,10 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       componentOk.set({ component }, Number(status === 'ok'))
     for (const part of ['log', 'projections', 'actors', 'journal'] as const)
       for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
+    const tentative = (components.actors.detail['tentative'] ?? {}) as Readonly<Record<string, unknown>>
+    for (const [figure, shown] of Object.entries(tentativeGauges)) show(shown, tentative[figure])
+    for (const [figure, shown] of Object.entries(tentativeCounters)) setCount(shown, {}, tentative[figure])
+    for (const reason of ['malformed', 'refused', 'dropped']) setCount(tentativeDropped, { reason }, tentative[reason])
     const bus = components.bus.detail
     for (const [figure, shown] of Object.entries(busCounters)) setCount(shown, {}, bus[figure])
     const legacy = (bus['legacy'] ?? {}) as Readonly<Record<string, unknown>>

@@ -1,13 +1,14 @@
 /** Tells other nodes what this one accepted beside the log, hears the same of them, and sends again what they miss. */
 import type { LogEvent } from '../core/event.ts'
 import { parseHybridTime } from '../core/hybrid-clock.ts'
-import type { Bus, Clock, LiveFrame, Logger, Service } from '../core/ports.ts'
+import type { Bus, Clock, LiveFrame } from '../core/ports.ts'
 import { includesDot, mergeVectors, type VersionVector } from '../core/version-vector.ts'
 import { type JournalEntry, type SharedEntry, sourceOf } from '../journal/journal-entry.ts'
 import { upcast } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { isMergeable } from '../merge/merge-event.ts'
 import { isStable, type Promises, promisesOfLiving } from '../merge/stability.ts'
+import type { TentativeExchange, TentativeStats } from './api.ts'
 import { encodeEntries, encodeSettled, encodeStanding, parseTentative, type Shared, type Standing } from './message.ts'
 import { type Held, incarnationOf, nodeOf, Others } from './others.ts'
 import { Own } from './own.ts'
@@ -27,47 +28,11 @@ const MAX_NODES = 1_024
 const DRIFT_MS = 5 * 60_000
 const LIMITS = { count: 20_000, bytes: 32 * 1024 * 1024 }
 
-export interface TentativeStats {
-  /** Of this node, not in the log yet. */
-  readonly own: number
-  /** Of others that this node shows. */
-  readonly others: number
-  /** Heard of others, and held back for what they rest on. */
-  readonly waiting: number
-  readonly bytes: number
-  readonly sent: number
-  readonly received: number
-  readonly malformed: number
-  /** Of a node that is not the sender and speaks for itself, of a start that is over, or of a clock far ahead. */
-  readonly refused: number
-  /** No room, or of code that this node does not have. Their writers bring them to the log all the same. */
-  readonly dropped: number
-  readonly repairs: number
-}
-
-/** What the actors of a node see of it. */
-export interface TentativeExchange extends Service {
-  /** These are on this node's disk. */
-  accepted(entries: readonly JournalEntry[]): void
-  /** An earlier start of this node accepted it. */
-  restored(entry: JournalEntry): void
-  /** What became of it is in the log by that version of its actor. */
-  settled(entry: JournalEntry, version: number): void
-  /** Events of the log that were heard or read. */
-  logged(events: readonly LogEvent[]): void
-  of(type: string, id: number): readonly Held[]
-  isWaitingFor(type: string, id: number): boolean
-  release(gone: readonly Held[]): void
-  sweep(isInMemory: (type: string, id: number) => boolean): void
-  stats(): TentativeStats
-}
-
 export interface TentativeOptions {
   readonly node: string
   readonly incarnation: number
   readonly bus: Pick<Bus, 'publishTentative' | 'onTentative' | 'onGap'>
   readonly clock: Clock
-  readonly log: Logger
   readonly entities: readonly EntityDefinition[]
   readonly limits?: { readonly count: number; readonly bytes: number }
 }
@@ -96,7 +61,7 @@ class Exchange implements TentativeExchange {
     this.#self = sourceOf(options)
     this.#entities = new Map(options.entities.map(entity => [entity.type, entity]))
     this.#own = new Own(this.#self)
-    this.#others = new Others(options.node, options.limits ?? LIMITS)
+    this.#others = new Others(options.node, options.limits ?? LIMITS, source => this.#isAlive(source))
   }
 
   async start(): Promise<void> {

@@ -27,6 +27,7 @@ const NONE: readonly Held[] = []
 export class Others {
   readonly #node: string
   readonly #limits: OthersLimits
+  readonly #isAlive: (source: string) => boolean
   #inbox: CausalInbox<Held> = { held: new Map(), waiting: [] }
   /** Incarnations that are over → the last of theirs that was held here. */
   #sealed: VersionVector = new Map()
@@ -36,9 +37,13 @@ export class Others {
   #count = 0
   #bytes = 0
 
-  /** @param node this one: what it wrote itself, it has */
-  constructor(node: string, limits: OthersLimits) {
+  /**
+   * @param node this one: what it wrote itself, it has
+   * @param isAlive whether an incarnation was heard lately: of two that have one name, none is over
+   */
+  constructor(node: string, limits: OthersLimits, isAlive: (source: string) => boolean) {
     this.#node = node
+    this.#isAlive = isAlive
     this.#limits = limits
   }
 
@@ -126,14 +131,14 @@ export class Others {
   began(node: string, incarnation: number, prior: readonly string[]): void {
     const known = this.#newest.get(node)
     if (known !== undefined && known > incarnation) return
-    this.#newest.delete(node)
     this.#newest.set(node, incarnation)
     for (const source of new Set([...this.held.keys(), ...this.#inbox.waiting.map(({ dot }) => dot[0])]))
-      if (nodeOf(source) === node && incarnationOf(source) < incarnation && !prior.includes(source)) this.seal(source)
+      if (nodeOf(source) === node && this.isOver(source) && !this.#sealed.has(source) && !prior.includes(source))
+        this.#seal(source)
   }
 
   /** Nothing more comes of this incarnation: what is held of it is in the log, or lost. */
-  seal(source: string): void {
+  #seal(source: string): void {
     this.#sealed = new Map([...this.#sealed, [source, this.held.get(source) ?? 0]])
     for (const list of this.#byActor.values())
       for (const one of list) if (one.dot[0] === source && one.settledAt === undefined) one.settledAt = null
@@ -144,7 +149,7 @@ export class Others {
   isOver(source: string): boolean {
     if (this.#sealed.has(source)) return true
     const newest = this.#newest.get(nodeOf(source))
-    return newest !== undefined && incarnationOf(source) < newest
+    return newest !== undefined && incarnationOf(source) < newest && !this.#isAlive(source)
   }
 
   /** Vectors no longer name these. */
