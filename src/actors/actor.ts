@@ -137,7 +137,7 @@ export class Actor {
         this.#loaded = fresh
         this.#freshness.known(asked, reading)
       }
-      if (logged || !this.#isShown) return fresh
+      if (logged || !(this.#isShown || this.#overlay.isBehind(fresh.version))) return fresh
       await this.#overlay.read(fresh, this.#offside?.entries ?? [])
       return this.#shown(fresh)
     } catch (error) {

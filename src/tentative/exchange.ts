@@ -92,9 +92,9 @@ class Exchange implements TentativeExchange {
   }
 
   logged(events: readonly LogEvent[]): void {
-    for (const { origin, version } of events)
+    for (const { origin, version, actorType, actorId } of events)
       if (origin !== undefined && this.#others.stats.others + this.#others.stats.waiting > 0)
-        this.#others.settle([sourceOf(origin), origin.n], version)
+        this.#others.settle([sourceOf(origin), origin.n], { actorType, actorId }, version)
   }
 
   of(type: string, id: number): readonly Held[] {
@@ -127,7 +127,7 @@ class Exchange implements TentativeExchange {
     const peer = this.#heard(from)
     if (message.kind === 'entries') this.#takeAll(from, message.entries)
     else if (message.kind === 'settled')
-      for (const [n, version] of message.settled) this.#others.settle([from, n], version)
+      for (const [n, version] of message.settled) this.#others.settle([from, n], undefined, version)
     else {
       this.#others.began(node, incarnation, message.prior)
       if (this.#others.stand(from, message.last, message.pending)) this.#ask()
@@ -141,8 +141,10 @@ class Exchange implements TentativeExchange {
     let isAsking = false
     for (const { entry, after } of entries) {
       const source = sourceOf(entry)
+      // What this node wrote, or has, comes back from those who could not hear.
+      if (source === this.#self || includesDot(this.#others.held, [source, entry.n])) continue
       // Others speak only for those that are silent here.
-      const isRefused = source !== from && (source === this.#self || this.#isAlive(source))
+      const isRefused = source !== from && this.#isAlive(source)
       if (isRefused || this.#isAhead(entry)) this.#counts.refused++
       else if (!this.#isReadable(entry)) this.#counts.dropped++
       else {

@@ -2,7 +2,7 @@
  * What others have accepted beside the log, as far as this node has heard: let through in causal order, kept until the log
  * has it. Pure but for its own state.
  */
-import { type Dot, dropSources, includesDot, type VersionVector, withDot } from '../core/version-vector.ts'
+import { type Dot, dropSources, formatDot, includesDot, type VersionVector, withDot } from '../core/version-vector.ts'
 import { type SharedEntry, sourceOf } from '../journal/journal-entry.ts'
 import { type CausalEvent, type CausalInbox, takeIn } from '../merge/causal-inbox.ts'
 
@@ -23,6 +23,8 @@ export interface OthersLimits {
 }
 
 const NONE: readonly Held[] = []
+/** Nodes whose newest start is remembered. */
+const MAX_NODES = 4_096
 
 export class Others {
   readonly #node: string
@@ -32,8 +34,11 @@ export class Others {
   /** Incarnations that are over → the last of theirs that was held here. */
   #sealed: VersionVector = new Map()
   readonly #newest = new Map<string, number>()
+  /** Node → its newest start that is over. */
+  readonly #over = new Map<string, number>()
   /** By actor, in the order they were let through. */
   readonly #byActor = new Map<string, Held[]>()
+  readonly #byDot = new Map<string, Held>()
   #count = 0
   #bytes = 0
 
@@ -99,14 +104,20 @@ export class Others {
     return includesDot(this.held, dot) ? 'held' : 'waiting'
   }
 
-  /** One of another's is settled. @param version of its actor; null where that is not known */
-  settle([source, n]: Dot, version: number | null): void {
-    for (const list of this.#byActor.values())
-      for (const one of list)
-        if (one.dot[0] === source && one.dot[1] === n && typeof one.settledAt !== 'number') one.settledAt = version
+  /**
+   * One of another's is settled.
+   * @param actor where it is known by the log
+   * @param version of its actor
+   */
+  settle([source, n]: Dot, actor: Pick<SharedEntry, 'actorType' | 'actorId'> | undefined, version: number): void {
+    const known = this.#byDot.get(formatDot([source, n]))
+    if (known !== undefined && typeof known.settledAt !== 'number') known.settledAt = version
     this.#forgetWaiting(({ dot }) => dot[0] === source && dot[1] === n)
     // With those that wait for it: nothing is to come of it any more.
-    this.#change(one => withoutNeed(one, source, n))
+    this.#change(one => {
+      const isOfActor = one.entry.actorType === actor?.actorType && one.entry.actorId === actor.actorId
+      return isOfActor || one.dot[0] === source ? withoutNeed(one, [source, n]) : one
+    })
   }
 
   /** What its writer says of all it wrote: `isPending` answers for those up to `last`. Returns whether some are missed here. */
@@ -132,22 +143,30 @@ export class Others {
     const known = this.#newest.get(node)
     if (known !== undefined && known > incarnation) return
     this.#newest.set(node, incarnation)
-    for (const source of new Set([...this.held.keys(), ...this.#inbox.waiting.map(({ dot }) => dot[0])]))
-      if (nodeOf(source) === node && this.isOver(source) && !this.#sealed.has(source) && !prior.includes(source))
+    if (this.#newest.size > MAX_NODES) for (const oldest of this.#newest.keys()) return void this.#newest.delete(oldest)
+    const waiting = this.#inbox.waiting.flatMap(({ dot, knows }) => [dot[0], ...knows.keys()])
+    for (const source of new Set([...this.held.keys(), ...waiting]))
+      if (nodeOf(source) === node && this.#isPast(source) && !this.#sealed.has(source) && !prior.includes(source))
         this.#seal(source)
   }
 
   /** Nothing more comes of this incarnation: what is held of it is in the log, or lost. */
   #seal(source: string): void {
     this.#sealed = new Map([...this.#sealed, [source, this.held.get(source) ?? 0]])
+    this.#over.set(nodeOf(source), Math.max(this.#over.get(nodeOf(source)) ?? 0, incarnationOf(source)))
     for (const list of this.#byActor.values())
       for (const one of list) if (one.dot[0] === source && one.settledAt === undefined) one.settledAt = null
     this.#forgetWaiting(({ dot }) => dot[0] === source)
     this.#change(one => ({ ...one, knows: dropSources(one.knows, new Set([source])) }))
   }
 
+  /** Sealed here: nothing of it is taken any more. */
   isOver(source: string): boolean {
-    if (this.#sealed.has(source)) return true
+    return this.#sealed.has(source) || (this.#over.get(nodeOf(source)) ?? 0) >= incarnationOf(source)
+  }
+
+  /** A later start of its node was heard, and it was not. */
+  #isPast(source: string): boolean {
     const newest = this.#newest.get(nodeOf(source))
     return newest !== undefined && incarnationOf(source) < newest && !this.#isAlive(source)
   }
@@ -168,6 +187,7 @@ export class Others {
       if (left.length === 0) this.#byActor.delete(key)
       else this.#byActor.set(key, left)
       this.#count--
+      this.#byDot.delete(formatDot(one.dot))
       this.#bytes -= one.bytes
     }
   }
@@ -183,7 +203,9 @@ export class Others {
   }
 
   #needs(extra: readonly Dot[], source: string, after: number): VersionVector {
-    const others = extra.filter(([other]) => !this.isOver(other) && nodeOf(other) !== this.#node)
+    const others = extra.filter(
+      ([other]) => !this.isOver(other) && !this.#isPast(other) && nodeOf(other) !== this.#node,
+    )
     const own: readonly Dot[] = after > 0 ? [[source, after]] : []
     return new Map([...others, ...own])
   }
@@ -194,6 +216,7 @@ export class Others {
     this.#inbox = inbox
     for (const one of ready) {
       this.#count++
+      this.#byDot.set(formatDot(one.dot), one)
       const key = `${one.entry.actorType}/${one.entry.actorId}`
       const list = this.#byActor.get(key)
       if (list === undefined) this.#byActor.set(key, [one])
@@ -225,10 +248,15 @@ function again(inbox: CausalInbox<Held>, sealed: VersionVector) {
   return { inbox: next, ready }
 }
 
-/** What it rests on, without one that is settled: in its place is what came before that. */
-function withoutNeed(one: Held, source: string, n: number): Held {
-  if (one.knows.get(source) !== n) return one
-  return { ...one, knows: n > 1 ? new Map([...one.knows, [source, n - 1]]) : dropSources(one.knows, new Set([source])) }
+/**
+ * What it rests on, without one that is settled. Of what its writer wrote itself, all before that is still to come; of
+ * another's, the log has all that there is of the same actor.
+ */
+function withoutNeed(one: Held, [source, n]: Dot): Held {
+  const needed = one.knows.get(source)
+  if (needed === undefined || needed > n) return one
+  if (source !== one.dot[0]) return { ...one, knows: dropSources(one.knows, new Set([source])) }
+  return needed === n && n > 1 ? { ...one, knows: new Map([...one.knows, [source, n - 1]]) } : one
 }
 
 export function nodeOf(source: string): string {
