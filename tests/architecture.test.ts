@@ -90,6 +90,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'snapshots',
     'sync',
     'live',
+    'tentative',
     'tracing',
     'app.ts',
     'health.ts',
