@@ -70,7 +70,7 @@ export class Offside {
   ): Promise<readonly Waiting[]> {
     const left: Waiting[] = []
     const taken: Acceptance[] = []
-    let local = loaded && this.#overlay.on(loaded, this.#entries)
+    let local = loaded && this.#on(loaded)
     // What is decided knowing of these is later than they are.
     for (const { entry } of this.#overlay.others) this.#outage.heard(entry.clock)
     for (const waiting of batch) {
@@ -119,6 +119,17 @@ export class Offside {
     }
     this.#own.clear()
     this.#outage.settled(this.#ref)
+  }
+
+  /** Undefined where an entry of an earlier start is of newer code: on top of that nothing can be decided. */
+  #on(loaded: Loaded): Loaded | undefined {
+    try {
+      return this.#overlay.on(loaded, this.#entries)
+    } catch (error) {
+      const actor = formatActorRef(this.#ref)
+      this.#ports.log.error({ actor, error: String(error) }, 'what was accepted without the log cannot be read')
+      return undefined
+    }
   }
 
   #mayTake(command: Command): boolean {
