@@ -75,7 +75,7 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     }),
     repairs: new Counter({
       name: 'rootstream_tentative_repairs_total',
-      help: 'How often another node lacked such events and was sent them again.',
+      help: 'How often another node lacked some of them and was sent them again.',
       registers,
     }),
   }
