@@ -75,6 +75,7 @@ class Exchange implements TentativeExchange {
     for (const cancel of this.#cancels.splice(0)) cancel()
     this.#cancelTick()
     this.#flush()
+    this.#send([JSON.stringify({ kind: 'leave' })])
   }
 
   accepted(entries: readonly JournalEntry[]): void {
@@ -125,7 +126,8 @@ class Exchange implements TentativeExchange {
     this.#counts.received++
     if (this.#others.isOver(from)) return void this.#counts.refused++
     const peer = this.#heard(from)
-    if (message.kind === 'entries') this.#takeAll(from, message.entries)
+    if (message.kind === 'leave') this.#nodes.delete(from)
+    else if (message.kind === 'entries') this.#takeAll(from, message.entries)
     else if (message.kind === 'settled')
       for (const [n, version] of message.settled) this.#others.settle([from, n], undefined, version)
     else {

@@ -19,6 +19,8 @@ export type TentativeMessage =
   /** These of the sender's own need not be kept any more: what became of them is in the log by that version of their actor. */
   | { readonly kind: 'settled'; readonly settled: readonly (readonly [n: number, version: number])[] }
   | ({ readonly kind: 'vector' } & Standing)
+  /** The sender stops in good order. */
+  | { readonly kind: 'leave' }
 
 export interface Shared {
   readonly entry: SharedEntry
@@ -61,6 +63,7 @@ const message = z.discriminatedUnion('kind', [
       .min(1)
       .max(MAX_RANGES),
   }),
+  z.object({ kind: z.literal('leave') }),
   z.object({
     kind: z.literal('vector'),
     pending: z.array(z.tuple([n, n])).max(MAX_RANGES),

@@ -32,6 +32,7 @@ export class Net {
     const listeners: ((frame: LiveFrame) => void)[] = []
     const bus = {
       publishTentative: (json: string) => {
+        if (!this.nodes.some(({ exchange: joined }) => joined === exchange)) return
         const frame = { node: name, incarnation, payload: JSON.parse(json) as unknown }
         for (const to of this.nodes) if (to.exchange !== exchange) this.queue.push({ to, frame })
       },
@@ -54,8 +55,9 @@ export class Net {
   /** Gone without a word. */
   async kill(node: NetNode): Promise<void> {
     this.nodes = this.nodes.filter(other => other !== node)
-    this.queue = this.queue.filter(({ to }) => to !== node)
+    const { queue } = this
     await node.exchange.stop()
+    this.queue = queue.filter(({ to }) => to !== node)
   }
 
   write(node: NetNode, actorId = 1, changes: Partial<JournalEntry> = {}): JournalEntry {
