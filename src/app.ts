@@ -31,6 +31,7 @@ import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
+import { createTentativeExchange } from './tentative/exchange.ts'
 
 export interface RuntimeNode extends SnapshotReader {
   readonly name: string
@@ -133,6 +134,7 @@ async function assemble(
 
   // Made after the actors, which ask it what to keep before a life ends.
   let live: LiveState | undefined
+  const tentatives = await started(createTentativeExchange({ node: name, incarnation, bus, clock, entities }))
   const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
     createActorSystem({
@@ -144,6 +146,7 @@ async function assemble(
       holder: `${name}#${incarnation}#${randomUUID()}`,
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
+      tentatives,
       ...(journal === undefined
         ? {}
         : { outage: { journal, node: name, incarnation, register, leaseMs: options.clockLeaseMs } }),
@@ -159,7 +162,7 @@ async function assemble(
   const liveState = await started(
     createLiveState({
       ...{ node: name, incarnation, bus, clock, log, entities },
-      state: actor => actors.actor(actor).state(),
+      state: actor => actors.actor(actor).state({ logged: true }),
       send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
     }),
   )

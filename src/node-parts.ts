@@ -51,7 +51,7 @@ export function createBridge(options: BridgeOptions): LegacyBridge {
       await projections.caughtUp(position)
       return projections.find('streams', 'is_live', true)
     },
-    streamState: id => actors.actor(actorRef('stream', id)).state(),
+    streamState: id => actors.actor(actorRef('stream', id)).state({ logged: true }),
   })
 }
 

@@ -1,5 +1,5 @@
 /** One process that merges updates of a map in which each node sets a key of its own: `merging.ts SIDE NODES UPDATES`. */
-import { compareVectors, mergeVectors } from '../../src/core/version-vector.ts'
+import { mergeVectors } from '../../src/core/version-vector.ts'
 import { LiveDocument } from '../../src/live/document.ts'
 import { deltaOf, encodeDeltas, parseMessage } from '../../src/live/message.ts'
 import { live } from '../../src/machines/stream/live.ts'
@@ -160,9 +160,6 @@ function whole() {
     }),
     takeWholeAgainMicros: each(() => {
       for (const { field, writer, n, value } of entries) if (document.apply(field, writer, n, value)) kept++
-    }),
-    compareVectorsMicros: each(() => {
-      kept += compareVectors(ahead, behind).length
     }),
     mergeVectorsMicros: each(() => {
       kept += mergeVectors(behind, ahead).size

@@ -8,13 +8,15 @@ import type { JournalEntry } from '../journal/journal-entry.ts'
 import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { afterCommit } from './after-commit.ts'
-import { type Command, repeatedOutcome } from './command.ts'
+import { answerFailed, answerRefused, answerRepeated } from './answer.ts'
+import type { Command } from './command.ts'
 import { Freshness, refuseGrant } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
 import { away } from './outage.ts'
-import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
+import { Overlay } from './overlay.ts'
+import { appendOf, type Plan, planBatch, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 import { Backoff } from './supervision.ts'
 
@@ -35,6 +37,7 @@ export class Actor {
   #restart = false
   /** What was taken while the log was away; undefined where nothing is. */
   readonly #offside: Offside | undefined
+  readonly #overlay: Overlay
   readonly #drains: { resolve(): void; reject(error: unknown): void }[] = []
   /** Sent to the log and not answered yet. */
   #sent: Plan<Waiting> | undefined
@@ -44,7 +47,8 @@ export class Actor {
     this.#entity = entity
     this.#ports = ports
     this.#backoff = new Backoff(ports.clock)
-    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage)
+    this.#overlay = new Overlay(entity, ref, ports)
+    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage, this.#overlay)
     this.lastUsed = ports.clock.now()
   }
 
@@ -108,48 +112,65 @@ export class Actor {
 
   /**
    * The newest state: what is in memory, brought up to the log; or as it is, where it is certain to be no older than asked.
-   * While the log is away, with what was accepted on top.
+   * With what was accepted beside the log on top, here and elsewhere; while the log is away, on what is in memory.
    */
-  async current(maxStaleMs = 0): Promise<Loaded> {
-    const asked = this.#ports.clock.now()
+  async current(maxStaleMs = 0, logged = false): Promise<Loaded> {
+    const { clock, outage, link } = this.#ports
+    const asked = clock.now()
     this.lastUsed = asked
-    if (this.pending > 0) {
-      const local = this.#offside?.local
-      try {
-        if (local === undefined || this.#ports.outage?.away === false) await this.drain()
-      } catch (error) {
-        if (local === undefined || !isErrorCode(error, 'log_unavailable')) throw error
-      }
-      if (this.pending > 0 && local !== undefined) {
-        if (!this.#young(local, asked, maxStaleMs)) refuseGrant(this.#entity, this.ref, local)
-        return { ...local, tentative: true }
-      }
-    }
     const known = this.#loaded
-    if (known !== undefined && this.#young(known, asked, maxStaleMs)) return known
-    const { reading } = this.#ports.link
-    const fresh =
-      known === undefined
-        ? await load(this.#ports, this.#entity, this.ref)
-        : await catchUp(this.#ports, this.#entity, this.ref, known)
-    // The mailbox may have moved on meanwhile; the state never goes back.
-    if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) {
-      this.#loaded = fresh
-      this.#freshness.known(asked, reading)
+    try {
+      const isAway = outage?.away === true && !logged
+      if (isAway && known !== undefined && this.#isShown) return this.#withoutLog(known, asked, maxStaleMs)
+      if (this.pending > 0) await this.drain()
+      const { reading } = link
+      const copy = this.#loaded
+      const isTrusted = copy !== undefined && this.#freshness.allows(copy.version, asked, maxStaleMs, reading)
+      if (isTrusted && !this.#overlay.isBehind(copy.version)) return logged ? copy : this.#shown(copy)
+      const over = this.#overlay.over()
+      const fresh =
+        copy === undefined
+          ? await load(this.#ports, this.#entity, this.ref)
+          : await catchUp(this.#ports, this.#entity, this.ref, copy)
+      this.#overlay.release(over)
+      // The mailbox may have moved on meanwhile; the state never goes back.
+      if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) {
+        this.#loaded = fresh
+        this.#freshness.known(asked, reading)
+      }
+      if (logged || !(this.#isShown || this.#overlay.isBehind(fresh.version))) return fresh
+      await this.#overlay.read(fresh, this.#offside?.entries ?? [])
+      return this.#shown(fresh)
+    } catch (error) {
+      const copy = this.#loaded
+      if (logged || !isErrorCode(error, 'log_unavailable') || copy === undefined || !this.#isShown) throw error
+      outage?.fell()
+      return this.#withoutLog(copy, asked, maxStaleMs)
     }
-    return fresh
   }
 
-  #young({ version }: Loaded, asked: number, maxStaleMs: number): boolean {
-    return this.#freshness.allows(version, asked, maxStaleMs, this.#ports.link.reading)
+  /** Whether there is anything beside the log to be shown. */
+  get #isShown(): boolean {
+    return this.pending + this.#overlay.others.length > 0
+  }
+
+  #shown(base: Loaded): Loaded {
+    return this.#overlay.on(base, this.#offside?.entries ?? [])
+  }
+
+  /** Throws AppError `log_unavailable` where the state permits something, and is older than asked. */
+  #withoutLog(base: Loaded, asked: number, maxStaleMs: number): Loaded {
+    const shown = this.#shown(base)
+    const isYoung = this.#freshness.allows(base.version, asked, maxStaleMs, this.#ports.link.reading)
+    if (!isYoung) refuseGrant(this.#entity, this.ref, shown)
+    return shown
   }
 
   /** An event of another node. Anything but the next version is left to the log. */
   hear(event: LogEvent): void {
     this.#freshness.heard(event.version)
-    // Under accepted commands the state stays what they were decided on.
-    if (!this.idle || this.pending > 0 || this.#loaded === undefined || event.version !== this.#loaded.version + 1)
-      return
+    this.#overlay.heard(event, this.pending)
+    if (!this.idle || this.#loaded === undefined || event.version !== this.#loaded.version + 1) return
     try {
       const clock = event.origin?.clock ?? this.#loaded.clock
       const state = fold(this.#entity, this.#loaded.state, event)
@@ -196,7 +217,7 @@ export class Actor {
     const { store, outage } = this.#ports
     if (outage?.away === true && (this.pending > 0 || this.#offside?.canTake(batch, this.#loaded) === true))
       throw away()
-    if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
+    if (this.pending > 0) await this.#drainAll()
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
     this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
@@ -210,7 +231,7 @@ export class Actor {
         return false
       }
       this.#mailbox.drop(handled)
-      await this.#refuse(plan.refused)
+      await answerRefused(this.#ports, this.ref, plan.refused)
       return true
     }
 
@@ -234,7 +255,7 @@ export class Actor {
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
         afterCommit(this.#ports, this.#entity, this.ref, plan, answer.events, append)
-        if (plan.refused.length > 0) await this.#refuse(plan.refused)
+        if (plan.refused.length > 0) await answerRefused(this.#ports, this.ref, plan.refused)
         return true
       }
       case 'conflict':
@@ -248,7 +269,7 @@ export class Actor {
         if (event === undefined || waiting === undefined)
           throw new Error(`no command for the duplicate at position ${answer.position}`)
         this.#mailbox.take(waiting)
-        this.#answerRepeated(waiting, event)
+        answerRepeated(this.ref, waiting, event)
         this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
         return true
       }
@@ -262,7 +283,7 @@ export class Actor {
           answer.outcome === 'claimed'
             ? refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind)
             : refusal(this.#entity, this.ref, 'unknown_reference', this.#loaded, answer.reference)
-        await this.#refuse([{ item: first.item, refusal: told }])
+        await answerRefused(this.#ports, this.ref, [{ item: first.item, refusal: told }])
         return true
       }
       case 'sealed':
@@ -276,9 +297,15 @@ export class Actor {
     }
   }
 
+  async #drainAll(): Promise<void> {
+    await this.#offside?.drain(this.#loaded, head => {
+      this.#loaded = head
+    })
+  }
+
   async #drain(waiting: readonly { resolve(): void; reject(error: unknown): void }[]): Promise<void> {
     try {
-      if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
+      if (this.pending > 0) await this.#drainAll()
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       for (const { reject } of waiting) reject(error)
@@ -304,45 +331,10 @@ export class Actor {
     return left
   }
 
-  /** Answers refusals; one that carries a command id is looked up first, for the command may have been taken before. */
-  async #refuse(refused: readonly Refused<Waiting>[]): Promise<void> {
-    for (const { item: waiting, refusal: answer } of refused) {
-      const id = waiting.command.commandId
-      faultPoint('actor.before-refusal')
-      try {
-        const event = id === undefined ? undefined : await this.#ports.store.findCommand(id)
-        if (event === undefined) waiting.resolve(answer)
-        else this.#answerRepeated(waiting, event)
-      } catch (error) {
-        waiting.reject(error)
-      }
-    }
-  }
-
-  #answerRepeated(waiting: Waiting, event: LogEvent): void {
-    try {
-      waiting.resolve(repeatedOutcome(this.ref, waiting.command, event))
-    } catch (error) {
-      waiting.reject(error)
-    }
-  }
-
-  /** A throw of the machine is a bug: this command fails, the state is loaded anew, and repeated failures wait. */
   #failed(waiting: Waiting, error: unknown): void {
     this.#mailbox.take(waiting)
     this.#restart = true
     this.#backoff.failed()
-    const actor = formatActorRef(this.ref)
-    this.#ports.log.error(
-      { actor, event: waiting.command.type, error: String(error) },
-      'the machine threw: a bug in its guards or assigns',
-    )
-    waiting.reject(
-      new AppError(
-        'actor_failed',
-        `${actor} failed on '${waiting.command.type}'. Nothing was changed; the actor starts again from the log.`,
-        { cause: error },
-      ),
-    )
+    answerFailed(this.#ports, this.ref, waiting, error)
   }
 }

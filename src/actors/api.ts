@@ -6,8 +6,10 @@ import type { Clock, EventStore, Lease, Logger, Service, StreamRange } from '../
 import type { CommandResult } from '../core/result.ts'
 import type { Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import type { TentativeExchange, TentativeStats } from '../tentative/api.ts'
 import type { CommandOptions } from './command.ts'
 import type { Link } from './link-watch.ts'
+import type { Pending } from './load.ts'
 import type { OutageOptions } from './outage.ts'
 import type { ActorLimits, ReadTables } from './ports.ts'
 
@@ -22,8 +24,13 @@ export interface ActorView {
   readonly allowed: readonly string[]
   /** Time of the last event, ISO 8601 UTC. */
   readonly at: string | null
-  /** Commands that were accepted while the log is away are on top of `version`. */
+  /**
+   * Commands that were accepted without the log, here or on other nodes, are on top of `version`. What they took away may be
+   * believed; that nothing else was taken away may not, while the log cannot be read.
+   */
   readonly tentative?: true
+  /** How many. */
+  readonly pending?: Pending
 }
 
 export interface StateOptions {
@@ -33,6 +40,8 @@ export interface StateOptions {
    * a gap. At most 60,000.
    */
   readonly maxStaleMs?: number
+  /** Only what is in the log, without what was accepted beside it. */
+  readonly logged?: boolean
 }
 
 export interface ActorHandle {
@@ -67,6 +76,8 @@ export interface ActorSystem extends Service {
     work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result | undefined>
   stats(): { readonly active: number; readonly queued: number; readonly effects: number }
+  /** What was accepted beside the log, here and elsewhere; undefined where nodes do not tell each other of it. */
+  tentatives(): TentativeStats | undefined
   /** What was taken while the log was away; undefined on a node without a journal. */
   outage(): OutageStatus | undefined
   /** Resolves when no effect of this node runs or waits. */
@@ -114,6 +125,8 @@ export interface ActorSystemOptions {
   readonly before?: (actor: ActorRef, eventType: string) => readonly OutgoingEvent[]
   /** Present where events that can be merged are taken while the log is away. */
   readonly outage?: OutageOptions
+  /** How nodes tell each other of such events. */
+  readonly tentatives?: TentativeExchange
   /** Absent where tracing is off. */
   readonly tracer?: Tracer
 }

@@ -1,19 +1,19 @@
 /** Brings one event that was accepted beside the log into it: merged with what others wrote meanwhile, and once. */
 import { faultPoint } from '#fault-point'
 import { AppError, isErrorCode } from '../core/errors.ts'
-import type { LogEvent, Origin, RecordedEvent } from '../core/event.ts'
+import type { LogEvent, Origin } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import { canonicalJson } from '../core/state.ts'
 import { type AdmittedEntry, commandIdOf, dotOf, type JournalEntry } from '../journal/journal-entry.ts'
-import { upcast } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { type MergeConflict, mergeEvent, type OffsideEvent } from '../merge/merge-event.ts'
+import { besideOf, type KnownEvent } from '../merge/rebase.ts'
 import { afterCommit } from './after-commit.ts'
 import { type Command, repeatedOutcome } from './command.ts'
 import { recordConflict } from './conflict-log.ts'
 import { catchUp, type Loaded, load } from './load.ts'
-import { clockOf } from './offside-clock.ts'
+import { loggedEvent, pendingEvent } from './logged-event.ts'
 import type { Outage } from './outage.ts'
 import { appendOf, planBatch } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
@@ -58,8 +58,7 @@ export async function drainEntry(
       await recordContest(ports, entry, logged.origin?.conflict as unknown as MergeConflict | undefined, head)
       return head
     }
-    const data = upcast(entity, { ...entry, version: 0, position: 0 } as unknown as RecordedEvent)
-    const merged = mergeEvent(entity, head.state, offsideOf(entry, data), beside)
+    const merged = mergeEvent(entity, head.state, pendingEvent(entity, entry).event, beside)
     if (merged.outcome === 'absorbed') {
       await recordConflict(ports, { entry, commandId, merged: merged.conflict, head })
       return head
@@ -131,26 +130,14 @@ async function eventsSince(
   entry: AdmittedEntry,
   own: ReadonlySet<number>,
 ): Promise<{ readonly beside: readonly OffsideEvent[]; readonly sent: LogEvent | undefined }> {
-  const beside: OffsideEvent[] = []
+  const others: KnownEvent[] = []
   let sent: LogEvent | undefined
   for await (const events of ports.store.readStream(ref, { from: entry.basis + 1 }))
     for (const event of events) {
       if (isSent(entry, event)) sent = event
-      const { origin } = event
-      if (!own.has(event.version))
-        beside.push({
-          type: event.type,
-          data: upcast(entity, event),
-          clock: clockOf(event),
-          node: origin?.node ?? event.node,
-          ...(origin?.observed === undefined ? undefined : { observed: origin.observed }),
-        })
+      if (!own.has(event.version)) others.push(loggedEvent(entity, event))
     }
-  return { beside, sent }
-}
-
-function offsideOf({ type, clock, node, observed }: JournalEntry, data: JsonObject): OffsideEvent {
-  return { type, data, clock, node, ...(observed === null ? undefined : { observed }) }
+  return { beside: besideOf(pendingEvent(entity, entry), others), sent }
 }
 
 /** By its dot's start, its version and all that was decided: nothing else can stand there under these. */
@@ -168,13 +155,14 @@ function isSent(entry: AdmittedEntry, event: LogEvent): boolean {
 }
 
 function originOf(entry: AdmittedEntry, data: JsonObject, conflict: MergeConflict | undefined): Origin {
-  const { basis, clock, node, incarnation, n } = entry
+  const { basis, extra, clock, node, incarnation, n } = entry
   return {
     basis,
     clock,
     node,
     incarnation,
     n,
+    ...(extra === undefined ? undefined : { extra }),
     ...(entry.observed === null ? undefined : { observed: entry.observed }),
     ...(canonicalJson(data) === canonicalJson(entry.data) ? undefined : { given: entry.data }),
     ...(conflict === undefined ? undefined : { conflict: conflict as MergeConflict & JsonObject }),

@@ -12,10 +12,17 @@ export interface Loaded {
   readonly state: ActorState
   /** Time of the last event; null for an actor without events. */
   readonly at: string | null
-  /** With accepted commands on top that are not in the log yet; `version` is the one they were decided on. */
-  readonly tentative?: true
+  /** Of accepted commands that are not in the log yet and are on top of `version`, where there are any. */
+  readonly pending?: Pending
   /** Hybrid time of the last event that was accepted beside the log. */
   readonly clock?: string | undefined
+}
+
+export interface Pending {
+  /** Of this node. */
+  readonly own: number
+  /** Of other nodes, as far as they were heard. */
+  readonly others: number
 }
 
 export interface LoadPorts {
@@ -63,7 +70,7 @@ export async function loadAt(
   return catchUp(ports, entity, ref, usable ? snapshot : beginning(entity), point)
 }
 
-export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state, at, tentative }: Loaded): ActorView {
+export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state, at, pending }: Loaded): ActorView {
   return {
     ref,
     version,
@@ -71,7 +78,7 @@ export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state
     context: state.context,
     allowed: allowedEvents(entity, state),
     at,
-    ...(tentative === undefined ? undefined : { tentative }),
+    ...(pending === undefined ? undefined : { tentative: true, pending }),
   }
 }
 

@@ -5,9 +5,9 @@ import type { LogEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { Clock, EventStore, Lease, Logger, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
-import type { Snapshot } from '../core/state.ts'
 import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import type { TentativeStats } from '../tentative/api.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
 import type { ActorHandle, ActorSystem, ActorSystemOptions, OutageStatus } from './api.ts'
@@ -19,6 +19,7 @@ import { loadAt, viewOf } from './load.ts'
 import { Outage } from './outage.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
+import { Snapshots } from './snapshots.ts'
 import { TimerService } from './timers.ts'
 import { traceCommand } from './traced-command.ts'
 import { Turns } from './turns.ts'
@@ -39,7 +40,7 @@ class HostedActors implements ActorSystem {
   readonly #log: Logger
   readonly #actors = new ActorTable()
   readonly #listeners = new Set<(events: readonly LogEvent[]) => void>()
-  readonly #snapshots = new Set<Promise<void>>()
+  readonly #snapshots: Snapshots
   readonly #ownership: Ownership
   readonly #effects: EffectRunner
   readonly #timers: TimerService
@@ -60,6 +61,7 @@ class HostedActors implements ActorSystem {
     link,
     limits,
     outage,
+    tentatives,
     tracer,
     before,
   }: ActorSystemOptions) {
@@ -68,6 +70,7 @@ class HostedActors implements ActorSystem {
     this.#store = store
     this.#clock = clock
     this.#log = log
+    this.#snapshots = new Snapshots(store, log)
     this.entities = new Map(entities.map(entity => [entity.type, entity]))
     const bounds = { ...DEFAULT_LIMITS, ...limits }
     this.#ownership = new Ownership({ store, clock, log, holder })
@@ -97,7 +100,10 @@ class HostedActors implements ActorSystem {
         store,
         clock,
         log,
-        restore: (ref, entry) => this.#find(this.#entity(ref.type), ref).restore(entry),
+        restore: (ref, entry) => {
+          tentatives?.restored(entry)
+          this.#find(this.#entity(ref.type), ref).restore(entry)
+        },
         drain: ref => this.#find(this.#entity(ref.type), ref).drain(),
       })
     this.#ports = {
@@ -110,8 +116,9 @@ class HostedActors implements ActorSystem {
       link: watchLink(link),
       traced: tracer !== undefined,
       outage: this.#outage,
+      tentatives,
       committed: (events, timers) => this.#committed(events, timers),
-      snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
+      snapshot: (actor, snapshot) => this.#snapshots.save(actor, snapshot),
       startEffect: timer => this.#effects.start(timer),
     }
   }
@@ -131,7 +138,7 @@ class HostedActors implements ActorSystem {
     await this.#outage?.stop()
     await this.#effects.stop()
     await Promise.all([...this.#actors].map(actor => actor.settled()))
-    await Promise.all(this.#snapshots)
+    await this.#snapshots.saved()
     await this.#ownership.stop()
     this.#ports.link.stop()
     this.#actors.clear()
@@ -144,7 +151,8 @@ class HostedActors implements ActorSystem {
     return {
       ref,
       send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
-      state: async (within = {}) => viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within))),
+      state: async (within = {}) =>
+        viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within), within.logged)),
       stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
     }
@@ -155,6 +163,7 @@ class HostedActors implements ActorSystem {
   }
 
   hear(events: readonly LogEvent[]): void {
+    this.#ports.tentatives?.logged(events)
     for (const event of events) this.#actors.get({ type: event.actorType, id: event.actorId })?.hear(event)
   }
 
@@ -179,6 +188,10 @@ class HostedActors implements ActorSystem {
       queued += actor.queued
     }
     return { active, queued, effects: this.#effects.pending }
+  }
+
+  tentatives(): TentativeStats | undefined {
+    return this.#ports.tentatives?.stats()
   }
 
   outage(): OutageStatus | undefined {
@@ -313,16 +326,6 @@ class HostedActors implements ActorSystem {
       }
   }
 
-  /** A snapshot saves time, nothing else: it is written beside the commands, and a failure is only logged. */
-  #snapshot(actor: ActorRef, snapshot: Snapshot): void {
-    faultPoint('snapshot.before-save')
-    const saved: Promise<void> = this.#store
-      .saveSnapshot(actor, snapshot)
-      .catch(error => this.#log.warn({ actor: formatActorRef(actor), error: String(error) }, 'snapshot not saved'))
-      .finally(() => this.#snapshots.delete(saved))
-    this.#snapshots.add(saved)
-  }
-
   #planSweep(): void {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
       void this.#sweep().finally(() => this.#planSweep())
@@ -332,6 +335,7 @@ class HostedActors implements ActorSystem {
   /** Lets go of actors that nobody used for a while; the log brings them back. */
   async #sweep(): Promise<void> {
     const now = this.#clock.now()
+    this.#ports.tentatives?.sweep((type, id) => this.#actors.get({ type, id }) !== undefined)
     for (const actor of this.#actors) {
       const entity = this.#entity(actor.ref.type)
       if (!actor.idle || actor.pending > 0 || now - actor.lastUsed < entity.passivateAfterMs) continue

@@ -213,7 +213,7 @@ export interface Frame {
   readonly traceparent?: string
 }
 
-/** What another node says of live figures. It may be lost, late or doubled, and whoever reads it parses it. */
+/** What another node says of what is in no log. It may be lost, late or doubled, and whoever reads it parses it. */
 export interface LiveFrame {
   readonly node: string
   readonly incarnation: number
@@ -228,6 +228,9 @@ export interface Bus extends Service {
   /** JSON of at most a megabyte, which is in no log: what gets lost of it is lost. */
   publishLive(json: string): void
   onLive(listener: (frame: LiveFrame) => void): () => void
+  /** The same for what was accepted while the log is away: its writer keeps it, and sends it again where it is missed. */
+  publishTentative(json: string): void
+  onTentative(listener: (frame: LiveFrame) => void): () => void
   /** Whether frames reach the others now. */
   readonly healthy: boolean
   /** What somebody should see to, whether frames flow or not; one sentence each. */

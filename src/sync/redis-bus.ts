@@ -5,7 +5,7 @@ import {
   createOwnFrames,
   decodeFrame,
   encodeEvents,
-  encodeLive,
+  encodePayload,
   encodeSign,
   type Sender,
   type WireFrame,
@@ -61,6 +61,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
 
   const frames = createListeners<Frame>('frames', log)
   const lives = createListeners<LiveFrame>('live frames', log)
+  const tentatives = createListeners<LiveFrame>('tentative frames', log)
   const gaps = createListeners<void>('gaps', log)
   const senders = createSenders({ self, patience: PATIENCE, limit: MAX_SENDERS })
   const counts = { framesSent: 0, framesReceived: 0, gaps: 0 }
@@ -110,6 +111,11 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
       log.debug({ err }, 'A frame was not sent; receivers notice the gap.')
     },
   })
+  /** While the link is down nothing waits: it would take the place of events, and be stale by then. */
+  const publishPayload = (kind: 'live' | 'tentative', json: string) => {
+    if (stopped !== undefined || !publishing) return
+    if (!outbox.push(encodePayload(signature, self, kind, { order: ++order, seq }, json))) drop('unsent')
+  }
   const sign = (kind: 'heartbeat' | 'farewell') => encodeSign(signature, self, kind, { order: ++order, seq })
   /** The link counts as up when Redis took a heartbeat: it also refuses accounts that lack the right. */
   const beat = async () => {
@@ -150,7 +156,8 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     if (heard === 'old') return drop('repeated')
     if (frame.kind === 'farewell') senders.leave(sender)
     if (heard === 'gap') missed('a frame of another node was lost')
-    if (frame.kind === 'live') lives.emit({ node: frame.node, incarnation: frame.incarnation, payload: frame.payload })
+    if (frame.kind === 'live' || frame.kind === 'tentative')
+      (frame.kind === 'live' ? lives : tentatives).emit({ node, incarnation, payload: frame.payload })
     if (frame.kind !== 'events') return
     if (past) return drop('repeated')
     counts.framesReceived++
@@ -253,13 +260,11 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
         log.error({ err }, 'A batch could not be written as a frame; receivers notice the gap and read the log.')
       }
     },
-    publishLive(json) {
-      // While the link is down nothing waits: it would take the place of events, and be stale by then.
-      if (stopped !== undefined || !publishing) return
-      if (!outbox.push(encodeLive(signature, self, { order: ++order, seq }, json))) drop('unsent')
-    },
+    publishLive: json => publishPayload('live', json),
+    publishTentative: json => publishPayload('tentative', json),
     onFrame: listener => frames.add(listener),
     onLive: listener => lives.add(listener),
+    onTentative: listener => tentatives.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
       return publishing && link.subscribed

@@ -6,7 +6,7 @@ import {
   createOwnFrames,
   decodeFrame,
   encodeEvents,
-  encodeLive,
+  encodePayload,
   encodeSign,
   MAX_FRAME_BYTES,
 } from '../../src/sync/frame.ts'
@@ -55,7 +55,8 @@ describe("one's own frames", () => {
     const frames = [
       encoded(),
       encoded(TRACEPARENT),
-      encodeLive(frameSignature, SENDER, numbers, '{}'),
+      encodePayload(frameSignature, SENDER, 'live', numbers, '{}'),
+      encodePayload(frameSignature, SENDER, 'tentative', numbers, '{}'),
       encodeSign(frameSignature, SENDER, 'heartbeat', numbers),
       encodeSign(frameSignature, SENDER, 'farewell', numbers),
     ]
