@@ -5,12 +5,11 @@ import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { CommandResult } from '../core/result.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
-import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { afterCommit } from './after-commit.ts'
 import { answerFailed, answerRefused, answerRepeated } from './answer.ts'
 import type { Command } from './command.ts'
-import { Freshness, refuseGrant } from './freshness.ts'
+import { Freshness } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
@@ -18,6 +17,7 @@ import { away } from './outage.ts'
 import { Overlay } from './overlay.ts'
 import { appendOf, type Plan, planBatch, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
+import { type Copy, Reads } from './reads.ts'
 import { Backoff } from './supervision.ts'
 
 /** Other writers may win this often before the command is given back as a conflict. */
@@ -31,13 +31,12 @@ export class Actor {
   readonly #ports: ActorPorts
   readonly #mailbox = new Mailbox()
   readonly #backoff: Backoff
-  readonly #freshness = new Freshness()
-  #loaded: Loaded | undefined
+  readonly #copy: Copy = { loaded: undefined, freshness: new Freshness() }
+  readonly #reads: Reads
   #running: Promise<void> | undefined
   #restart = false
   /** What was taken while the log was away; undefined where nothing is. */
   readonly #offside: Offside | undefined
-  readonly #overlay: Overlay
   readonly #drains: { resolve(): void; reject(error: unknown): void }[] = []
   /** Sent to the log and not answered yet. */
   #sent: Plan<Waiting> | undefined
@@ -47,8 +46,13 @@ export class Actor {
     this.#entity = entity
     this.#ports = ports
     this.#backoff = new Backoff(ports.clock)
-    this.#overlay = new Overlay(entity, ref, ports)
-    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage, this.#overlay)
+    const overlay = new Overlay(entity, ref, ports)
+    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage, overlay)
+    this.#reads = new Reads(entity, ref, ports, overlay, this.#copy, {
+      isIdle: () => this.idle,
+      entries: () => this.#offside?.entries ?? [],
+      drain: () => this.drain(),
+    })
     this.lastUsed = ports.clock.now()
   }
 
@@ -110,75 +114,15 @@ export class Actor {
     })
   }
 
-  /**
-   * The newest state: what is in memory, brought up to the log; or as it is, where it is certain to be no older than asked.
-   * With what was accepted beside the log on top, here and elsewhere; while the log is away, on what is in memory.
-   */
-  async current(maxStaleMs = 0, logged = false): Promise<Loaded> {
-    const { clock, outage, link } = this.#ports
-    const asked = clock.now()
-    this.lastUsed = asked
-    const known = this.#loaded
-    try {
-      const isAway = outage?.away === true && !logged
-      if (isAway && known !== undefined && this.#isShown) return this.#withoutLog(known, asked, maxStaleMs)
-      if (this.pending > 0) await this.drain()
-      const { reading } = link
-      const copy = this.#loaded
-      const isTrusted = copy !== undefined && this.#freshness.allows(copy.version, asked, maxStaleMs, reading)
-      if (isTrusted && !this.#overlay.isBehind(copy.version)) return logged ? copy : this.#shown(copy)
-      const over = this.#overlay.over()
-      const fresh =
-        copy === undefined
-          ? await load(this.#ports, this.#entity, this.ref)
-          : await catchUp(this.#ports, this.#entity, this.ref, copy)
-      this.#overlay.release(over)
-      // The mailbox may have moved on meanwhile; the state never goes back.
-      if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) {
-        this.#loaded = fresh
-        this.#freshness.known(asked, reading)
-      }
-      if (logged || !(this.#isShown || this.#overlay.isBehind(fresh.version))) return fresh
-      await this.#overlay.read(fresh, this.#offside?.entries ?? [])
-      return this.#shown(fresh)
-    } catch (error) {
-      const copy = this.#loaded
-      if (logged || !isErrorCode(error, 'log_unavailable') || copy === undefined || !this.#isShown) throw error
-      outage?.fell()
-      return this.#withoutLog(copy, asked, maxStaleMs)
-    }
+  /** See `Reads`. */
+  current(maxStaleMs = 0, logged = false): Promise<Loaded> {
+    this.lastUsed = this.#ports.clock.now()
+    return this.#reads.current(maxStaleMs, logged)
   }
 
-  /** Whether there is anything beside the log to be shown. */
-  get #isShown(): boolean {
-    return this.pending + this.#overlay.others.length > 0
-  }
-
-  #shown(base: Loaded): Loaded {
-    return this.#overlay.on(base, this.#offside?.entries ?? [])
-  }
-
-  /** Throws AppError `log_unavailable` where the state permits something, and is older than asked. */
-  #withoutLog(base: Loaded, asked: number, maxStaleMs: number): Loaded {
-    const shown = this.#shown(base)
-    const isYoung = this.#freshness.allows(base.version, asked, maxStaleMs, this.#ports.link.reading)
-    if (!isYoung) refuseGrant(this.#entity, this.ref, shown)
-    return shown
-  }
-
-  /** An event of another node. Anything but the next version is left to the log. */
+  /** An event of another node. */
   hear(event: LogEvent): void {
-    this.#freshness.heard(event.version)
-    this.#overlay.heard(event, this.pending)
-    if (!this.idle || this.#loaded === undefined || event.version !== this.#loaded.version + 1) return
-    try {
-      const clock = event.origin?.clock ?? this.#loaded.clock
-      const state = fold(this.#entity, this.#loaded.state, event)
-      this.#loaded = { version: event.version, state, at: event.at, clock }
-    } catch {
-      // A newer node may write what this code cannot fold: forget the copy; the next use loads it and tells the user.
-      this.#loaded = undefined
-    }
+    this.#reads.hear(event)
   }
 
   async #run(): Promise<void> {
@@ -204,7 +148,7 @@ export class Actor {
         for (const waiting of left) this.#mailbox.take(waiting)?.reject(error)
       }
       this.#sent = undefined
-      if (this.#restart) this.#loaded = undefined
+      if (this.#restart) this.#copy.loaded = undefined
       this.#restart = false
     }
     this.#ports.turns.done()
@@ -215,19 +159,19 @@ export class Actor {
   /** One round of load → decide → append → answer. False where another writer came first and the batch must be decided anew. */
   async #process(batch: readonly Waiting[]): Promise<boolean> {
     const { store, outage } = this.#ports
-    if (outage?.away === true && (this.pending > 0 || this.#offside?.canTake(batch, this.#loaded) === true))
+    if (outage?.away === true && (this.pending > 0 || this.#offside?.canTake(batch, this.#copy.loaded) === true))
       throw away()
     if (this.pending > 0) await this.#drainAll()
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
-    this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
+    this.#copy.loaded ??= await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
-    const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#loaded)
+    const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#copy.loaded)
     if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
     if (plan.taken.length === 0) {
-      const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
-      if (newest !== this.#loaded) {
-        this.#loaded = newest
+      const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+      if (newest !== this.#copy.loaded) {
+        this.#copy.loaded = newest
         return false
       }
       this.#mailbox.drop(handled)
@@ -242,15 +186,15 @@ export class Actor {
     const { reading } = this.#ports.link
     this.#sent = plan
     // What can be taken without the log does not wait for one that is silent.
-    const answer = await (this.#offside?.canTake(batch, this.#loaded) === true && outage !== undefined
+    const answer = await (this.#offside?.canTake(batch, this.#copy.loaded) === true && outage !== undefined
       ? outage.unlessSilent(store.append(append))
       : store.append(append))
     this.#sent = undefined
     switch (answer.outcome) {
       case 'appended': {
         faultPoint('actor.committed')
-        this.#loaded = plan.end
-        this.#freshness.known(asked, reading)
+        this.#copy.loaded = plan.end
+        this.#copy.freshness.known(asked, reading)
         this.#backoff.reset()
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
@@ -260,7 +204,7 @@ export class Actor {
       }
       case 'conflict':
         faultPoint('actor.conflict')
-        this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
+        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return false
       case 'duplicate': {
         faultPoint('actor.before-repeating')
@@ -270,7 +214,7 @@ export class Actor {
           throw new Error(`no command for the duplicate at position ${answer.position}`)
         this.#mailbox.take(waiting)
         answerRepeated(this.ref, waiting, event)
-        this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
+        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return true
       }
       case 'claimed':
@@ -281,8 +225,8 @@ export class Actor {
         this.#mailbox.take(first.item)
         const told =
           answer.outcome === 'claimed'
-            ? refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind)
-            : refusal(this.#entity, this.ref, 'unknown_reference', this.#loaded, answer.reference)
+            ? refusal(this.#entity, this.ref, 'claimed', this.#copy.loaded, answer.kind)
+            : refusal(this.#entity, this.ref, 'unknown_reference', this.#copy.loaded, answer.reference)
         await answerRefused(this.#ports, this.ref, [{ item: first.item, refusal: told }])
         return true
       }
@@ -298,8 +242,8 @@ export class Actor {
   }
 
   async #drainAll(): Promise<void> {
-    await this.#offside?.drain(this.#loaded, head => {
-      this.#loaded = head
+    await this.#offside?.drain(this.#copy.loaded, head => {
+      this.#copy.loaded = head
     })
   }
 
@@ -315,7 +259,7 @@ export class Actor {
   /** The batch could not be decided or appended. What can be taken without the log is; the rest is returned, to fail. */
   async #takeOffside(batch: readonly Waiting[], error: unknown): Promise<readonly Waiting[]> {
     if (this.#offside === undefined || !isErrorCode(error, 'log_unavailable')) {
-      this.#loaded = undefined
+      this.#copy.loaded = undefined
       return batch
     }
     this.#ports.outage?.fell()
@@ -326,7 +270,7 @@ export class Actor {
     }
     // Those that were answered by the log before it failed are not in the mailbox any more.
     const open = batch.filter(waiting => this.#mailbox.holds(waiting))
-    const left = await this.#offside.take(open, this.#loaded, doubtful)
+    const left = await this.#offside.take(open, this.#copy.loaded, doubtful)
     for (const waiting of open) if (!left.includes(waiting)) this.#mailbox.take(waiting)
     return left
   }

@@ -1,17 +1,16 @@
 /** Hosts the actors of a node: finds or loads them, routes commands, runs their timers and effects, and lets idle ones go. */
-import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
-import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
+import { type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { Clock, EventStore, Lease, Logger, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
-import type { CommandSpan, Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import type { TentativeStats } from '../tentative/api.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
 import type { ActorHandle, ActorSystem, ActorSystemOptions, OutageStatus } from './api.ts'
-import { type CommandOptions, parseCommand } from './command.ts'
+import type { CommandOptions } from './command.ts'
+import { Dispatch } from './dispatch.ts'
 import { EffectRunner } from './effects.ts'
 import { maxStaleOf } from './freshness.ts'
 import { watchLink } from './link-watch.ts'
@@ -21,7 +20,6 @@ import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
 import { Snapshots } from './snapshots.ts'
 import { TimerService } from './timers.ts'
-import { traceCommand } from './traced-command.ts'
 import { Turns } from './turns.ts'
 
 const DEFAULT_LIMITS: ActorLimits = { mailbox: 1_000, effects: 32 }
@@ -46,10 +44,8 @@ class HostedActors implements ActorSystem {
   readonly #timers: TimerService
   readonly #outage: Outage | undefined
   readonly #ports: ActorPorts
-  readonly #tracer: Tracer | undefined
-  readonly #before: ActorSystemOptions['before']
+  readonly #dispatch: Dispatch
   #cancelSweep: (() => void) | undefined
-  #stopping = false
 
   constructor({
     store,
@@ -65,14 +61,21 @@ class HostedActors implements ActorSystem {
     tracer,
     before,
   }: ActorSystemOptions) {
-    this.#tracer = tracer
-    this.#before = before
     this.#store = store
     this.#clock = clock
     this.#log = log
     this.#snapshots = new Snapshots(store, log)
     this.entities = new Map(entities.map(entity => [entity.type, entity]))
     const bounds = { ...DEFAULT_LIMITS, ...limits }
+    this.#dispatch = new Dispatch({
+      store,
+      log,
+      tracer,
+      before,
+      entities: this.entities,
+      entity: type => this.#entity(type),
+      find: (entity, ref) => this.#find(entity, ref),
+    })
     this.#ownership = new Ownership({ store, clock, log, holder })
     this.#effects = new EffectRunner(
       {
@@ -81,8 +84,8 @@ class HostedActors implements ActorSystem {
         log,
         readTables,
         entity: type => this.#entity(type),
-        send: (ref, event, sendOptions) => this.#send(ref.type, ref, event, sendOptions, true),
-        create: (type, event, createOptions) => this.#send(type, undefined, event, createOptions, true),
+        send: (ref, event, sendOptions) => this.#dispatch.send(ref.type, ref, event, sendOptions, true),
+        create: (type, event, createOptions) => this.#dispatch.send(type, undefined, event, createOptions, true),
       },
       bounds.effects,
     )
@@ -91,7 +94,7 @@ class HostedActors implements ActorSystem {
       clock,
       log,
       fire: async ({ actor }, event, commandId) =>
-        void (await this.#send(actor.type, actor, event, { commandId }, true)),
+        void (await this.#dispatch.send(actor.type, actor, event, { commandId }, true)),
       startEffect: timer => this.#effects.start(timer),
     })
     this.#outage =
@@ -132,7 +135,7 @@ class HostedActors implements ActorSystem {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.#dispatch.stop()
     this.#cancelSweep?.()
     await this.#timers.stop()
     await this.#outage?.stop()
@@ -150,7 +153,7 @@ class HostedActors implements ActorSystem {
     if (ref.id > entity.maxId) throw new AppError('invalid_input', `An id of ${ref.type} is at most ${entity.maxId}.`)
     return {
       ref,
-      send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
+      send: (event, options = {}) => this.#dispatch.send(ref.type, ref, event, options, false),
       state: async (within = {}) =>
         viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within), within.logged)),
       stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
@@ -159,7 +162,7 @@ class HostedActors implements ActorSystem {
   }
 
   create(type: string, event: OutgoingEvent, options: CommandOptions = {}): Promise<CommandResult> {
-    return this.#send(type, undefined, event, options, false)
+    return this.#dispatch.send(type, undefined, event, options, false)
   }
 
   hear(events: readonly LogEvent[]): void {
@@ -202,101 +205,6 @@ class HostedActors implements ActorSystem {
     return this.#effects.idle()
   }
 
-  /** @param ref undefined for a new actor, which is given an id */
-  #send(
-    type: string,
-    ref: ActorRef | undefined,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-  ): Promise<CommandResult> {
-    if (this.#tracer !== undefined) return this.#traced(this.#tracer, type, ref, event, options, internal)
-    return ref === undefined
-      ? this.#deliverNew(type, event, options, internal, undefined)
-      : this.#deliver(ref, event, options, internal, undefined)
-  }
-
-  /** Apart from `#send`, which would otherwise allocate for the closure where tracing is off. */
-  #traced(
-    tracer: Tracer,
-    type: string,
-    ref: ActorRef | undefined,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-  ): Promise<CommandResult> {
-    const traced = { entity: this.entities.get(type), id: ref?.id, event, options, internal }
-    return traceCommand(tracer, traced, span =>
-      ref === undefined
-        ? this.#deliverNew(type, event, options, internal, span)
-        : this.#deliver(ref, event, options, internal, span),
-    )
-  }
-
-  #deliver(
-    ref: ActorRef,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-    span: CommandSpan | undefined,
-  ): Promise<CommandResult> {
-    try {
-      this.#refuseWhenStopping(internal)
-      const entity = this.#entity(ref.type)
-      const command = parseCommand(entity, event, options, this.#goneIn, { internal, creates: false, span })
-      if (this.#before !== undefined && options.expectedVersion === undefined) this.#sendBefore(entity, ref, event.type)
-      return this.#find(entity, ref).send(command)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** Into the same mailbox, so that nothing has to be waited for; whatever becomes of them, the command goes on. */
-  #sendBefore(entity: EntityDefinition, ref: ActorRef, eventType: string): void {
-    const failed = (error: unknown) =>
-      this.#log.debug({ actor: formatActorRef(ref), error: String(error) }, 'the last figures were not taken')
-    try {
-      for (const event of this.#before?.(ref, eventType) ?? []) {
-        const command = parseCommand(entity, event, {}, this.#goneIn, {
-          internal: true,
-          creates: false,
-          span: undefined,
-        })
-        this.#find(entity, ref).send(command).catch(failed)
-      }
-    } catch (error) {
-      failed(error)
-    }
-  }
-
-  async #deliverNew(
-    type: string,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-    span: CommandSpan | undefined,
-  ): Promise<CommandResult> {
-    this.#refuseWhenStopping(internal)
-    const entity = this.#entity(type)
-    const command = parseCommand(entity, event, options, this.#goneIn, { internal, creates: true, span })
-    for (;;) {
-      const ref = { type, id: (await this.#store.nextId(type)) as ActorId }
-      faultPoint('create.id-taken')
-      const result = await this.#find(entity, ref).send(command)
-      // Someone chose this very id for an actor of theirs: take the next one.
-      if (result.ok || result.version === 0) return result
-    }
-  }
-
-  #refuseWhenStopping(internal: boolean): void {
-    // Effects that still run may finish; the store is open until they have.
-    if (this.#stopping && !internal)
-      throw new AppError(
-        'shutting_down',
-        'The node is stopping. The command was not taken; send it to another node or again later.',
-      )
-  }
-
   #entity(type: string): EntityDefinition {
     const entity = this.entities.get(type)
     if (entity !== undefined) return entity
@@ -305,8 +213,6 @@ class HostedActors implements ActorSystem {
       `There is no entity '${type}'. There are: ${[...this.entities.keys()].join(', ')}.`,
     )
   }
-
-  readonly #goneIn = (type: string): readonly string[] => this.#entity(type).goneIn
 
   #find(entity: EntityDefinition, ref: ActorRef): Actor {
     const known = this.#actors.get(ref)
