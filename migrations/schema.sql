@@ -155,8 +155,17 @@ create table incarnations (
   incarnation bigint generated always as identity not null,
   node text not null,
   started_at timestamp with time zone not null,
+  journal uuid,
+  clock_ceiling bigint,
+  clock_last bigint,
+  alive_until timestamp with time zone,
+  logged_n bigint,
+  sealed_n bigint,
+  sealed_at timestamp with time zone,
   constraint incarnations_pkey PRIMARY KEY (incarnation)
 );
+CREATE INDEX incarnations_ceiling ON incarnations USING btree (clock_ceiling);
+CREATE INDEX incarnations_open ON incarnations USING btree (node, incarnation) WHERE sealed_at IS NULL;
 
 create table installation (
   only_one boolean default true not null,
@@ -180,6 +189,18 @@ create table legacy_event_quarantine (
   constraint legacy_event_quarantine_pkey PRIMARY KEY (event_log_id),
   constraint legacy_event_quarantine_reason_check CHECK ((reason = ANY (ARRAY['no version'::text, 'version not positive'::text, 'version repeated'::text, 'no aggregate'::text])))
 );
+
+create table mfa_attempts (
+  id bigint not null,
+  user_id integer not null,
+  method character varying(50) not null,
+  success boolean not null,
+  ip_address inet,
+  attempted_at timestamp without time zone default now(),
+  constraint mfa_attempts_pkey PRIMARY KEY (id)
+);
+CREATE INDEX idx_mfa_attempts_user_id ON mfa_attempts USING btree (user_id);
+CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON mfa_attempts FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
 create table projection_checkpoints (
   name text not null,
@@ -238,6 +259,9 @@ create table sessions (
   created_at timestamp without time zone default now(),
   last_activity timestamp without time zone default now(),
   is_active boolean default true,
+  device_fingerprint character varying(255),
+  geo_location character varying(100),
+  is_remembered boolean default false,
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_session_token_key UNIQUE (session_token) DEFERRABLE INITIALLY DEFERRED,
   constraint valid_expiration CHECK ((expires_at > created_at))
@@ -314,6 +338,20 @@ create table timers (
 CREATE INDEX timers_due ON timers USING btree (due_at) WHERE taken_until IS NULL;
 CREATE INDEX timers_taken ON timers USING btree (taken_until) WHERE taken_until IS NOT NULL;
 
+create table trusted_devices (
+  id bigint not null,
+  user_id integer not null,
+  token_hash text not null,
+  label text not null,
+  device_fingerprint text,
+  created_at timestamp with time zone not null,
+  last_used_at timestamp with time zone,
+  expires_at timestamp with time zone not null,
+  constraint trusted_devices_pkey PRIMARY KEY (id)
+);
+CREATE INDEX trusted_devices_user ON trusted_devices USING btree (user_id);
+CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON trusted_devices FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
 create table usage_logs (
   id bigint default nextval('usage_logs_id_seq'::regclass) not null,
   user_id integer not null,
@@ -326,6 +364,21 @@ create table usage_logs (
 );
 CREATE INDEX idx_usage_logs_user_id ON usage_logs USING btree (user_id);
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON usage_logs FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
+create table user_mfa (
+  id integer not null,
+  user_id integer not null,
+  method character varying(50) not null,
+  secret character varying(2000) not null,
+  is_enabled boolean default true,
+  backup_codes jsonb,
+  created_at timestamp without time zone default now(),
+  last_used_at timestamp without time zone,
+  constraint user_mfa_pkey PRIMARY KEY (id),
+  constraint user_mfa_once UNIQUE (user_id, method) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX idx_user_mfa_user_id ON user_mfa USING btree (user_id);
+CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON user_mfa FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
 create table users (
   id integer default nextval('users_id_seq'::regclass) not null,
@@ -567,7 +620,9 @@ begin
   ),
   -- Apart from the other extras: it is nearly always empty, and then costs the insert nothing.
   origins as materialized (
-    select x.a, x.origin from extra x where x.op = 'origin'
+    select x.a, x.origin, x.origin ->> 'node' as node, (x.origin ->> 'incarnation')::bigint as incarnation,
+      (x.origin ->> 'n')::bigint as n
+    from extra x where x.op = 'origin'
   ),
   -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
   -- joins and for exists (select …), by the size the table had when the connection first wrote.
@@ -606,18 +661,22 @@ begin
       select v.a, 2, null, 'conflict', null, null
         from verdict v where (v.there_position is not null and not v.mine) or v.gap
       union all
-      select x.a, 3, x.ordinality, 'fenced', null, x.name
+      select o.a, 3, null, 'sealed', null, s.node || '#' || s.incarnation
+        from origins o join incarnations s on s.incarnation = o.incarnation and s.node = o.node
+        where s.sealed_n < o.n and not exists (select from mine m where m.a = o.a)
+      union all
+      select x.a, 4, x.ordinality, 'fenced', null, x.name
         from extra x left join leases l on l.name = x.name
         where x.op = 'lease' and l.token is distinct from x.token and not exists (select from mine m where m.a = x.a)
       union all
       -- A nested state is written as JSON that begins with its top: {"live":"recording"}.
-      select f.a, 4, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
+      select f.a, 5, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
         from referred f
         where not exists (select from mine m where m.a = f.a) and (f.state is null or exists (
           select from unnest(f.gone_in) as gone (name)
           where f.state = gone.name or starts_with(f.state, '{' || to_json(gone.name)::text || ':')))
       union all
-      select x.a, 5, x.ordinality, 'claimed', null, x.kind
+      select x.a, 6, x.ordinality, 'claimed', null, x.kind
         from extra x join claims c on (c.kind, c.key) = (x.kind, x.key)
         where x.op = 'claim' and (c.actor_type, c.actor_id) <> (x.actor_type, x.actor_id)
           and not exists (select from mine m where m.a = x.a)
@@ -638,6 +697,15 @@ begin
   fresh as materialized (
     select x.* from extra x
     where not exists (select from refused r where r.a = x.a) and not exists (select from mine m where m.a = x.a)
+  ),
+  logged as (
+    update incarnations s set logged_n = greatest(s.logged_n, w.n)
+    from (
+      select o.node, o.incarnation, max(o.n) as n from origins o
+      where not exists (select from refused r where r.a = o.a) and not exists (select from mine m where m.a = o.a)
+      group by 1, 2
+    ) w
+    where s.incarnation = w.incarnation and s.node = w.node
   ),
   claimed as (
     insert into claims (kind, key, actor_type, actor_id)

@@ -35,6 +35,7 @@ import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
+import { createTentativeExchange } from './tentative/exchange.ts'
 
 /** Sessions that are not over, by when the log last heard of them. */
 const RESTING = { table: 'sessions', flag: 'is_active', time: 'last_activity' }
@@ -105,7 +106,7 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, sealedLog, incarnation, installation, frameKey, projections } = await openLog(
+  const { store, sealedLog, incarnation, register, installation, frameKey, projections } = await openLog(
     { ...options, clock, entities, name, log, tracer },
     opened,
   )
@@ -140,6 +141,7 @@ async function assemble(
 
   // Made after the actors, which ask it what to keep before a life ends.
   let live: LiveState | undefined
+  const tentatives = await started(createTentativeExchange({ node: name, incarnation, bus, clock, entities }))
   const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
     createActorSystem({
@@ -151,7 +153,10 @@ async function assemble(
       holder: `${name}#${incarnation}#${randomUUID()}`,
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
-      ...(journal === undefined ? {} : { outage: { journal, node: name, incarnation } }),
+      tentatives,
+      ...(journal === undefined
+        ? {}
+        : { outage: { journal, node: name, incarnation, register, leaseMs: options.clockLeaseMs } }),
       readTables: {
         find: async (table, column, value, position) => {
           await projections.caughtUp(position)
@@ -164,7 +169,7 @@ async function assemble(
   const liveState = await started(
     createLiveState({
       ...{ node: name, incarnation, bus, clock, log, entities },
-      state: actor => actors.actor(actor).state(),
+      state: actor => actors.actor(actor).state({ logged: true }),
       send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
     }),
   )
@@ -236,7 +241,8 @@ async function assemble(
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)
     actors.hear(events)
-    // Their writer projects them, and has their actors at hand. Where it died, the next look at the log comes by itself.
+    // Their writer projects them, and has their actors at hand.
+    projections.heard(events.at(-1)?.position ?? 0)
     tell(events)
     span?.ended()
   })

@@ -13,6 +13,8 @@ export interface Config {
   readonly database: string | undefined
   /** The log that `replay --from` reads, where the address is not in its arguments. */
   readonly from: string | undefined
+  /** How long a read waits for Postgres, in milliseconds; undefined: the node's own default. */
+  readonly readPatienceMs: number | undefined
   /** See `parseRedisUrl`; undefined: no other node is told anything. */
   readonly redis: string | undefined
   /** PEM file of the authorities to trust for `rediss://`, instead of the system's (NODE_EXTRA_CA_CERTS adds to those). */
@@ -21,6 +23,8 @@ export interface Config {
   readonly legacyRedis: boolean
   /** Directory of the node's own files; absolute. */
   readonly home: string
+  /** How far ahead events may be stamped that are accepted while Postgres is away; undefined: the default of the node. */
+  readonly clockLeaseMs: number | undefined
   /** Port 0 is a free one. */
   readonly http: { readonly host: string; readonly port: number }
   /** Path of the Unix socket; undefined where the one under `home` would be too long (see `warnings`). */
@@ -52,10 +56,18 @@ const POSTGRES_FORM = 'postgres://[user[:password]@]host[:port]/database, specia
 const VARIABLES = {
   DATABASE_URL: text(isPostgresUrl, POSTGRES_FORM),
   ROOTSTREAM_FROM_URL: text(isPostgresUrl, POSTGRES_FORM),
+  ROOTSTREAM_READ_PATIENCE_MS: text(
+    value => /^\d{3,6}$/.test(value) && Number(value) >= 500 && Number(value) <= 600_000,
+    'a number of milliseconds from 500 to 600000',
+  ),
   REDIS_URL: text(isRedisUrl, REDIS_URL_FORM),
   ROOTSTREAM_REDIS_CA: text(() => true, 'the path of a PEM file'),
   ROOTSTREAM_LEGACY_REDIS: text(value => value === 'true' || value === 'false', 'true or false'),
   ROOTSTREAM_HOME: text(() => true, 'the path of a directory'),
+  ROOTSTREAM_CLOCK_LEASE_MINUTES: text(
+    value => /^\d{1,4}$/.test(value) && Number(value) >= 1 && Number(value) <= 1_440,
+    'a number of minutes from 1 to 1440',
+  ),
   ROOTSTREAM_HTTP_HOST: text(
     value => HOST.test(value),
     'a loopback address (127.0.0.1, ::1, localhost), or another one together with ROOTSTREAM_HTTP_ALLOW_REMOTE=true',
@@ -102,10 +114,13 @@ export function loadConfig(env: Environment = process.env): Config {
   return {
     database: values.DATABASE_URL,
     from: values.ROOTSTREAM_FROM_URL,
+    readPatienceMs:
+      values.ROOTSTREAM_READ_PATIENCE_MS === undefined ? undefined : Number(values.ROOTSTREAM_READ_PATIENCE_MS),
     redis: values.REDIS_URL,
     redisCa: values.ROOTSTREAM_REDIS_CA,
     legacyRedis: values.ROOTSTREAM_LEGACY_REDIS === 'true',
     home,
+    clockLeaseMs: minutes(values.ROOTSTREAM_CLOCK_LEASE_MINUTES),
     http: { host, port: Number(values.ROOTSTREAM_HTTP_PORT ?? 9880) },
     socket: fits ? socket : undefined,
     token: values.ROOTSTREAM_TOKEN,
@@ -126,6 +141,10 @@ const SOCKET_TOO_LONG =
 function given(env: Environment): Record<string, string> {
   const pairs = Object.keys(VARIABLES).map(name => [name, env[name]?.trim()] as const)
   return Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== ''))
+}
+
+function minutes(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value) * 60_000
 }
 
 function text(isValid: (value: string) => boolean, form: string) {

@@ -53,11 +53,14 @@ export async function health(parts: {
       }
       return { status: well ? 'ok' : 'degraded', detail }
     },
-    actors: async () => ({ status: 'ok', detail: { ...actors.stats() } }),
+    actors: async () => {
+      const tentative = actors.tentatives()
+      return { status: 'ok', detail: { ...actors.stats(), ...(tentative !== undefined && { tentative }) } }
+    },
     journal: async () => {
       const status = actors.outage()
       if (status === undefined) return { status: 'ok', detail: { enabled: false } }
-      const well = status.pending === 0 && status.stuck === null
+      const well = status.pending === 0 && status.stuck === null && status.clock.refusing === null
       return { status: well ? 'ok' : 'degraded', detail: { enabled: true, ...status } }
     },
     audit: async () => {

@@ -38,4 +38,5 @@ export { type ActorDelta, applyDelta, type DeltaEvent, maskDelta, parseDelta } f
 export { type ActorSnapshot, maskSnapshot, parseSnapshot } from './snapshots/snapshot.ts'
 export { decodeSnapshot, encodeSnapshot } from './snapshots/snapshot-bytes.ts'
 export { createInProcessHub, type InProcessHub } from './sync/in-process-bus.ts'
+export type { TentativeStats } from './tentative/api.ts'
 export type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'

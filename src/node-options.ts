@@ -23,8 +23,15 @@ export interface NodeOptions {
   readonly home?: string
   /** How long a command waits for Postgres before it fails or is taken into the journal, default 10 s. */
   readonly patienceMs?: number
+  /**
+   * How long a read of the log waits for Postgres, in milliseconds, default 5,000. Half of it without a word from Postgres,
+   * and it counts as silent: reads fail at once, and what can be merged is taken into the journal.
+   */
+  readonly readPatienceMs?: number
   /** Bytes the journal may take on disk, default 64 MiB; when it is full, commands fail as `overloaded`. */
   readonly journalBytes?: number
+  /** How long Postgres may be away before nothing is taken into the journal any more, default an hour: see `clock` in `/health`. */
+  readonly clockLeaseMs?: number
   /** Keeps everything in memory: for tests, gone when the process ends. */
   readonly memory?: boolean
   /** Shows in every event this node writes; default the host name. */

@@ -5,6 +5,7 @@ import type { ActorSystem } from './actors/api.ts'
 import { AppError } from './core/errors.ts'
 import { actorRef } from './core/ids.ts'
 import type { EventStore, Logger, SealedLog } from './core/ports.ts'
+import type { Register } from './core/register.ts'
 import type { Tracer } from './core/tracing.ts'
 import { startPostgres } from './embedded/postgres.ts'
 import { readFrameKey } from './eventstore/frame-key.ts'
@@ -19,6 +20,8 @@ import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
 import { legacyAddress, openLegacyKeys } from './sync/legacy-keys.ts'
+
+const READ_PATIENCE_MS = 5_000
 
 /** What has to be closed again, in reverse. */
 type Opened = { close(): Promise<void> }[]
@@ -48,7 +51,7 @@ export function createBridge(options: BridgeOptions): LegacyBridge {
       await projections.caughtUp(position)
       return projections.find('streams', 'is_live', true)
     },
-    streamState: id => actors.actor(actorRef('stream', id)).state(),
+    streamState: id => actors.actor(actorRef('stream', id)).state({ logged: true }),
   })
 }
 
@@ -88,6 +91,7 @@ interface OpenLog {
   readonly store: EventStore
   readonly sealedLog: SealedLog
   readonly incarnation: number
+  readonly register: Register
   readonly projections: Projections
   /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
   readonly installation: string
@@ -107,6 +111,7 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
       store,
       sealedLog: createMemorySealedLog(memory),
       incarnation: store.incarnation,
+      register: store.register,
       projections: createMemoryProjections({ store, entities }),
       installation: store.installation,
       // A log in memory is no other node's, so nobody shares its key.
@@ -128,11 +133,20 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
     clock,
     log,
     tracer,
+    readPatienceMs: options.readPatienceMs ?? READ_PATIENCE_MS,
     ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   })
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
-  const { incarnation, installation } = store
+  const { incarnation, installation, register } = store
   const sealedLog = createPgSealedLog(store.pool)
-  return { store, sealedLog, incarnation, projections, installation, frameKey: () => readFrameKey(store.pool) }
+  return {
+    store,
+    sealedLog,
+    incarnation,
+    register,
+    projections,
+    installation,
+    frameKey: () => readFrameKey(store.pool),
+  }
 }

@@ -106,6 +106,12 @@ export const event = z.object({
       node: z.string(),
       incarnation: z.int(),
       n: z.int(),
+      extra: z
+        .array(z.tuple([z.string(), z.int()]))
+        .optional()
+        .describe(
+          'Dots of other nodes (`node#incarnation`, n) that its writer had heard of before they were in the log.',
+        ),
       observed: data.optional().describe('What merging had to know of the state it was decided on.'),
       given: data.optional().describe('The data as it was sent, where merging changed it.'),
       conflict: data.optional().describe('What merging could not keep of both sides.'),
@@ -124,7 +130,14 @@ export const actorView = z.object({
   tentative: z
     .literal(true)
     .optional()
-    .describe('Postgres is away: commands that this node accepted meanwhile are on top of the version.'),
+    .describe('Commands that were accepted without Postgres, here or on other nodes, are on top of the version.'),
+  pending: z
+    .object({
+      own: z.int().min(0).describe('Accepted by this node.'),
+      others: z.int().min(0).describe('Accepted by other nodes, as far as this one has heard.'),
+    })
+    .optional()
+    .describe('How many these are; with `tentative` only.'),
 })
 
 const format = z.int().min(1).describe('Grows when older readers could misread it.')

@@ -67,6 +67,7 @@ export function createMemoryProjections({
     start: async () => {},
     stop: async () => {},
     wake: () => {},
+    heard: () => {},
     caughtUp,
     status: async () => {
       const head = await store.head()

@@ -129,6 +129,7 @@ describe('actors show --diff', () => {
         to: { version: 4, state: 'deactivated' },
         state: { before: 'active', after: 'deactivated' },
         changes: [
+          { path: 'authEpoch', before: 0, after: 2 },
           { path: 'row.display_name', before: null, after: 'A' },
           { path: 'row.is_active', before: true, after: false },
           { path: 'row.password_hash', before: '***', after: '***' },

@@ -1,7 +1,7 @@
 /** Nodes on one Postgres, each with a link and a home of its own, so that one of them can be cut off while the others go on. */
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import { onTestFinished } from 'vitest'
+import type { TestContext } from 'vitest'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import type { LogEvent } from '../../src/core/event.ts'
 import type { Accepted, CommandResult, Tentative } from '../../src/core/result.ts'
@@ -27,7 +27,7 @@ export interface OutageStage {
 }
 
 /** Taken down when the test is over. */
-export async function outageStage(): Promise<OutageStage> {
+export async function outageStage({ onTestFinished }: Pick<TestContext, 'onTestFinished'>): Promise<OutageStage> {
   const database = await createTestDatabase()
   onTestFinished(() => database.drop())
   const folder = await temporaryFolder('outage')

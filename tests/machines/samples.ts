@@ -234,6 +234,7 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
   session: [
     ['session.created', 'session.touched', 'session.refreshed', 'session.expired', 'session.revoked'],
     ['session.imported', 'session.closed'],
+    ['session.created', 'session.expired', 'session.closed', 'session.revoked'],
     [
       ['session.created', 1, { userId: 1, tokenHash: 'hash', expiresAt: LATER }],
       ['session.refreshed', 1, { expiresAt: LATER, tokenHash: 'next' }],

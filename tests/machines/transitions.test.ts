@@ -174,7 +174,7 @@ const tables: Tables = {
       'session.moved': no,
       'session.refreshed': no,
       'session.touched': no,
-      'session.closed': no,
+      'session.closed': 'closed',
       'session.revoked': 'revoked',
       'session.expired': no,
     },

@@ -118,7 +118,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       sets: given(['expiresAt', 'tokenHash']),
     },
     'session.touched': { in: ['active'] },
-    'session.closed': { in: ['active'], to: 'closed' },
+    'session.closed': { in: ['active', 'expired'], to: 'closed' },
     'session.revoked': { in: ['active', 'closed', 'expired'], to: 'revoked' },
     'session.expired': { in: ['active'], to: 'expired', internal: true },
   },

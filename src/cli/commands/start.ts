@@ -19,7 +19,7 @@ export function startCommand(program: Command): void {
     .description('run a node: its database, its HTTP API, its projections and timers')
     .addHelpText(
       'after',
-      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
+      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWhere Postgres goes away, it takes what can be merged for ROOTSTREAM_CLOCK_LEASE_MINUTES (60).\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
     )
   runs(command, async ({ config, out }) => {
     const log = createLogger({ level: config.logLevel, node: config.node })
@@ -33,10 +33,12 @@ export function startCommand(program: Command): void {
       name: config.node,
       log,
       ...(config.database === undefined ? {} : { database: config.database }),
+      ...(config.readPatienceMs === undefined ? {} : { readPatienceMs: config.readPatienceMs }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
       legacyRedis: config.legacyRedis,
       ...(config.geoDatabase === undefined ? {} : { geoDatabase: config.geoDatabase }),
+      ...(config.clockLeaseMs === undefined ? {} : { clockLeaseMs: config.clockLeaseMs }),
       ...(config.tracing === undefined ? {} : { tracing: config.tracing }),
     })
     try {

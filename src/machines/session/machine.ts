@@ -1,4 +1,4 @@
-/** The life of a session: active until it is closed, revoked, or its time is up. Nothing undoes an end. */
+/** The life of a session: active until its time is up, it is closed, or revoked. A later end in this order takes the place of an earlier one; nothing undoes an end. */
 import { assign, cancel, raise, setup } from 'xstate'
 import type { z } from 'zod'
 import { msUntil } from '../fields.ts'
@@ -248,7 +248,12 @@ export const machine = base.createMachine({
       },
     },
     closed: { on: { 'session.revoked': { target: 'revoked', actions: end } } },
-    expired: { on: { 'session.revoked': { target: 'revoked', actions: end } } },
+    expired: {
+      on: {
+        'session.closed': { target: 'closed', actions: end },
+        'session.revoked': { target: 'revoked', actions: end },
+      },
+    },
     revoked: {},
   },
 })

@@ -17,6 +17,9 @@ export const columns = {
   is_remembered: 'boolean',
 } as const
 
+/** Columns that 24.2 does not have. */
+export const ADDED = ['device_fingerprint', 'geo_location', 'is_remembered']
+
 export const sessionRow = z.strictObject({
   user_id: was.int,
   session_token: was.text,
