@@ -13,15 +13,19 @@ import {
   type ShownFactor,
 } from './factor-changes.ts'
 import { type Credentials, login } from './login.ts'
+import { createPasskeys, type Passkeys } from './passkeys.ts'
 import type { AccountPorts } from './ports.ts'
 import { type Registered, type Registration, register } from './registration.ts'
 import { endSessions, type OpenedSession, type PendingSession, revokeSession } from './sessions.ts'
-import { type ShownSession, shownSession } from './shown-session.ts'
+import { type ShownSession, withShownSession } from './shown-session.ts'
 import { type ConfirmedFactor, confirmTotp, enrolTotp, type TotpEnrolment, type TotpOptions } from './totp.ts'
+import { createTrustedDevices, type TrustedDevices } from './trusted-devices.ts'
 import { type ValidSession, validate } from './validation.ts'
 import { type CodeShown, type VerifiedSession, verifyFactor } from './verify-factor.ts'
 
 export interface Accounts {
+  readonly passkeys: Passkeys
+  readonly devices: TrustedDevices
   register(registration: Registration): Promise<Registered | AccountRefusal>
   login(credentials: Credentials, client?: Client): Promise<OpenedSession | PendingSession | AccountRefusal>
   /** Whether a token opens anything. Throws AppError `log_unavailable`. */
@@ -46,15 +50,11 @@ export interface Accounts {
 }
 
 export function createAccounts(ports: AccountPorts): Accounts {
-  const withSession = async <Answer>(
-    token: string,
-    client: Client,
-    work: (session: ShownSession) => Promise<Answer>,
-  ): Promise<Answer | AccountRefusal> => {
-    const session = await shownSession(ports, token, client)
-    return session.ok ? work(session) : session
-  }
+  const withSession = <Answer>(token: string, client: Client, work: (session: ShownSession) => Promise<Answer>) =>
+    withShownSession(ports, token, client, work)
   return {
+    passkeys: createPasskeys(ports),
+    devices: createTrustedDevices(ports),
     register: registration => register(ports, registration),
     login: (credentials, client = {}) => login(ports, credentials, client),
     validate: (token, client = {}) => validate(ports, token, client),

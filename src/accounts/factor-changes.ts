@@ -116,6 +116,7 @@ async function removeAll(factors: readonly Factor[], reason: string, by: number 
   await Promise.all(factors.map(({ handle }) => handle.send({ type: 'factor.removed', reason }, options)))
 }
 
-function isFresh({ clock, settings }: AccountPorts, at: string | null): boolean {
+/** Whether something was shown within `stepUpMs`. */
+export function isFresh({ clock, settings }: AccountPorts, at: string | null): boolean {
   return at !== null && Math.abs(clock.now() - Date.parse(at)) <= settings.stepUpMs
 }

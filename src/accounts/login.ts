@@ -4,17 +4,20 @@ import type { Client } from './client.ts'
 import { demanded, factorsOf } from './factors.ts'
 import type { AccountPorts } from './ports.ts'
 import { type OpenedSession, openPending, openSession, type PendingSession } from './sessions.ts'
+import { showDevice } from './trusted-devices.ts'
 import { type Account, findAccount } from './users.ts'
 
 export interface Credentials {
   /** User name or address. */
   readonly login: string
   readonly password: string
+  /** Of a device on which a factor was shown before. */
+  readonly deviceToken?: string
 }
 
 export async function login(
   ports: AccountPorts,
-  { login: name, password }: Credentials,
+  { login: name, password, deviceToken }: Credentials,
   client: Client,
 ): Promise<OpenedSession | PendingSession | AccountRefusal> {
   const account = await findAccount(ports, name)
@@ -23,10 +26,18 @@ export async function login(
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
-  const factors = demanded(await factorsOf(ports, account.id)).map(({ method }) => method)
-  return factors.length > 0
-    ? openPending(ports, account.id, factors, client)
-    : openSession(ports, account, ['password'], client)
+  const factors = demanded(await factorsOf(ports, account.id))
+  if (factors.length === 0) return openSession(ports, account, ['password'], client)
+  const device = await showDevice(ports, account, factors, deviceToken, client)
+  if (device === undefined)
+    return openPending(
+      ports,
+      account.id,
+      factors.map(({ method }) => method),
+      client,
+    )
+  const opened = await openSession(ports, account, ['password', 'trusted_device'], client)
+  return opened.ok ? { ...opened, ...device } : opened
 }
 
 function verdictOn({ hasher }: AccountPorts, account: Account | undefined, password: string) {

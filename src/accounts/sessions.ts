@@ -17,6 +17,9 @@ export interface OpenedSession {
   readonly token: string
   /** ISO 8601. */
   readonly expiresAt: string
+  /** Of a trusted device, in place of the one it showed. */
+  readonly deviceToken?: string
+  readonly deviceExpiresAt?: string
 }
 
 /** A session of which everything was shown that has to be. */

@@ -32,6 +32,12 @@ export interface AccountSettings {
   readonly onNewNetwork: BindingPolicy
   /** Whether a login waits for the address to be verified. */
   readonly requireVerifiedEmail: boolean
+  /** Where users reach this installation, as `https://stream.example.org`: passkeys belong to it. */
+  readonly publicUrl?: string
+  /** Domain of the passkeys, where it is not the host of `publicUrl` but one above it. They are void under another. */
+  readonly passkeyDomain?: string
+  /** How long a device is trusted. */
+  readonly deviceMs: number
   /** Characters a password has at least. */
   readonly passwordMinLength: number
 }
@@ -56,5 +62,6 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   onNewDevice: 'step_up',
   onNewNetwork: 'ignore',
   requireVerifiedEmail: false,
+  deviceMs: 30 * 24 * HOUR_MS,
   passwordMinLength: 15,
 }

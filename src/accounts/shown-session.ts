@@ -36,3 +36,14 @@ export async function shownSession(
   // One that was challenged is here to answer.
   return valid.ok || valid.reason === 'factor_required' ? session : valid
 }
+
+/** What is done for whoever holds the token. */
+export async function withShownSession<Answer>(
+  ports: AccountPorts,
+  token: string,
+  client: Client,
+  work: (session: ShownSession) => Promise<Answer>,
+): Promise<Answer | AccountRefusal> {
+  const session = await shownSession(ports, token, client)
+  return session.ok ? work(session) : session
+}
