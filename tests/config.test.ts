@@ -27,6 +27,7 @@ test('an empty environment is a node of its own on loopback', () => {
     http: { host: '127.0.0.1', port: 9880 },
     socket: path.resolve('.rootstream/rootstream.sock'),
     token: undefined,
+    keys: { kind: 'own_file', file: path.resolve('.rootstream/keys') },
     node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
     logLevel: 'info',
     tracing: undefined,
@@ -62,6 +63,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
     http: { host: '::1', port: 0 },
     socket: '/run/rootstream/api.sock',
     token: 'a-token-of-a-length',
+    keys: { kind: 'own_file', file: path.join(home, 'keys') },
     node: 'edge-1.example',
     logLevel: 'debug',
     tracing: undefined,
@@ -169,4 +171,18 @@ test.each([
     }
   }
   expect(outcome(() => loadConfig({ REDIS_URL: url }))).toBe(outcome(() => parseRedisUrl(url)))
+})
+
+test('the key ring comes from one place', () => {
+  expect(loadConfig({ ROOTSTREAM_KEYS: 'a:b' }).keys).toEqual({ kind: 'text', text: 'a:b' })
+  expect(loadConfig({ ROOTSTREAM_KEY_FILE: 'ring' }).keys).toEqual({ kind: 'file', file: path.resolve('ring') })
+  expect(loadConfig({ ROOTSTREAM_KEY_COMMAND: '["vault", "get"]' }).keys).toEqual({
+    kind: 'command',
+    argv: ['vault', 'get'],
+  })
+  for (const wrong of ['vault get', '[]', '[1]', '[""]', '{}'])
+    expect(() => loadConfig({ ROOTSTREAM_KEY_COMMAND: wrong })).toThrow('ROOTSTREAM_KEY_COMMAND must be')
+  expect(() => loadConfig({ ROOTSTREAM_KEYS: 's3cret', ROOTSTREAM_KEY_FILE: 'ring' })).toThrow(
+    /ROOTSTREAM_KEYS must be the only one .* ROOTSTREAM_KEY_FILE must be the only one(?!.*s3cret)/,
+  )
 })
