@@ -5,6 +5,8 @@ export const ACCOUNT_REFUSALS = {
   invalid_credentials: { status: 401, meaning: 'The name or the password is wrong, or the account is not in use.' },
   invalid_session: { status: 401, meaning: 'The session is over, or never was. Sign in again.' },
   factor_required: { status: 403, meaning: 'A second factor has to be shown first.' },
+  invalid_code: { status: 401, meaning: 'The code is wrong, over, or was used before.' },
+  factor_exists: { status: 409, meaning: 'There is such a factor already. Remove it first.' },
   forbidden: { status: 403, meaning: 'The roles of the account do not allow this.' },
   too_many_attempts: { status: 429, meaning: 'There were too many attempts. Wait before the next.' },
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },

@@ -1,7 +1,7 @@
 /** Signing in with a password. Whether the account exists shows neither in the answer nor in the time it takes. */
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
-import { factorsOf } from './factors.ts'
+import { demanded, factorsOf } from './factors.ts'
 import type { AccountPorts } from './ports.ts'
 import { type OpenedSession, openPending, openSession, type PendingSession } from './sessions.ts'
 import { type Account, findAccount } from './users.ts'
@@ -23,10 +23,10 @@ export async function login(
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
-  const factors = (await factorsOf(ports, account.id)).filter(({ enabled }) => enabled).map(({ method }) => method)
-  // Backup codes alone are no factor: they stand in for one.
-  const wanted = factors.some(method => method !== 'backup_codes')
-  return wanted ? openPending(ports, account.id, factors, client) : openSession(ports, account, ['password'], client)
+  const factors = demanded(await factorsOf(ports, account.id)).map(({ method }) => method)
+  return factors.length > 0
+    ? openPending(ports, account.id, factors, client)
+    : openSession(ports, account, ['password'], client)
 }
 
 function verdictOn({ hasher }: AccountPorts, account: Account | undefined, password: string) {

@@ -19,6 +19,7 @@ import type { HttpMetrics } from './metrics.ts'
 import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sendProblem } from './problem.ts'
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { factorRoutes } from './routes/auth/factors.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
@@ -114,6 +115,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   streamRoutes(app, shared)
   liveRoutes(app, shared)
   signInRoutes(app, shared)
+  factorRoutes(app, shared)
   return app
 }
 

@@ -20,6 +20,11 @@ export function tokenOf(request: FastifyRequest): string | undefined {
   return cookie
 }
 
+/** Whether the token of a request came in a cookie: a new one goes the same way. */
+export function usesCookie(request: FastifyRequest): boolean {
+  return request.headers.authorization === undefined && cookieOf(request.headers.cookie) !== undefined
+}
+
 export function setSessionCookie(reply: FastifyReply, token: string, expiresAt: string): void {
   reply.header('set-cookie', `${COOKIE}=${token}; ${ATTRIBUTES}; Expires=${new Date(expiresAt).toUTCString()}`)
 }

@@ -251,7 +251,9 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
     [
       'factor.enrolled',
       'factor.confirmed',
+      'factor.code.missed',
       ['factor.step.used', 1, { step: 58_000_001 }],
+      'factor.code.missed',
       'factor.resealed',
       'factor.removed',
     ],

@@ -229,7 +229,7 @@ const tables: Tables = {
       'factor.step.used': 'totp',
       'factor.code.sent': no,
       'factor.code.used': no,
-      'factor.code.missed': no,
+      'factor.code.missed': 'totp',
       'factor.backup.used': no,
       'factor.backup.replaced': no,
       'factor.passkey.added': no,

@@ -44,7 +44,7 @@ export const events = {
   'factor.step.used': event(1, z.object({ step: z.int().min(0) })),
   'factor.code.sent': event(1, z.object({ codeHash: hash, expiresAt: timestamp })),
   'factor.code.used': event(1, z.object({ codeHash: hash })),
-  // A wrong one-time code: the code that was sent is void after a few.
+  // A wrong one-time code: the code that was sent is void after a few, an authenticator app after many.
   'factor.code.missed': event(1, z.object({})),
   'factor.backup.used': event(1, z.object({ codeHash: hash })),
   'factor.backup.replaced': event(1, z.object({ backupCodes: z.array(hash).min(1).max(MAX_BACKUP_CODES) })),

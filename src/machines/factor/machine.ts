@@ -15,12 +15,16 @@ export interface FactorContext extends WithRow<FactorRow> {
   readonly row: FactorRow | null
   /** Of TOTP: the last time step that was used. */
   readonly lastStep: number
+  /** Of TOTP: wrong codes since the last right one. */
+  readonly wrongCodes: number
   readonly sentCode: SentCode | null
   readonly passkeys: readonly Passkey[]
 }
 
 /** Wrong guesses at one code that was sent. */
 export const MAX_MISSES = 5
+/** Wrong codes of an app in a row, over all nodes and however slowly, after which it is not asked again (NIST SP 800-63B-4). */
+export const MAX_WRONG_CODES = 100
 
 const base = setup({ types: {} as { context: FactorContext; events: FactorEvent } })
 
@@ -28,9 +32,13 @@ const used = (row: FactorRow | null, at: string) => changed(row, { last_used_at:
 
 const useStep = base.createAction(
   assign(({ context, event }) =>
-    event.type === 'factor.step.used' ? { row: used(context.row, event.at), lastStep: event.step } : context,
+    event.type === 'factor.step.used'
+      ? { row: used(context.row, event.at), lastStep: event.step, wrongCodes: 0 }
+      : context,
   ),
 )
+
+const countWrong = base.createAction(assign(({ context }) => ({ wrongCodes: context.wrongCodes + 1 })))
 
 const send = base.createAction(
   assign(({ event }) =>
@@ -144,7 +152,7 @@ const missable = {
 
 export const machine = base.createMachine({
   id: 'factor',
-  context: { row: null, lastStep: -1, sentCode: null, passkeys: [] },
+  context: { row: null, lastStep: -1, wrongCodes: 0, sentCode: null, passkeys: [] },
   initial: 'absent',
   states: {
     absent: {
@@ -165,7 +173,14 @@ export const machine = base.createMachine({
     },
     totp: {
       on: {
-        'factor.step.used': { guard: ({ context, event }) => event.step > context.lastStep, actions: useStep },
+        'factor.step.used': {
+          guard: ({ context, event }) => event.step > context.lastStep && context.wrongCodes < MAX_WRONG_CODES,
+          actions: useStep,
+        },
+        'factor.code.missed': {
+          guard: ({ context }) => context.wrongCodes < MAX_WRONG_CODES,
+          actions: countWrong,
+        },
         ...always,
       },
     },

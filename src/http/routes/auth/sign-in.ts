@@ -1,4 +1,5 @@
 /** Signing in and out, and asking who one is. */
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { METHODS } from '../../../machines/session/events.ts'
@@ -18,7 +19,7 @@ const credentials = z.strictObject({
     .describe('Keep the token in a cookie that scripts cannot read, instead of answering with it.'),
 })
 
-const opened = z.object({
+export const opened = z.object({
   sessionId: z.int().min(1),
   userId: z.int().min(1),
   token: z
@@ -40,6 +41,20 @@ export const validSession = z.object({
   expiresAt: z.iso.datetime(),
 })
 
+interface Opened {
+  readonly ok: true
+  readonly token: string
+  readonly expiresAt: string
+}
+
+/** What was opened, with its token in the answer or in a cookie. */
+export function sendOpened<Session extends Opened>(reply: FastifyReply, session: Session, cookie: boolean) {
+  const { ok: _, token, ...shown } = session
+  if (!cookie) return reply.send({ ...shown, token })
+  setSessionCookie(reply, token, session.expiresAt)
+  return reply.send(shown)
+}
+
 export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
   app.post(
     '/api/auth/login',
@@ -57,11 +72,7 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
       const { cookie = false, ...given } = request.body
       const session = await node.accounts.login(given, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      const { ok: _, token, factors, ...rest } = { factors: undefined, ...session }
-      const shown = factors === undefined ? rest : { ...rest, factors: [...factors] }
-      if (!cookie) return reply.send({ ...shown, token })
-      setSessionCookie(reply, token, session.expiresAt)
-      return reply.send(shown)
+      return sendOpened(reply, session, cookie)
     },
   )
 
