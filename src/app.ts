@@ -1,14 +1,15 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
+import { createFactorSecrets } from './accounts/factor-secrets.ts'
 import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
-import { createKeyRing } from './auth/key-ring.ts'
+import { createKeyKeeper, type KeyKeeper, namingRecord } from './auth/key-keeper.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
@@ -23,7 +24,7 @@ import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
 import type { NodeOptions } from './node-options.ts'
-import { createBridge, openLog, openOwnJournal, openTracer } from './node-parts.ts'
+import { createBridge, openKeys, openLog, openOwnJournal, openTracer } from './node-parts.ts'
 import type { Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
 import { createFrameBatcher } from './sync/frame-batcher.ts'
@@ -41,6 +42,8 @@ export interface RuntimeNode extends SnapshotReader {
   readonly audit: Auditor
   /** Users and their sessions, factors and devices. */
   readonly accounts: Accounts
+  /** The key ring that secrets of accounts are sealed under. */
+  readonly keys: KeyKeeper
   /** Throws AppError `unknown_type`, `invalid_input`. */
   actor(type: string, id: number): ActorHandle
   /** Sends the first event of a new actor; its id is in the result. */
@@ -98,10 +101,10 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, sealedLog, incarnation, installation, frameKey, projections } = await openLog(
-    { ...options, clock, entities, name, log, tracer },
-    opened,
-  )
+  const { store, sealedLog, incarnation, installation, frameKey, projections, namingKey, sealedSecrets } =
+    await openLog({ ...options, clock, entities, name, log, tracer }, opened)
+  const openedKeys = await openKeys({ ...options, clock, log }, namingKey)
+  const { ring } = openedKeys
   await started(projections)
 
   const bus: Bus =
@@ -178,7 +181,7 @@ async function assemble(
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
     hasher: createPasswordHasher(),
-    keys: createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
+    keys: ring,
     attempts: createAttemptLimiter(),
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
@@ -189,6 +192,36 @@ async function assemble(
     },
     seen: (sessionId, at) => liveState.handle(actorRef('session', sessionId)).set('lastSeen', at),
   })
+
+  const caughtUp = async () => projections.caughtUp(await store.head())
+  const keys = createKeyKeeper({
+    opened: openedKeys,
+    records: [
+      createFactorSecrets({
+        keys: ring,
+        factor: id => actors.actor(actorRef('factor', id)),
+        uses: async () => {
+          await caughtUp()
+          return sealedSecrets.uses()
+        },
+        notUnder: async (keyId, after, limit) => {
+          await caughtUp()
+          return sealedSecrets.notUnder(keyId, after, limit)
+        },
+      }),
+      namingRecord(namingKey, ring),
+    ],
+    clock,
+    alone: work => actors.withLease('key-ring', 30_000, work),
+  })
+
+  void keys.list().then(
+    () => {
+      const { missing } = keys.status()
+      if (missing.length > 0) log.error({ missing }, 'secrets are sealed under keys that are not in the key ring')
+    },
+    () => {},
+  )
 
   const topics = createTopics<LogEvent>({ log })
   const tell = (events: readonly LogEvent[]) => {
@@ -218,6 +251,7 @@ async function assemble(
     projections,
     audit,
     accounts,
+    keys,
     actor: (type, id) => actors.actor(actorRef(type, id)),
     ...createSnapshotReader({ actors, store }),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
@@ -225,7 +259,7 @@ async function assemble(
     live: (type, id) => liveState.handle(actors.actor(actorRef(type, id)).ref),
     onLive: (pattern, listener) => liveState.onChange(pattern, listener),
     liveStats: () => liveState.stats(),
-    health: () => health({ name, clock, store, projections, bus, actors, audit, legacy }),
+    health: () => health({ name, clock, store, projections, bus, actors, audit, keys, legacy }),
     close: closeAll,
   }
 }

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import type { KeySource } from './auth/key-source.ts'
 import { AppError } from './core/errors.ts'
 import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
 import { readTracing } from './tracing/environment.ts'
@@ -26,6 +27,8 @@ export interface Config {
   readonly socket: string | undefined
   /** What callers over TCP must show; undefined: the node makes one. */
   readonly token: string | undefined
+  /** Where the key ring comes from. */
+  readonly keys: KeySource
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Where spans go; undefined: tracing is off. */
@@ -68,6 +71,12 @@ const VARIABLES = {
     value => /^[\x21-\x7e]{16,512}$/.test(value),
     '16 to 512 printable ASCII characters without spaces',
   ),
+  ROOTSTREAM_KEYS: text(() => true, 'keys of the form id:key, between commas or lines'),
+  ROOTSTREAM_KEY_FILE: text(() => true, 'the path of a file'),
+  ROOTSTREAM_KEY_COMMAND: text(
+    value => programOf(value) !== undefined,
+    'a program and its arguments as a JSON array of texts: ["vault", "kv", "get", "-field=keys", "secret/rootstream"]',
+  ),
   ROOTSTREAM_NODE: text(
     isNodeName,
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
@@ -86,6 +95,10 @@ export function loadConfig(env: Environment = process.env): Config {
   if (!LOOPBACK.test(host) && values.ROOTSTREAM_HTTP_ALLOW_REMOTE !== 'true')
     throw refusal([['ROOTSTREAM_HTTP_HOST', VARIABLES.ROOTSTREAM_HTTP_HOST.description ?? '']])
   const home = path.resolve(values.ROOTSTREAM_HOME ?? '.rootstream')
+  const rings = (['ROOTSTREAM_KEYS', 'ROOTSTREAM_KEY_FILE', 'ROOTSTREAM_KEY_COMMAND'] as const).filter(
+    name => values[name] !== undefined,
+  )
+  if (rings.length > 1) throw refusal(rings.map(name => [name, 'the only one of its kind: it says where the keys are']))
   const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
   const { tracing, warnings } = readTracing(env)
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
@@ -99,10 +112,29 @@ export function loadConfig(env: Environment = process.env): Config {
     http: { host, port: Number(values.ROOTSTREAM_HTTP_PORT ?? 9880) },
     socket: fits ? socket : undefined,
     token: values.ROOTSTREAM_TOKEN,
+    keys: keySource(values, home),
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
     tracing,
     warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
+  }
+}
+
+function keySource(
+  values: Partial<Record<'ROOTSTREAM_KEYS' | 'ROOTSTREAM_KEY_FILE' | 'ROOTSTREAM_KEY_COMMAND', string | undefined>>,
+  home: string,
+): KeySource {
+  if (values.ROOTSTREAM_KEYS !== undefined) return { kind: 'text', text: values.ROOTSTREAM_KEYS }
+  if (values.ROOTSTREAM_KEY_FILE !== undefined) return { kind: 'file', file: path.resolve(values.ROOTSTREAM_KEY_FILE) }
+  const argv = programOf(values.ROOTSTREAM_KEY_COMMAND ?? '')
+  return argv === undefined ? { kind: 'own_file', file: path.join(home, 'keys') } : { kind: 'command', argv }
+}
+
+function programOf(value: string): readonly string[] | undefined {
+  try {
+    return z.array(z.string().min(1)).min(1).max(50).parse(JSON.parse(value))
+  } catch {
+    return undefined
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a program that embeds a node may choose. */
 import type { AccountSettings } from './accounts/settings.ts'
+import type { KeySource } from './auth/key-source.ts'
 import type { Clock, Logger } from './core/ports.ts'
 import type { EntityDefinition } from './machines/define.ts'
 import type { InProcessHub } from './sync/in-process-bus.ts'
@@ -32,6 +33,8 @@ export interface NodeOptions {
   readonly entities?: readonly EntityDefinition[]
   /** What is not given is `ACCOUNT_DEFAULTS`. */
   readonly accounts?: Partial<AccountSettings>
+  /** The keys that secrets are sealed under, the same for all nodes of a log; default a file `keys` in `home`, made where the log has none yet. */
+  readonly keys?: KeySource
   readonly log?: Logger
   readonly clock?: Clock
   /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */

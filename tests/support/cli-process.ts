@@ -3,6 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { TEST_KEY_TEXT } from './test-keys.ts'
+
+/** Processes of one test share a log, and so a key ring, whichever homes they have. An empty ROOTSTREAM_KEYS leaves it out. */
+const KEYS = { ROOTSTREAM_KEYS: TEST_KEY_TEXT }
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts')
 
@@ -19,7 +23,7 @@ export async function runCli(
   options: { input?: string; cwd?: string } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...KEYS, ...env },
     stdio: 'pipe',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
@@ -52,7 +56,7 @@ export async function startNodeProcess(
   options: { cwd?: string; nodeArgs?: readonly string[] } = {},
 ): Promise<NodeProcess> {
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), MAIN, 'start', '--json'], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...KEYS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })

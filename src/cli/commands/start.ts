@@ -31,6 +31,7 @@ export function startCommand(program: Command): void {
     const node = await createNode({
       home,
       name: config.node,
+      keys: config.keys,
       log,
       ...(config.database === undefined ? {} : { database: config.database }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
