@@ -34,6 +34,19 @@ export interface AccountSettings {
   readonly requireVerifiedEmail: boolean
   /** Characters a password has at least. */
   readonly passwordMinLength: number
+  /** Where the pages are that links in mails lead to, without a slash at the end; null: mails carry the token alone. */
+  readonly publicUrl: string | null
+  /** Of codes that are sent; 6 to 8. */
+  readonly codeDigits: number
+  /** How long such a code is good for; at most ten minutes. */
+  readonly codeMs: number
+  /** How long a mail to verify an address, or to recover an account, is good for. */
+  readonly verificationMs: number
+  readonly recoveryMs: number
+  /** Whether text messages may be the only factor, and not just one beside a stronger one. */
+  readonly smsAlone: boolean
+  /** Whether owners are told of a login on a device that is new to the account. */
+  readonly tellNewDevice: boolean
 }
 
 const MINUTE_MS = 60_000
@@ -57,4 +70,11 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   onNewNetwork: 'ignore',
   requireVerifiedEmail: false,
   passwordMinLength: 15,
+  publicUrl: null,
+  codeDigits: 6,
+  codeMs: 10 * MINUTE_MS,
+  verificationMs: 24 * HOUR_MS,
+  recoveryMs: HOUR_MS,
+  smsAlone: false,
+  tellNewDevice: true,
 }
