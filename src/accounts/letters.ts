@@ -64,7 +64,8 @@ function letter({ issuer }: Sender, subject: string, lines: readonly string[]): 
 
 /** Behind `#`, which browsers send to no server, so it is in no log and no referrer; and no mail scanner uses it up by looking. */
 function toBeShown({ publicUrl }: Sender, page: string, token: string): string {
-  return publicUrl === null ? `show this token:\n\n${token}` : `open:\n\n${publicUrl}/${page}#token=${token}`
+  const base = publicUrl?.replace(/\/+$/, '')
+  return base === undefined ? `show this token:\n\n${token}` : `open:\n\n${base}/${page}#token=${token}`
 }
 
 /** An operator's text may end up in a header. */

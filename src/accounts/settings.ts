@@ -34,8 +34,8 @@ export interface AccountSettings {
   readonly requireVerifiedEmail: boolean
   /** Characters a password has at least. */
   readonly passwordMinLength: number
-  /** Where the pages are that links in mails lead to, without a slash at the end; null: mails carry the token alone. */
-  readonly publicUrl: string | null
+  /** Where users reach this installation, as `https://stream.example.org`: links in mails lead there. Without it mails carry the token alone. */
+  readonly publicUrl?: string
   /** Of codes that are sent; 6 to 8. */
   readonly codeDigits: number
   /** How long such a code is good for; at most ten minutes. */
@@ -70,7 +70,6 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   onNewNetwork: 'ignore',
   requireVerifiedEmail: false,
   passwordMinLength: 15,
-  publicUrl: null,
   codeDigits: 6,
   codeMs: 10 * MINUTE_MS,
   verificationMs: 24 * HOUR_MS,

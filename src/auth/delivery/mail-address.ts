@@ -5,6 +5,8 @@ const ADDRESS =
   /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,64}){0,31}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/
 const SENDER = /^(?:(?<name>[^<>"\\\p{Cc}]{0,100}?) *<(?<named>[^<>]{3,254})>|(?<plain>[^<>\s]{3,254}))$/u
 
+export const MAIL_FROM_FORM = 'ops@example.org or RootStream <ops@example.org>'
+
 export interface MailAddress {
   readonly name: string
   readonly address: string

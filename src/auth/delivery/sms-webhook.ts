@@ -7,6 +7,8 @@ import { isLoopback } from './loopback.ts'
 
 export const SMS_WEBHOOK_FORM = 'https://host/path without user or password; http on loopback only'
 
+export const SMS_SECRET_FORM = '16 to 512 printable ASCII characters without spaces'
+
 export interface SmsOptions {
   /** See `SMS_WEBHOOK_FORM`. It is sent `{"to", "text", "id"}` by POST. */
   readonly url: string
@@ -35,6 +37,10 @@ export function isSmsWebhook(text: string): boolean {
   return safe && username === '' && password === '' && hash === ''
 }
 
+export function isSmsSecret(text: string): boolean {
+  return /^[\x21-\x7e]{16,512}$/.test(text)
+}
+
 /** Throws AppError `invalid_input`. */
 export function createSmsWebhook({ url, auth }: SmsOptions, clock: Clock): Carrier<TextMessage> {
   if (!isSmsWebhook(url))
@@ -42,10 +48,10 @@ export function createSmsWebhook({ url, auth }: SmsOptions, clock: Clock): Carri
       'invalid_input',
       `The webhook for text messages must be ${SMS_WEBHOOK_FORM}. Nothing was started.`,
     )
-  if (!/^[\x21-\x7e]{16,512}$/.test(auth.secret))
+  if (!isSmsSecret(auth.secret))
     throw new AppError(
       'invalid_input',
-      'The secret of the webhook for text messages must be 16 to 512 printable ASCII characters without spaces. Nothing was started.',
+      `The secret of the webhook for text messages must be ${SMS_SECRET_FORM}. Nothing was started.`,
     )
   const closed = new AbortController()
   return {
