@@ -3,12 +3,16 @@ import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
+import { createBackground } from './accounts/background.ts'
 import { createFactorSecrets } from './accounts/factor-secrets.ts'
+import { tellOwners } from './accounts/notices.ts'
+import type { AccountPorts } from './accounts/ports.ts'
 import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { openDelivery } from './auth/delivery/open-delivery.ts'
 import { createKeyKeeper, type KeyKeeper, namingRecord } from './auth/key-keeper.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import type { LogEvent } from './core/event.ts'
@@ -176,13 +180,19 @@ async function assemble(
       : undefined
   if (legacy !== undefined) await started(legacy)
 
-  const accounts = createAccounts({
+  const delivery = await openDelivery({ mail: options.mail, sms: options.sms, clock, log })
+  opened.push({ close: () => delivery.stop() })
+  const background = createBackground(log)
+  opened.push({ close: () => background.idle() })
+  const accountPorts: AccountPorts = {
     clock,
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
     hasher: createPasswordHasher(),
     keys: ring,
     attempts: createAttemptLimiter(),
+    delivery,
+    background,
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
     holderOf: claim => store.holderOf(claim),
@@ -191,7 +201,8 @@ async function assemble(
       return projections.find(table, column, value)
     },
     seen: (sessionId, at) => liveState.handle(actorRef('session', sessionId)).set('lastSeen', at),
-  })
+  }
+  const accounts = createAccounts(accountPorts)
 
   const caughtUp = async () => projections.caughtUp(await store.head())
   const keys = createKeyKeeper({
@@ -233,6 +244,7 @@ async function assemble(
     outgoing.add(events)
     projections.wake()
     tell(events)
+    tellOwners(accountPorts, events)
   })
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)

@@ -2,6 +2,16 @@
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { MAIL_FROM_FORM, parseSender } from './auth/delivery/mail-address.ts'
+import {
+  isSmsSecret,
+  isSmsWebhook,
+  SMS_SECRET_FORM,
+  SMS_WEBHOOK_FORM,
+  type SmsOptions,
+} from './auth/delivery/sms-webhook.ts'
+import type { SmtpOptions } from './auth/delivery/smtp.ts'
+import { parseSmtpUrl, SMTP_URL_FORM } from './auth/delivery/smtp-url.ts'
 import type { KeySource } from './auth/key-source.ts'
 import { AppError } from './core/errors.ts'
 import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
@@ -29,6 +39,11 @@ export interface Config {
   readonly token: string | undefined
   /** Where the key ring comes from. */
   readonly keys: KeySource
+  /** What mails go by; undefined: none are sent. */
+  readonly mail: SmtpOptions | undefined
+  readonly sms: SmsOptions | undefined
+  /** Where links in mails lead. */
+  readonly publicUrl: string | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Where spans go; undefined: tracing is off. */
@@ -77,6 +92,13 @@ const VARIABLES = {
     value => programOf(value) !== undefined,
     'a program and its arguments as a JSON array of texts: ["vault", "kv", "get", "-field=keys", "secret/rootstream"]',
   ),
+  SMTP_URL: text(isSmtpUrl, SMTP_URL_FORM),
+  ROOTSTREAM_SMTP_CA: text(() => true, 'the path of a PEM file'),
+  ROOTSTREAM_MAIL_FROM: text(value => parseSender(value) !== undefined, MAIL_FROM_FORM),
+  ROOTSTREAM_SMS_WEBHOOK: text(isSmsWebhook, SMS_WEBHOOK_FORM),
+  ROOTSTREAM_SMS_BEARER: text(isSmsSecret, SMS_SECRET_FORM),
+  ROOTSTREAM_SMS_HMAC_KEY: text(isSmsSecret, SMS_SECRET_FORM),
+  ROOTSTREAM_PUBLIC_URL: text(isPublicUrl, 'https://host without user, query or fragment; http on loopback only'),
   ROOTSTREAM_NODE: text(
     isNodeName,
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
@@ -113,11 +135,33 @@ export function loadConfig(env: Environment = process.env): Config {
     socket: fits ? socket : undefined,
     token: values.ROOTSTREAM_TOKEN,
     keys: keySource(values, home),
+    mail: mailOptions(values),
+    sms: smsOptions(values),
+    publicUrl: values.ROOTSTREAM_PUBLIC_URL,
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
     tracing,
     warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
   }
+}
+
+type Values = z.output<typeof environment>
+
+function mailOptions({ SMTP_URL: url, ROOTSTREAM_MAIL_FROM: from, ROOTSTREAM_SMTP_CA: ca }: Values) {
+  if (url === undefined) return undefined
+  if (from === undefined) throw refusal([['ROOTSTREAM_MAIL_FROM', `set where SMTP_URL is: ${MAIL_FROM_FORM}`]])
+  return { url, from, ...(ca === undefined ? {} : { ca }) }
+}
+
+function smsOptions(values: Values): SmsOptions | undefined {
+  const { ROOTSTREAM_SMS_WEBHOOK: url, ROOTSTREAM_SMS_BEARER: bearer, ROOTSTREAM_SMS_HMAC_KEY: hmac } = values
+  if (url === undefined) return undefined
+  const secret = bearer ?? hmac
+  if (secret === undefined || (bearer !== undefined && hmac !== undefined)) {
+    const form = `set where ROOTSTREAM_SMS_WEBHOOK is, one of the two: ${SMS_SECRET_FORM}`
+    throw refusal(['ROOTSTREAM_SMS_BEARER', 'ROOTSTREAM_SMS_HMAC_KEY'].map(name => [name, form]))
+  }
+  return { url, auth: { kind: bearer === undefined ? 'hmac' : 'bearer', secret } }
 }
 
 function keySource(
@@ -189,6 +233,22 @@ function decodes(url: string): boolean {
   } catch {
     return false
   }
+}
+
+function isSmtpUrl(value: string): boolean {
+  try {
+    parseSmtpUrl(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isPublicUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, hostname, username, password, search, hash } = new URL(value)
+  const safe = protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname.replace(/^\[(.*)\]$/, '$1')))
+  return safe && username + password + search + hash === '' && !/[?#\s]/.test(value)
 }
 
 function isNodeName(value: string): boolean {

@@ -1,5 +1,7 @@
 /** What a program that embeds a node may choose. */
 import type { AccountSettings } from './accounts/settings.ts'
+import type { SmsOptions } from './auth/delivery/sms-webhook.ts'
+import type { SmtpOptions } from './auth/delivery/smtp.ts'
 import type { KeySource } from './auth/key-source.ts'
 import type { Clock, Logger } from './core/ports.ts'
 import type { EntityDefinition } from './machines/define.ts'
@@ -35,6 +37,10 @@ export interface NodeOptions {
   readonly accounts?: Partial<AccountSettings>
   /** The keys that secrets are sealed under, the same for all nodes of a log; default a file `keys` in `home`, made where the log has none yet. */
   readonly keys?: KeySource
+  /** The server mails go by. Without it nothing that needs one is offered. */
+  readonly mail?: SmtpOptions
+  /** The gateway of text messages. */
+  readonly sms?: SmsOptions
   readonly log?: Logger
   readonly clock?: Clock
   /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */

@@ -1,8 +1,10 @@
 /** Accounts of a node: who somebody is, and for how long that holds. */
 import type { FactorMethod } from '../machines/factor/events.ts'
+import { type AddressEnrolment, confirmAddressFactor, enrolAddress } from './address-factors.ts'
 import type { AccountRefusal } from './answers.ts'
 import { type NewBackupCodes, replaceBackupCodes } from './backup-codes.ts'
 import type { Client } from './client.ts'
+import { type VerifiedEmail, verifyEmail } from './email-verification.ts'
 import {
   listFactors,
   type RemovalAnswer,
@@ -15,7 +17,9 @@ import {
 import { type Credentials, login } from './login.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
 import type { AccountPorts } from './ports.ts'
+import { type Asked, askRecovery, askVerification, completeRecovery } from './recovery.ts'
 import { type Registered, type Registration, register } from './registration.ts'
+import { type AddressMethod, type CodeSent, sendCode } from './sent-codes.ts'
 import { endSessions, type OpenedSession, type PendingSession, revokeSession } from './sessions.ts'
 import { type ShownSession, withShownSession } from './shown-session.ts'
 import { type ConfirmedFactor, confirmTotp, enrolTotp, type TotpEnrolment, type TotpOptions } from './totp.ts'
@@ -40,6 +44,22 @@ export interface Accounts {
   verifyFactor(token: string, shown: CodeShown, client?: Client): Promise<VerifiedSession | AccountRefusal>
   enrolTotp(token: string, options?: TotpOptions, client?: Client): Promise<TotpEnrolment | AccountRefusal>
   confirmTotp(token: string, code: string, client?: Client): Promise<ConfirmedFactor | AccountRefusal>
+  /** Sends a first code there. Throws AppError `invalid_input`. */
+  enrolAddress(token: string, enrolment: AddressEnrolment, client?: Client): Promise<CodeSent | AccountRefusal>
+  confirmAddress(
+    token: string,
+    shown: { method: AddressMethod; code: string },
+    client?: Client,
+  ): Promise<ConfirmedFactor | AccountRefusal>
+  /** Also where the password alone was shown so far. */
+  sendCode(token: string, method: AddressMethod, client?: Client): Promise<CodeSent | AccountRefusal>
+  /** Takes what was sent to the address of an account. */
+  verifyEmail(token: string): Promise<VerifiedEmail>
+  /** The answer does not tell whether there is such an account. */
+  askVerification(login: string, client?: Client): Promise<Asked>
+  askRecovery(login: string, client?: Client): Promise<Asked>
+  /** Sets a password by what was sent to the address, and ends all sessions. */
+  completeRecovery(shown: { token: string; password: string }): Promise<Asked>
   /** Ten new ones; the old ones are void. */
   replaceBackupCodes(token: string, client?: Client): Promise<NewBackupCodes | AccountRefusal>
   removeFactor(token: string, method: FactorMethod, client?: Client): Promise<RemovalAnswer>
@@ -71,6 +91,15 @@ export function createAccounts(ports: AccountPorts): Accounts {
       withSession(token, client, session => enrolTotp(ports, session, options)),
     confirmTotp: (token, code, client = {}) =>
       withSession(token, client, session => confirmTotp(ports, session, code, client)),
+    enrolAddress: (token, enrolment, client = {}) =>
+      withSession(token, client, session => enrolAddress(ports, session, enrolment)),
+    confirmAddress: (token, shown, client = {}) =>
+      withSession(token, client, session => confirmAddressFactor(ports, session, shown, client)),
+    sendCode: (token, method, client = {}) => withSession(token, client, session => sendCode(ports, session, method)),
+    verifyEmail: token => verifyEmail(ports, token),
+    askVerification: (login, client = {}) => askVerification(ports, login, client),
+    askRecovery: (login, client = {}) => askRecovery(ports, login, client),
+    completeRecovery: shown => completeRecovery(ports, shown),
     replaceBackupCodes: (token, client = {}) =>
       withSession(token, client, session => replaceBackupCodes(ports, session)),
     removeFactor: (token, method, client = {}) =>

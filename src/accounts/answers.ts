@@ -16,6 +16,8 @@ export const ACCOUNT_REFUSALS = {
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
   unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
   taken: { status: 409, meaning: 'The name or the address is in use.' },
+  not_offered: { status: 409, meaning: 'This is not offered here.' },
+  invalid_ticket: { status: 422, meaning: 'The link was used before, is over, or never was. Ask for a new one.' },
   email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
 } as const
 

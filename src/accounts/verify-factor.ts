@@ -7,12 +7,13 @@ import type { Client } from './client.ts'
 import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf } from './factors.ts'
 import type { AccountPorts } from './ports.ts'
+import { useSentCode } from './sent-codes.ts'
 import type { OpenedSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { useTotp } from './totp.ts'
 
 /** Factors that are shown by a code. */
-export const CODE_METHODS = ['totp', 'backup_codes'] as const satisfies readonly FactorMethod[]
+export const CODE_METHODS = ['totp', 'email', 'sms', 'backup_codes'] as const satisfies readonly FactorMethod[]
 export type CodeMethod = (typeof CODE_METHODS)[number]
 
 export interface CodeShown {
@@ -29,6 +30,8 @@ interface CodeCheck {
 
 const CHECKS: Readonly<Record<CodeMethod, CodeCheck>> = {
   totp: { method: 'totp', use: useTotp },
+  email: { method: 'email', use: useSentCode },
+  sms: { method: 'sms', use: useSentCode },
   backup_codes: { method: 'backup_code', use: useBackupCode },
 }
 

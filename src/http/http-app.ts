@@ -19,7 +19,9 @@ import type { HttpMetrics } from './metrics.ts'
 import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sendProblem } from './problem.ts'
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { codeRoutes } from './routes/auth/codes.ts'
 import { factorRoutes } from './routes/auth/factors.ts'
+import { recoveryRoutes } from './routes/auth/recovery.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
@@ -115,6 +117,8 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   streamRoutes(app, shared)
   liveRoutes(app, shared)
   signInRoutes(app, shared)
+  codeRoutes(app, shared)
+  recoveryRoutes(app, shared)
   factorRoutes(app, shared)
   return app
 }

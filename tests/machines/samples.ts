@@ -240,6 +240,14 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
     // Before sessions were kept with the user.
     ['user.registered', ['user.password.changed', 1, { passwordHash: 'other' }], ['user.login.recorded', 1, {}]],
     [['user.imported', 1, { row: userRow, exactNames: true }], 'user.deleted'],
+    // A new address was as verified as the old one, and is not any more.
+    [
+      'user.registered',
+      'user.verified',
+      ['user.updated', 1, { email: 'ada@example.com' }],
+      ['user.updated', 2, { email: 'ada@example.net', keepVerified: true }],
+    ],
+    ['user.registered', 'user.verified', ['user.updated', 2, { email: 'ada@example.com' }]],
   ],
   session: [
     ['session.created', 'session.touched', 'session.refreshed', 'session.expired', 'session.revoked'],
