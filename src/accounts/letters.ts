@@ -43,6 +43,10 @@ const NOTICES = {
   email_changed: ['Your address was changed', 'Your account has another address now. Mails will no longer come here.'],
   factor_added: ['A second factor was added', 'A second factor was added to your account:'],
   factor_removed: ['A second factor was removed', 'A second factor was removed from your account:'],
+  passkey_doubted: [
+    'A passkey may have been copied',
+    'What a passkey of your account signed was refused, as a copy of it would sign. Remove it if that was not you:',
+  ],
   backup_code_used: ['A recovery code was used', 'A recovery code of your account was used. Codes left:'],
   new_device: ['A new device signed in', 'A device that is new to your account signed in. Its address:'],
 } as const satisfies Record<string, readonly [subject: string, text: string]>
@@ -52,7 +56,7 @@ export type Notice = keyof typeof NOTICES
 export function noticeLetter(sender: Sender, notice: Notice, at: string, detail?: string): Letter {
   const [subject, text] = NOTICES[notice]
   return letter(sender, subject, [
-    `${text}${detail === undefined ? '' : ` ${detail}.`}`,
+    `${text}${detail === undefined ? '' : ` ${oneLine(detail)}.`}`,
     `Time: ${at}`,
     'If it was not you, recover your account at once, or ask an administrator.',
   ])

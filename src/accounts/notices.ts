@@ -21,6 +21,9 @@ const TOLD: Readonly<Record<string, Told>> = {
   'factor.enrolled': factorAdded,
   'factor.confirmed': factorAdded,
   'factor.removed': factorRemoved,
+  'factor.passkey.added': factorAdded,
+  'factor.passkey.removed': factorRemoved,
+  'factor.passkey.doubted': passkeyDoubted,
   'factor.backup.used': backupCodeUsed,
 }
 
@@ -53,6 +56,12 @@ async function factorRemoved(ports: AccountPorts, { actorId, version, at }: LogE
   const before = await ports.actor('factor', actorId).stateAt({ version: version - 1 })
   const { row } = before.context as unknown as FactorContext
   if (row?.is_enabled === true) await tellUser(ports, row.user_id, 'factor_removed', at, nameOf(row.method))
+}
+
+async function passkeyDoubted(ports: AccountPorts, { actorId, data, at }: LogEvent): Promise<void> {
+  const { row, passkeys } = (await ports.actor('factor', actorId).state()).context as unknown as FactorContext
+  const label = passkeys.find(({ id }) => id === data['id'])?.label ?? 'removed meanwhile'
+  if (row !== null) await tellUser(ports, row.user_id, 'passkey_doubted', at, label)
 }
 
 async function backupCodeUsed(ports: AccountPorts, { actorId, version, at }: LogEvent): Promise<void> {

@@ -20,7 +20,9 @@ import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sen
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { codeRoutes } from './routes/auth/codes.ts'
+import { deviceRoutes } from './routes/auth/devices.ts'
 import { factorRoutes } from './routes/auth/factors.ts'
+import { passkeyRoutes } from './routes/auth/passkeys.ts'
 import { recoveryRoutes } from './routes/auth/recovery.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
 import { batchRoutes } from './routes/batch.ts'
@@ -120,6 +122,8 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   codeRoutes(app, shared)
   recoveryRoutes(app, shared)
   factorRoutes(app, shared)
+  passkeyRoutes(app, shared)
+  deviceRoutes(app, shared)
   return app
 }
 

@@ -9,7 +9,6 @@ import { accountProblem, sendProblem } from './problem.ts'
 
 /** `__Host-`: browsers take it only from this very host, over TLS (or on localhost), for all paths. */
 const COOKIE = '__Host-rootstream-session'
-const DEVICE_COOKIE = '__Host-rootstream-device'
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
 
 /** The token of a request. Throws AppError `invalid_input` where a cookie comes from a page of another site. */
@@ -32,19 +31,6 @@ export function setSessionCookie(reply: FastifyReply, token: string, expiresAt: 
 
 export function clearSessionCookie(reply: FastifyReply): void {
   reply.header('set-cookie', `${COOKIE}=; ${ATTRIBUTES}; Max-Age=0`)
-}
-
-/** What a trusted device shows at a login; it opens nothing by itself. */
-export function deviceTokenOf(request: FastifyRequest): string | undefined {
-  return cookieOf(request.headers.cookie, DEVICE_COOKIE)
-}
-
-export function setDeviceCookie(reply: FastifyReply, token: string, expiresAt: string): void {
-  reply.header('set-cookie', `${DEVICE_COOKIE}=${token}; ${ATTRIBUTES}; Expires=${new Date(expiresAt).toUTCString()}`)
-}
-
-export function clearDeviceCookie(reply: FastifyReply): void {
-  reply.header('set-cookie', `${DEVICE_COOKIE}=; ${ATTRIBUTES}; Max-Age=0`)
 }
 
 export function clientOf(request: FastifyRequest): Client {
@@ -74,10 +60,10 @@ export function sendRefusal(reply: FastifyReply, refusal: AccountRefusal): Fasti
   return sendProblem(reply, accountProblem(refusal))
 }
 
-function cookieOf(header: string | undefined, name = COOKIE): string | undefined {
-  const found = header?.split(';').filter(pair => pair.trimStart().startsWith(`${name}=`)) ?? []
+function cookieOf(header: string | undefined): string | undefined {
+  const found = header?.split(';').filter(pair => pair.trimStart().startsWith(`${COOKIE}=`)) ?? []
   // Two of them: one was planted.
-  return found.length === 1 ? found[0]?.trim().slice(name.length + 1) : undefined
+  return found.length === 1 ? found[0]?.trim().slice(COOKIE.length + 1) : undefined
 }
 
 function isSafe(method: string): boolean {

@@ -7,6 +7,7 @@ import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
+import { deviceGiven, trustAsked, trustWanted } from './devices.ts'
 import { opened, password, sendOpened } from './sign-in.ts'
 
 const code = z.string().min(1).max(64).describe('As it was read or typed: spaces do not count.')
@@ -53,16 +54,23 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
           'Completes the login of a pending session, or makes an open one fresh. The token is replaced either way. A code is taken once.',
         operationId: 'verifyFactor',
         tags,
-        body: z.strictObject({ method: z.enum(CODE_METHODS), code }),
+        body: z.strictObject({ method: z.enum(CODE_METHODS), code, ...trustWanted }),
         ...answers(
-          { 200: opened.extend({ backupCodesLeft: z.int().min(0).optional().describe('After a backup code.') }) },
+          {
+            200: opened.extend({
+              ...deviceGiven,
+              backupCodesLeft: z.int().min(0).optional().describe('After a backup code.'),
+            }),
+          },
           { account: true },
         ),
       },
     },
     async (request, reply) => {
-      const session = await accounts.verifyFactor(tokenOf(request) ?? '', request.body, clientOf(request))
-      return session.ok ? sendOpened(reply, session, usesCookie(request)) : sendRefusal(reply, session)
+      const { trustDevice, ...shown } = request.body
+      const session = await accounts.verifyFactor(tokenOf(request) ?? '', shown, clientOf(request))
+      if (!session.ok) return sendRefusal(reply, session)
+      return sendOpened(reply, await trustAsked(node, request, reply, session, trustDevice), usesCookie(request))
     },
   )
 

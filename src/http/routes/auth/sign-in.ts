@@ -5,14 +5,17 @@ import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { METHODS } from '../../../machines/session/events.ts'
 import { ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
+import { deviceTokenOf, keepDevice } from '../../device-cookie.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { clearSessionCookie, clientOf, sendRefusal, sessionOf, setSessionCookie, tokenOf } from '../../session.ts'
+import { deviceGiven } from './devices.ts'
 
 export const password = z.string().min(1).max(1_024)
 
 const credentials = z.strictObject({
   login: z.string().min(1).max(255).describe('User name or address.'),
   password,
+  deviceToken: z.string().max(128).optional().describe('Of a trusted device, which spares the second factor.'),
   cookie: z
     .boolean()
     .optional()
@@ -65,14 +68,16 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
         operationId: 'login',
         tags: ['accounts'],
         body: credentials,
-        ...answers({ 200: opened }, { account: true }),
+        ...answers({ 200: opened.extend(deviceGiven) }, { account: true }),
       },
     },
     async (request, reply) => {
-      const { cookie = false, ...given } = request.body
-      const session = await node.accounts.login(given, clientOf(request))
+      const { cookie = false, deviceToken = deviceTokenOf(request), ...given } = request.body
+      const device = deviceToken === undefined ? {} : { deviceToken }
+      const session = await node.accounts.login({ ...given, ...device }, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      return sendOpened(reply, session, cookie)
+      const kept = session.pending ? session : keepDevice(reply, session, request.body.deviceToken === undefined)
+      return sendOpened(reply, kept, cookie)
     },
   )
 
