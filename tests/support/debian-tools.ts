@@ -4,18 +4,31 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import path from 'node:path'
 
 const CACHE = path.resolve(import.meta.dirname, '../../node_modules/.cache/debian')
-const PATHS = ['usr/bin', 'bin']
+// The browser stands beside its data; the one in `usr/bin` is a script that looks for it in `/usr`.
+const PATHS = ['usr/lib/chromium', 'usr/bin', 'bin']
+
+export interface DebianProgram {
+  readonly file: string
+  /** What it needs beside the environment of this process. */
+  readonly env: Readonly<Record<string, string>>
+}
 
 /** Runs a program of a package and answers what it prints. Where it is not there, its package is fetched first. */
 export function debianTool(packageName: string, program: string): (args: readonly string[]) => string {
+  const { file, env: own } = debianProgram(packageName, program)
+  const env = { ...process.env, ...own }
+  return args => execFileSync(file, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+}
+
+/** Where a program of a package is; where it is not there, its package is fetched first. */
+export function debianProgram(packageName: string, program: string): DebianProgram {
   const installed = PATHS.map(folder => path.join('/', folder, program)).find(existsSync)
-  if (installed !== undefined) return args => execFileSync(installed, args, { encoding: 'utf8' })
+  if (installed !== undefined) return { file: installed, env: {} }
   const root = path.join(CACHE, packageName)
   if (!existsSync(root)) unpack(packageName, root)
-  const found = PATHS.map(folder => path.join(root, folder, program)).find(existsSync)
-  if (found === undefined) throw new Error(`Debian's ${packageName} has no program ${program}`)
-  const env = { ...process.env, ...surroundings(root) }
-  return args => execFileSync(found, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  const file = PATHS.map(folder => path.join(root, folder, program)).find(existsSync)
+  if (file === undefined) throw new Error(`Debian's ${packageName} has no program ${program}`)
+  return { file, env: surroundings(root) }
 }
 
 /** The package and what it needs of what this machine lacks. In a folder of its own until it is whole. */
