@@ -7,23 +7,13 @@ import { MAX_WRONG_CODES } from '../../src/machines/factor/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
-
-const STEP_MS = 30_000
+import { createStillClock, STEP_MS } from './still-clock.ts'
 
 let database: TestDatabase
 let node: RuntimeNode
 let other: RuntimeNode
-/** Both nodes tell the time by this, and tests move it on instead of waiting for the next code. */
-let ahead = 0
-const now = () => Date.now() + ahead
-const clock = {
-  now,
-  after: (ms: number, callback: () => void) => {
-    const timer = setTimeout(callback, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
-}
+const clock = createStillClock()
+const { now } = clock
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -168,7 +158,7 @@ describe('a code', () => {
       (await node.accounts.verifyFactor(await pending('bea'), { method: 'totp', code })).ok
     // The confirmation was the step before.
     expect([await show(after), await show(at), await show(before)]).toEqual([true, false, false])
-    ahead += 3 * STEP_MS
+    clock.moveOn(3 * STEP_MS)
     const later = [-STEP_MS, 0, STEP_MS].map(ms => codeOf(secret, now() + ms))
     expect([await show(later[0]), await show(later[1]), await show(later[2])]).toEqual([true, true, true])
   })
@@ -186,13 +176,13 @@ describe('a code', () => {
     expect(
       await node.accounts.verifyFactor(await pending('bil'), { method: 'totp', code: codeOf(secret, now()) }),
     ).toMatchObject({ ok: true })
-    ahead -= 3_600_000
+    clock.moveOn(-3_600_000)
     try {
       expect(
         await node.accounts.verifyFactor(await pending('bil'), { method: 'totp', code: codeOf(secret, now()) }),
       ).toMatchObject({ ok: false, reason: 'invalid_code' })
     } finally {
-      ahead += 3_600_000
+      clock.moveOn(3_600_000)
     }
   })
 
@@ -368,7 +358,7 @@ describe('step-up', () => {
     const { secret } = await enrolled('eli')
     const login = await pending('eli')
     const { token } = granted(await node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(secret, now()) }))
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await node.accounts.replaceBackupCodes(token)).toMatchObject({
       ok: false,
       reason: 'factor_required',
@@ -382,7 +372,7 @@ describe('step-up', () => {
 
   test('without a factor the password is asked for again once it is old, and counted', async () => {
     const { token } = await registered('eva')
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await node.accounts.enrolTotp(token)).toMatchObject({ reason: 'factor_required' })
     expect(await node.accounts.enrolTotp(token, { password: 'wrong' })).toMatchObject({ reason: 'invalid_credentials' })
     expect(await node.accounts.enrolTotp(token, { password: PASSWORD })).toMatchObject({ ok: true })
@@ -432,7 +422,7 @@ describe('a change of factors', () => {
     const { token, userId, secret } = await enrolled('fay')
     const login = await pending('fay')
     const elsewhere = granted(await node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(secret, now()) }))
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await node.accounts.removeFactor(token, 'totp')).toMatchObject({ reason: 'factor_required' })
     const fresh = granted(await node.accounts.verifyFactor(token, { method: 'totp', code: codeOf(secret, now()) }))
     expect(await node.accounts.removeFactor(fresh.token, 'totp')).toEqual({ ok: true, removed: true })
@@ -465,7 +455,7 @@ describe('a reset', () => {
     const { token } = granted(
       await node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(admin.secret, now()) }),
     )
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await reset(token)).toMatchObject({ ok: false, reason: 'factor_required' })
     const fresh = granted(
       await node.accounts.verifyFactor(token, { method: 'totp', code: codeOf(admin.secret, now()) }),
