@@ -46,3 +46,11 @@ create table trusted_devices (
 create index trusted_devices_user on trusted_devices (user_id);
 create trigger refuse_direct_write before insert or update or delete or truncate on trusted_devices
   for each statement execute function refuse_direct_write();
+
+-- What names and short codes are hashed with, sealed under the key ring that all nodes of this log share: a node that
+-- cannot open it has another ring.
+create table naming_key (
+  only_one boolean primary key default true check (only_one),
+  sealed text not null
+);
+revoke all on naming_key from public;

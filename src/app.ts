@@ -1,8 +1,11 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
+import { createBackground } from './accounts/background.ts'
+import { createFactorSecrets } from './accounts/factor-secrets.ts'
+import { tellOwners } from './accounts/notices.ts'
 import type { AccountPorts } from './accounts/ports.ts'
 import { createSessionActivity } from './accounts/session-activity.ts'
 import { createSessionSweep } from './accounts/session-sweep.ts'
@@ -11,8 +14,9 @@ import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
+import { openDelivery } from './auth/delivery/open-delivery.ts'
 import { createGeoDatabase } from './auth/geo-database.ts'
-import { createKeyRing } from './auth/key-ring.ts'
+import { createKeyKeeper, type KeyKeeper, namingRecord } from './auth/key-keeper.ts'
 import { createPasswordHasher } from './auth/password-hasher.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
@@ -27,7 +31,7 @@ import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
 import type { NodeOptions } from './node-options.ts'
-import { createBridge, openLog, openOwnJournal, openTracer } from './node-parts.ts'
+import { createBridge, openKeys, openLog, openOwnJournal, openTracer } from './node-parts.ts'
 import type { Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
 import { createFrameBatcher } from './sync/frame-batcher.ts'
@@ -49,6 +53,8 @@ export interface RuntimeNode extends SnapshotReader {
   readonly audit: Auditor
   /** Users and their sessions, factors and devices. */
   readonly accounts: Accounts
+  /** The key ring that secrets of accounts are sealed under. */
+  readonly keys: KeyKeeper
   /** Throws AppError `unknown_type`, `invalid_input`. */
   actor(type: string, id: number): ActorHandle
   /** Sends the first event of a new actor; its id is in the result. */
@@ -106,10 +112,11 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, sealedLog, incarnation, register, installation, frameKey, projections } = await openLog(
-    { ...options, clock, entities, name, log, tracer },
-    opened,
-  )
+  const openedLog = await openLog({ ...options, clock, entities, name, log, tracer }, opened)
+  const { store, sealedLog, incarnation, register, installation, frameKey, projections } = openedLog
+  const { namingKey, sealedSecrets } = openedLog
+  const openedKeys = await openKeys({ ...options, clock, log }, namingKey)
+  const { ring } = openedKeys
   await started(projections)
 
   const bus: Bus =
@@ -189,13 +196,19 @@ async function assemble(
     options.geoDatabase === undefined
       ? undefined
       : await started(createGeoDatabase({ file: options.geoDatabase, clock, log }))
+  const delivery = await openDelivery({ mail: options.mail, sms: options.sms, clock, log })
+  opened.push({ close: () => delivery.stop() })
+  const background = createBackground(log)
+  opened.push({ close: () => background.idle() })
   const accountPorts: AccountPorts = {
     clock,
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
     hasher: createPasswordHasher(),
-    keys: createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
+    keys: ring,
     attempts: createAttemptLimiter(),
+    delivery,
+    background,
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
     holderOf: claim => store.holderOf(claim),
@@ -227,6 +240,36 @@ async function assemble(
       }),
     )
 
+  const caughtUp = async () => projections.caughtUp(await store.head())
+  const keys = createKeyKeeper({
+    opened: openedKeys,
+    records: [
+      createFactorSecrets({
+        keys: ring,
+        factor: id => actors.actor(actorRef('factor', id)),
+        uses: async () => {
+          await caughtUp()
+          return sealedSecrets.uses()
+        },
+        notUnder: async (keyId, after, limit) => {
+          await caughtUp()
+          return sealedSecrets.notUnder(keyId, after, limit)
+        },
+      }),
+      namingRecord(namingKey, ring),
+    ],
+    clock,
+    alone: work => actors.withLease('key-ring', 10_000, work),
+  })
+
+  void keys.list().then(
+    () => {
+      const { missing } = keys.status()
+      if (missing.length > 0) log.error({ missing }, 'secrets are sealed under keys that are not in the key ring')
+    },
+    () => {},
+  )
+
   const topics = createTopics<LogEvent>({ log })
   const tell = (events: readonly LogEvent[]) => {
     legacy?.wake()
@@ -237,6 +280,7 @@ async function assemble(
     outgoing.add(events)
     projections.wake()
     tell(events)
+    tellOwners(accountPorts, events)
   })
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)
@@ -256,6 +300,7 @@ async function assemble(
     projections,
     audit,
     accounts,
+    keys,
     actor: (type, id) => actors.actor(actorRef(type, id)),
     ...createSnapshotReader({ actors, store }),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
@@ -263,7 +308,7 @@ async function assemble(
     live: (type, id) => liveState.handle(actors.actor(actorRef(type, id)).ref),
     onLive: (pattern, listener) => liveState.onChange(pattern, listener),
     liveStats: () => liveState.stats(),
-    health: () => health({ name, clock, store, projections, bus, actors, audit, legacy }),
+    health: () => health({ name, clock, store, projections, bus, actors, audit, keys, legacy }),
     close: closeAll,
   }
 }

@@ -3,6 +3,17 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { MAIL_FROM_FORM, parseSender } from './auth/delivery/mail-address.ts'
+import {
+  isSmsSecret,
+  isSmsWebhook,
+  SMS_SECRET_FORM,
+  SMS_WEBHOOK_FORM,
+  type SmsOptions,
+} from './auth/delivery/sms-webhook.ts'
+import type { SmtpOptions } from './auth/delivery/smtp.ts'
+import { parseSmtpUrl, SMTP_URL_FORM } from './auth/delivery/smtp-url.ts'
+import type { KeySource } from './auth/key-source.ts'
 import { AppError } from './core/errors.ts'
 import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
 import { readTracing } from './tracing/environment.ts'
@@ -35,6 +46,13 @@ export interface Config {
   readonly trustedProxies: readonly string[]
   /** MaxMind database of places; undefined: addresses have none. */
   readonly geoDatabase: string | undefined
+  /** Where the key ring comes from. */
+  readonly keys: KeySource
+  /** What mails go by; undefined: none are sent. */
+  readonly mail: SmtpOptions | undefined
+  readonly sms: SmsOptions | undefined
+  /** Where links in mails lead. */
+  readonly publicUrl: string | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Where spans go; undefined: tracing is off. */
@@ -90,6 +108,19 @@ const VARIABLES = {
     'addresses or networks as 10.0.0.0/8, separated by commas',
   ),
   ROOTSTREAM_GEO_DB: text(() => true, 'the path of a MaxMind DB file (.mmdb)'),
+  ROOTSTREAM_KEYS: text(() => true, 'keys of the form id:key, between commas or lines'),
+  ROOTSTREAM_KEY_FILE: text(() => true, 'the path of a file'),
+  ROOTSTREAM_KEY_COMMAND: text(
+    value => programOf(value) !== undefined,
+    'a program and its arguments as a JSON array of texts: ["vault", "kv", "get", "-field=keys", "secret/rootstream"]',
+  ),
+  SMTP_URL: text(isSmtpUrl, SMTP_URL_FORM),
+  ROOTSTREAM_SMTP_CA: text(() => true, 'the path of a PEM file'),
+  ROOTSTREAM_MAIL_FROM: text(value => parseSender(value) !== undefined, MAIL_FROM_FORM),
+  ROOTSTREAM_SMS_WEBHOOK: text(isSmsWebhook, SMS_WEBHOOK_FORM),
+  ROOTSTREAM_SMS_BEARER: text(isSmsSecret, SMS_SECRET_FORM),
+  ROOTSTREAM_SMS_HMAC_KEY: text(isSmsSecret, SMS_SECRET_FORM),
+  ROOTSTREAM_PUBLIC_URL: text(isPublicUrl, 'https://host without user, query or fragment; http on loopback only'),
   ROOTSTREAM_NODE: text(
     isNodeName,
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
@@ -108,6 +139,10 @@ export function loadConfig(env: Environment = process.env): Config {
   if (!LOOPBACK.test(host) && values.ROOTSTREAM_HTTP_ALLOW_REMOTE !== 'true')
     throw refusal([['ROOTSTREAM_HTTP_HOST', VARIABLES.ROOTSTREAM_HTTP_HOST.description ?? '']])
   const home = path.resolve(values.ROOTSTREAM_HOME ?? '.rootstream')
+  const rings = (['ROOTSTREAM_KEYS', 'ROOTSTREAM_KEY_FILE', 'ROOTSTREAM_KEY_COMMAND'] as const).filter(
+    name => values[name] !== undefined,
+  )
+  if (rings.length > 1) throw refusal(rings.map(name => [name, 'the only one of its kind: it says where the keys are']))
   const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
   const { tracing, warnings } = readTracing(env)
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
@@ -126,10 +161,51 @@ export function loadConfig(env: Environment = process.env): Config {
     token: values.ROOTSTREAM_TOKEN,
     trustedProxies: listOf(values.ROOTSTREAM_TRUSTED_PROXIES ?? ''),
     geoDatabase: values.ROOTSTREAM_GEO_DB,
+    keys: keySource(values, home),
+    mail: mailOptions(values),
+    sms: smsOptions(values),
+    publicUrl: values.ROOTSTREAM_PUBLIC_URL,
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
     tracing,
     warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
+  }
+}
+
+type Values = z.output<typeof environment>
+
+function mailOptions({ SMTP_URL: url, ROOTSTREAM_MAIL_FROM: from, ROOTSTREAM_SMTP_CA: ca }: Values) {
+  if (url === undefined) return undefined
+  if (from === undefined) throw refusal([['ROOTSTREAM_MAIL_FROM', `set where SMTP_URL is: ${MAIL_FROM_FORM}`]])
+  return { url, from, ...(ca === undefined ? {} : { ca }) }
+}
+
+function smsOptions(values: Values): SmsOptions | undefined {
+  const { ROOTSTREAM_SMS_WEBHOOK: url, ROOTSTREAM_SMS_BEARER: bearer, ROOTSTREAM_SMS_HMAC_KEY: hmac } = values
+  if (url === undefined) return undefined
+  const secret = bearer ?? hmac
+  if (secret === undefined || (bearer !== undefined && hmac !== undefined)) {
+    const form = `set where ROOTSTREAM_SMS_WEBHOOK is, one of the two: ${SMS_SECRET_FORM}`
+    throw refusal(['ROOTSTREAM_SMS_BEARER', 'ROOTSTREAM_SMS_HMAC_KEY'].map(name => [name, form]))
+  }
+  return { url, auth: { kind: bearer === undefined ? 'hmac' : 'bearer', secret } }
+}
+
+function keySource(
+  values: Partial<Record<'ROOTSTREAM_KEYS' | 'ROOTSTREAM_KEY_FILE' | 'ROOTSTREAM_KEY_COMMAND', string | undefined>>,
+  home: string,
+): KeySource {
+  if (values.ROOTSTREAM_KEYS !== undefined) return { kind: 'text', text: values.ROOTSTREAM_KEYS }
+  if (values.ROOTSTREAM_KEY_FILE !== undefined) return { kind: 'file', file: path.resolve(values.ROOTSTREAM_KEY_FILE) }
+  const argv = programOf(values.ROOTSTREAM_KEY_COMMAND ?? '')
+  return argv === undefined ? { kind: 'own_file', file: path.join(home, 'keys') } : { kind: 'command', argv }
+}
+
+function programOf(value: string): readonly string[] | undefined {
+  try {
+    return z.array(z.string().min(1)).min(1).max(50).parse(JSON.parse(value))
+  } catch {
+    return undefined
   }
 }
 
@@ -201,6 +277,22 @@ function isNetwork(value: string): boolean {
   const [address = '', prefix = '0', ...more] = value.split('/')
   const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1
   return more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
+}
+
+function isSmtpUrl(value: string): boolean {
+  try {
+    parseSmtpUrl(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isPublicUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, hostname, username, password, search, hash } = new URL(value)
+  const safe = protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname.replace(/^\[(.*)\]$/, '$1')))
+  return safe && username + password + search + hash === '' && !/[?#\s]/.test(value)
 }
 
 function isNodeName(value: string): boolean {

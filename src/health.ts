@@ -1,6 +1,7 @@
 /** What is well in a node and what is not, asked of each part and never waited for long. */
 import type { ActorSystem } from './actors/api.ts'
 import type { Auditor } from './audit/auditor.ts'
+import type { KeyKeeper } from './auth/key-keeper.ts'
 import { AppError } from './core/errors.ts'
 import type { Bus, Clock, EventStore } from './core/ports.ts'
 import type { Projections } from './projections/projections.ts'
@@ -15,7 +16,9 @@ export interface HealthReport {
   /** `down` where commands cannot be taken; `degraded` where they can, but something lags or is away. */
   readonly status: 'ok' | 'degraded' | 'down'
   readonly node: string
-  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit', ComponentHealth>>
+  readonly components: Readonly<
+    Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit' | 'keys', ComponentHealth>
+  >
 }
 
 /** Projections this far behind the log are reported as lagging. */
@@ -33,9 +36,10 @@ export async function health(parts: {
   bus: Bus
   actors: ActorSystem
   audit: Auditor
+  keys: KeyKeeper
   legacy: LegacyBridge | undefined
 }): Promise<HealthReport> {
-  const { name, clock, store, projections, bus, actors, audit, legacy } = parts
+  const { name, clock, store, projections, bus, actors, audit, keys, legacy } = parts
   const checks: Readonly<Record<Component, () => Promise<ComponentHealth>>> = {
     log: async () => ({ status: 'ok', detail: { head: await store.head() } }),
     projections: async () => {
@@ -66,6 +70,10 @@ export async function health(parts: {
     audit: async () => {
       const status = await audit.status()
       return { status: status.failing === null ? 'ok' : 'degraded', detail: { ...status } }
+    },
+    keys: async () => {
+      const { missing, ...detail } = keys.status()
+      return missing.length === 0 ? { status: 'ok', detail } : { status: 'degraded', detail: { ...detail, missing } }
     },
   }
   const answers = await Promise.all(

@@ -1,5 +1,8 @@
 /** What a program that embeds a node may choose. */
 import type { AccountSettings } from './accounts/settings.ts'
+import type { SmsOptions } from './auth/delivery/sms-webhook.ts'
+import type { SmtpOptions } from './auth/delivery/smtp.ts'
+import type { KeySource } from './auth/key-source.ts'
 import type { Clock, Logger } from './core/ports.ts'
 import type { EntityDefinition } from './machines/define.ts'
 import type { InProcessHub } from './sync/in-process-bus.ts'
@@ -41,6 +44,12 @@ export interface NodeOptions {
   readonly accounts?: Partial<AccountSettings>
   /** MaxMind database (.mmdb) by which sessions are given a place; it is read again when it changes. */
   readonly geoDatabase?: string
+  /** The keys that secrets are sealed under, the same for all nodes of a log; default a file `keys` in `home`, made where the log has none yet. */
+  readonly keys?: KeySource
+  /** The server mails go by. Without it nothing that needs one is offered. */
+  readonly mail?: SmtpOptions
+  /** The gateway of text messages. */
+  readonly sms?: SmsOptions
   readonly log?: Logger
   readonly clock?: Clock
   /** Spans are sent to a collector, by an SDK of the node's own. Without this and `tracerProvider` there are none, at no cost. */

@@ -1,7 +1,10 @@
-/** Opens the parts of a node that depend on its options: the log, the journal, the tracer, the bridge to readers of 24.2. */
+/** Opens the parts of a node that depend on its options: the log, the key ring, the journal, the tracer, the bridge to readers of 24.2. */
 import { generateKeySync, type KeyObject } from 'node:crypto'
 import path from 'node:path'
 import type { ActorSystem } from './actors/api.ts'
+import type { KeySource } from './auth/key-source.ts'
+import { formatKey, newKey } from './auth/key-text.ts'
+import { type NamingKeyStore, type OpenedKeyRing, openKeyRing } from './auth/open-key-ring.ts'
 import { AppError } from './core/errors.ts'
 import { actorRef } from './core/ids.ts'
 import type { EventStore, Logger, SealedLog } from './core/ports.ts'
@@ -12,12 +15,14 @@ import { readFrameKey } from './eventstore/frame-key.ts'
 import { createMemoryEventStore, createMemoryLog } from './eventstore/memory-event-store.ts'
 import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
 import { migrate } from './eventstore/migrate.ts'
+import { createPgNamingKey } from './eventstore/naming-key.ts'
 import { createPgEventStore } from './eventstore/pg-event-store.ts'
 import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type Journal, openJournal } from './journal/journal.ts'
 import type { NodeOptions } from './node-options.ts'
 import { createMemoryProjections } from './projections/memory-projections.ts'
 import { createProjections, type Projections } from './projections/projections.ts'
+import { createSealedSecrets, NO_SECRETS, type SealedSecrets } from './projections/sealed-secrets.ts'
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
 import { legacyAddress, openLegacyKeys } from './sync/legacy-keys.ts'
 
@@ -87,6 +92,18 @@ export async function openTracer(
   return createOtelTracer({ provider, log, messaging: options.redis === undefined ? undefined : 'redis' })
 }
 
+/** Where there is no other, the ring lies in the home. Throws AppError `setup_failed`. */
+export function openKeys(
+  { keys, home, memory, clock, log }: NodeOptions & Required<Pick<NodeOptions, 'clock' | 'log'>>,
+  store: NamingKeyStore,
+): Promise<OpenedKeyRing> {
+  const own: KeySource =
+    memory === true
+      ? { kind: 'text', text: formatKey(newKey(clock.now())) }
+      : { kind: 'own_file', file: path.join(path.resolve(home ?? '.rootstream'), 'keys') }
+  return openKeyRing({ source: keys ?? own, store, clock, log })
+}
+
 interface OpenLog {
   readonly store: EventStore
   readonly sealedLog: SealedLog
@@ -95,6 +112,8 @@ interface OpenLog {
   readonly projections: Projections
   /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
   readonly installation: string
+  readonly namingKey: NamingKeyStore
+  readonly sealedSecrets: SealedSecrets
   /** Asked for only where frames leave the process. */
   readonly frameKey: () => Promise<KeyObject>
 }
@@ -114,6 +133,8 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
       register: store.register,
       projections: createMemoryProjections({ store, entities }),
       installation: store.installation,
+      namingKey: { read: async () => undefined, claim: async sealed => sealed, replace: async () => {} },
+      sealedSecrets: NO_SECRETS,
       // A log in memory is no other node's, so nobody shares its key.
       frameKey: async () => generateKeySync('hmac', { length: 256 }),
     }
@@ -139,14 +160,15 @@ export async function openLog(options: OpenOptions, opened: Opened): Promise<Ope
   opened.push({ close: () => store.close() })
   const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
   const { incarnation, installation, register } = store
-  const sealedLog = createPgSealedLog(store.pool)
   return {
     store,
-    sealedLog,
+    sealedLog: createPgSealedLog(store.pool),
     incarnation,
     register,
     projections,
     installation,
+    namingKey: createPgNamingKey(store.pool),
+    sealedSecrets: createSealedSecrets(store.pool),
     frameKey: () => readFrameKey(store.pool),
   }
 }

@@ -39,6 +39,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   cli: [
     'core',
+    'auth',
     'machines',
     'actors',
     'snapshots',
@@ -55,9 +56,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'redaction.ts',
     'system-clock.ts',
   ],
-  'node-options.ts': ['core', 'machines', 'accounts', 'sync', 'tracing'],
+  'node-options.ts': ['core', 'machines', 'accounts', 'auth', 'sync', 'tracing'],
   'node-parts.ts': [
     'core',
+    'auth',
     'actors',
     'projections',
     'eventstore',
@@ -85,7 +87,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'node-parts.ts',
     'system-clock.ts',
   ],
-  'health.ts': ['core', 'actors', 'audit', 'projections', 'sync'],
+  'health.ts': ['core', 'actors', 'audit', 'auth', 'projections', 'sync'],
   'index.ts': [
     'core',
     'machines',
@@ -102,7 +104,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'health.ts',
     'node-options.ts',
   ],
-  'config.ts': ['core', 'sync', 'tracing'],
+  'config.ts': ['core', 'auth', 'sync', 'tracing'],
   'logging.ts': ['core', 'redaction.ts'],
   'redaction.ts': [],
   'system-clock.ts': ['core'],

@@ -29,6 +29,10 @@ test('an empty environment is a node of its own on loopback', () => {
     socket: path.resolve('.rootstream/rootstream.sock'),
     token: undefined,
     clockLeaseMs: undefined,
+    keys: { kind: 'own_file', file: path.resolve('.rootstream/keys') },
+    mail: undefined,
+    sms: undefined,
+    publicUrl: undefined,
     node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
     logLevel: 'info',
     tracing: undefined,
@@ -68,6 +72,10 @@ test('every variable takes its place; spaces around a value do not count', () =>
     http: { host: '::1', port: 0 },
     socket: '/run/rootstream/api.sock',
     token: 'a-token-of-a-length',
+    keys: { kind: 'own_file', file: path.join(home, 'keys') },
+    mail: undefined,
+    sms: undefined,
+    publicUrl: undefined,
     node: 'edge-1.example',
     logLevel: 'debug',
     tracing: undefined,
@@ -86,6 +94,33 @@ test('an empty variable is one that is not set', () => {
   ]
   expect(loadConfig(Object.fromEntries(names.map(name => [name, ' '])))).toEqual(loadConfig({}))
 })
+
+const webhook = { ROOTSTREAM_SMS_WEBHOOK: 'https://sms.example.org/v1' }
+const secret = 'a-secret-of-the-gateway'
+
+test('what mails and text messages go by', () => {
+  expect(loadConfig({})).toMatchObject({ mail: undefined, sms: undefined, publicUrl: undefined })
+  const url = 'smtps://ops:p%40ss@mail.example.org'
+  const from = 'RootStream <ops@example.org>'
+  const mail = { SMTP_URL: url, ROOTSTREAM_MAIL_FROM: from, ROOTSTREAM_SMTP_CA: '/etc/mail.pem' }
+  expect(
+    loadConfig({ ...mail, ...webhook, ROOTSTREAM_SMS_BEARER: secret, ROOTSTREAM_PUBLIC_URL: 'https://a.example.org' }),
+  ).toMatchObject({
+    mail: { url, from, ca: '/etc/mail.pem' },
+    sms: { url: 'https://sms.example.org/v1', auth: { kind: 'bearer', secret } },
+    publicUrl: 'https://a.example.org',
+  })
+  expect(loadConfig({ ...webhook, ROOTSTREAM_SMS_HMAC_KEY: secret }).sms?.auth).toEqual({ kind: 'hmac', secret })
+})
+
+test.each([
+  [{ SMTP_URL: 'smtp://localhost' }, ['ROOTSTREAM_MAIL_FROM']],
+  [webhook, ['ROOTSTREAM_SMS_BEARER', 'ROOTSTREAM_SMS_HMAC_KEY']],
+  [
+    { ...webhook, ROOTSTREAM_SMS_BEARER: secret, ROOTSTREAM_SMS_HMAC_KEY: secret },
+    ['ROOTSTREAM_SMS_BEARER', 'ROOTSTREAM_SMS_HMAC_KEY'],
+  ],
+])('what they need beside: %j', (env, variables) => expect(refusalOf(env).details).toEqual({ variables }))
 
 describe('refused by name, with the form and without the value', () => {
   test.each([
@@ -113,6 +148,16 @@ describe('refused by name, with the form and without the value', () => {
     ['ROOTSTREAM_CLOCK_LEASE_MINUTES', '1441', '1 to 1440'],
     ['ROOTSTREAM_CLOCK_LEASE_MINUTES', '1.5', '1 to 1440'],
     ['ROOTSTREAM_NODE', 'x'.repeat(64), '1 to 63'],
+    ['SMTP_URL', 'smtp://u:s3cret@relay?tls=off', 'smtps://'],
+    ['SMTP_URL', 'http://u:s3cret@relay', 'smtps://'],
+    ['ROOTSTREAM_MAIL_FROM', 's3cret', 'ops@example.org'],
+    ['ROOTSTREAM_SMS_WEBHOOK', 'http://s3cret.example.org', 'https://'],
+    ['ROOTSTREAM_SMS_WEBHOOK', 'https://u:s3cret@sms.example.org', 'https://'],
+    ['ROOTSTREAM_SMS_BEARER', 's3cret', '16 to 512'],
+    ['ROOTSTREAM_SMS_HMAC_KEY', 's3cret with spaces in it', '16 to 512'],
+    ['ROOTSTREAM_PUBLIC_URL', 'http://s3cret.example.org', 'https://'],
+    ['ROOTSTREAM_PUBLIC_URL', 'https://u:s3cret@example.org', 'https://'],
+    ['ROOTSTREAM_PUBLIC_URL', 'https://example.org/?s3cret', 'https://'],
     ['LOG_LEVEL', 'loud', 'debug, info'],
   ])('%s=%s', (name, value, form) => {
     const error = refusalOf({ [name]: value })
@@ -180,4 +225,18 @@ test.each([
     }
   }
   expect(outcome(() => loadConfig({ REDIS_URL: url }))).toBe(outcome(() => parseRedisUrl(url)))
+})
+
+test('the key ring comes from one place', () => {
+  expect(loadConfig({ ROOTSTREAM_KEYS: 'a:b' }).keys).toEqual({ kind: 'text', text: 'a:b' })
+  expect(loadConfig({ ROOTSTREAM_KEY_FILE: 'ring' }).keys).toEqual({ kind: 'file', file: path.resolve('ring') })
+  expect(loadConfig({ ROOTSTREAM_KEY_COMMAND: '["vault", "get"]' }).keys).toEqual({
+    kind: 'command',
+    argv: ['vault', 'get'],
+  })
+  for (const wrong of ['vault get', '[]', '[1]', '[""]', '{}'])
+    expect(() => loadConfig({ ROOTSTREAM_KEY_COMMAND: wrong })).toThrow('ROOTSTREAM_KEY_COMMAND must be')
+  expect(() => loadConfig({ ROOTSTREAM_KEYS: 's3cret', ROOTSTREAM_KEY_FILE: 'ring' })).toThrow(
+    /ROOTSTREAM_KEYS must be the only one .* ROOTSTREAM_KEY_FILE must be the only one(?!.*s3cret)/,
+  )
 })

@@ -7,12 +7,20 @@ export const ACCOUNT_REFUSALS = {
   invalid_credentials: { status: 401, meaning: 'The name or the password is wrong, or the account is not in use.' },
   invalid_session: { status: 401, meaning: 'The session is over, or never was. Sign in again.' },
   factor_required: { status: 403, meaning: 'A second factor has to be shown first.' },
+  invalid_code: { status: 401, meaning: 'The code is wrong, over, or was used before.' },
+  invalid_passkey: {
+    status: 401,
+    meaning: 'The passkey is not known here, or what it signed is wrong, over, or was used before.',
+  },
+  factor_exists: { status: 409, meaning: 'There is such a factor already. Remove it first.' },
   forbidden: { status: 403, meaning: 'The roles of the account do not allow this.' },
   too_many_attempts: { status: 429, meaning: 'There were too many attempts. Wait before the next.' },
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
   unknown_session: { status: 404, meaning: 'There is no such session of this account.' },
   unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
   taken: { status: 409, meaning: 'The name or the address is in use.' },
+  not_offered: { status: 409, meaning: 'This is not offered here.' },
+  invalid_ticket: { status: 422, meaning: 'The link was used before, is over, or never was. Ask for a new one.' },
   email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
 } as const
 

@@ -1,5 +1,6 @@
 /** What follows when a factor was shown: a pending session becomes a real one, an active one is fresh again, both under a new token. */
 import { issueToken } from '../auth/token.ts'
+import { ipAddress } from '../machines/fields.ts'
 import type { Method } from '../machines/session/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { located } from './binding.ts'
@@ -46,9 +47,28 @@ export async function factorShown(
 }
 
 /** Records an attempt to show a factor, whatever came of it. */
-export async function recordAttempt(
-  ports: AccountPorts,
-  attempt: { readonly userId: number; readonly method: Method; readonly success: boolean; readonly ipAddress?: string },
-): Promise<void> {
-  await ports.actor('mfa-attempt', await ports.nextId('mfa-attempt')).send({ type: 'mfa.attempted', ...attempt })
+export async function recordAttempt(ports: AccountPorts, { ipAddress: given, ...attempt }: Attempt): Promise<void> {
+  // What is no address a column can hold, as one with a zone, is no reason to leave the attempt out.
+  const parsed = ipAddress.safeParse(given)
+  const from = parsed.success ? { ipAddress: parsed.data } : {}
+  await ports
+    .actor('mfa-attempt', await ports.nextId('mfa-attempt'))
+    .send({ type: 'mfa.attempted', ...attempt, ...from })
+}
+
+interface Attempt {
+  readonly userId: number
+  readonly method: Method
+  readonly success: boolean
+  readonly ipAddress?: string | undefined
+}
+
+/** Said alike for all methods, as they share the budget. */
+export function tooManyCodes(retryAfterMs: number): AccountRefusal {
+  const minutes = Math.max(1, Math.ceil(retryAfterMs / 60_000))
+  return refused(
+    'too_many_attempts',
+    `Too many codes were wrong, of whichever factor. The next is taken in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}; an administrator can reset the factors.`,
+    retryAfterMs,
+  )
 }

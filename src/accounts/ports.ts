@@ -1,11 +1,13 @@
 /** What accounts need of the rest of a node. */
 import type { ActorHandle } from '../actors/api.ts'
+import type { Delivery } from '../auth/delivery/delivery.ts'
 import type { KeyRing } from '../auth/key-ring.ts'
 import type { PasswordHasher } from '../auth/password-hasher.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Claim, Clock, Logger } from '../core/ports.ts'
 import type { AttemptLimiter } from './attempts.ts'
+import type { Background } from './background.ts'
 import type { SessionActivity } from './session-activity.ts'
 import type { AccountSettings } from './settings.ts'
 
@@ -16,6 +18,8 @@ export interface AccountPorts {
   readonly hasher: PasswordHasher
   readonly keys: KeyRing
   readonly attempts: AttemptLimiter
+  readonly delivery: Delivery
+  readonly background: Background
   actor(type: string, id: number): ActorHandle
   /** An id for a new actor: its token is made before it is. */
   nextId(type: string): Promise<number>

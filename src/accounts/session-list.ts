@@ -6,7 +6,7 @@ import { readSession, revokeSession } from './sessions.ts'
 import { isIdle, lastUseOf } from './standing.ts'
 import { readAccount } from './users.ts'
 
-export interface ShownSession {
+export interface ListedSession {
   readonly id: number
   /** The one that asks. */
   readonly current: boolean
@@ -32,10 +32,10 @@ export async function listSessions(
   ports: AccountPorts,
   userId: number,
   current?: number,
-): Promise<readonly ShownSession[]> {
+): Promise<readonly ListedSession[]> {
   const { context } = await readAccount(ports, userId)
   const open = context.sessions.toReversed()
-  const shown: ShownSession[] = []
+  const shown: ListedSession[] = []
   for (let from = 0; from < open.length; from += TOGETHER)
     for (const session of await Promise.all(
       open.slice(from, from + TOGETHER).map(({ id }) => show(ports, id, current)),
@@ -44,7 +44,7 @@ export async function listSessions(
   return shown
 }
 
-async function show(ports: AccountPorts, id: number, current: number | undefined): Promise<ShownSession | undefined> {
+async function show(ports: AccountPorts, id: number, current: number | undefined): Promise<ListedSession | undefined> {
   const { state, context } = await readSession(ports, id, ports.settings.maxStaleMs)
   const { row, methods, challenged, remember } = context
   const now = ports.clock.now()

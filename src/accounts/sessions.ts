@@ -23,6 +23,9 @@ export interface OpenedSession {
   readonly rememberToken?: string
   /** When the remembered session ends for good, ISO 8601. */
   readonly rememberedUntil?: string
+  /** Of a trusted device, in place of the one it showed. */
+  readonly deviceToken?: string
+  readonly deviceExpiresAt?: string
 }
 
 /** A session of which everything was shown that has to be. */

@@ -32,8 +32,25 @@ export interface AccountSettings {
   readonly onNewNetwork: BindingPolicy
   /** Whether a login waits for the address to be verified. */
   readonly requireVerifiedEmail: boolean
+  /** Domain of the passkeys, where it is not the host of `publicUrl` but one above it. They are void under another. */
+  readonly passkeyDomain?: string
+  /** How long a device is trusted. */
+  readonly deviceMs: number
   /** Characters a password has at least. */
   readonly passwordMinLength: number
+  /** Where users reach this installation, as `https://stream.example.org`: links in mails lead there, and passkeys belong to it. Without it mails carry the token alone, and there are no passkeys. */
+  readonly publicUrl?: string
+  /** Of codes that are sent; 6 to 8. */
+  readonly codeDigits: number
+  /** How long such a code is good for; at most ten minutes. */
+  readonly codeMs: number
+  /** How long a mail to verify an address, or to recover an account, is good for. */
+  readonly verificationMs: number
+  readonly recoveryMs: number
+  /** Whether text messages may be the only factor, and not just one beside a stronger one. */
+  readonly smsAlone: boolean
+  /** Whether owners are told of a login on a device that is new to the account. */
+  readonly tellNewDevice: boolean
 }
 
 const MINUTE_MS = 60_000
@@ -56,5 +73,12 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   onNewDevice: 'step_up',
   onNewNetwork: 'ignore',
   requireVerifiedEmail: false,
+  deviceMs: 30 * 24 * HOUR_MS,
   passwordMinLength: 15,
+  codeDigits: 6,
+  codeMs: 10 * MINUTE_MS,
+  verificationMs: 24 * HOUR_MS,
+  recoveryMs: HOUR_MS,
+  smsAlone: false,
+  tellNewDevice: true,
 }

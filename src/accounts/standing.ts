@@ -80,7 +80,8 @@ function recall({ settings, activity }: AccountPorts, handle: ActorHandle): Know
   return known
 }
 
-function opens({ row, tokenExpiresAt, previousToken }: SessionContext, hash: string, now: number): boolean {
+/** Whether this is a session's token, and neither is over. */
+export function opens({ row, tokenExpiresAt, previousToken }: SessionContext, hash: string, now: number): boolean {
   if (row === null || Date.parse(row.expires_at) <= now) return false
   if (tokenExpiresAt !== null && Date.parse(tokenExpiresAt) <= now) return false
   if (sameHash(row.session_token, hash)) return true

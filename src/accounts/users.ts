@@ -7,6 +7,7 @@ import type { SessionLimit } from './settings.ts'
 
 export interface Account {
   readonly id: number
+  readonly version: number
   readonly active: boolean
   readonly context: UserContext
   readonly handle: ActorHandle
@@ -28,7 +29,7 @@ export async function readAccount(ports: AccountPorts, id: number, options?: Sta
 
 function asAccount(handle: ActorHandle, view: ActorView): Account {
   const context = view.context as unknown as UserContext
-  return { id: handle.ref.id, active: view.state === 'active', context, handle }
+  return { id: handle.ref.id, version: view.version, active: view.state === 'active', context, handle }
 }
 
 /** The user's own, or the largest of the roles. */

@@ -63,6 +63,7 @@ export function withNode(context: CommandContext, work: (node: RuntimeNode) => P
     const node = await createNode({
       database,
       name: config.node,
+      keys: config.keys,
       log,
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),

@@ -9,10 +9,12 @@ import { auditCommand } from './commands/audit.ts'
 import { conflictsCommand } from './commands/conflicts.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
+import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { replayCommand } from './commands/replay.ts'
 import { startCommand } from './commands/start.ts'
+import { usersCommand } from './commands/users.ts'
 
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
   version: string
@@ -38,6 +40,8 @@ for (const add of [
   replayCommand,
   auditCommand,
   rebuildCommand,
+  usersCommand,
+  keysCommand,
   doctorCommand,
 ])
   add(program)

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from './json.ts'
 
 const SECRET = new Set([
   ...['passwordHash', 'password_hash', 'tokenHash', 'token_hash', 'session_token', 'streamKey', 'stream_key'],
-  ...['familyHash', 'rememberHash', 'replacesHash', 'previousToken', 'secret', 'secretHash', 'codeHash'],
+  ...['familyHash', 'rememberHash', 'replacesHash', 'previousToken', 'secret', 'secretHash', 'codeHash', 'shownHash'],
   ...['backup_codes', 'backupCodes', 'sentCode', 'addressHash'],
 ])
 export const MASK = '***'

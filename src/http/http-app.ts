@@ -20,6 +20,11 @@ import type { HttpMetrics } from './metrics.ts'
 import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sendProblem } from './problem.ts'
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { codeRoutes } from './routes/auth/codes.ts'
+import { deviceRoutes } from './routes/auth/devices.ts'
+import { factorRoutes } from './routes/auth/factors.ts'
+import { passkeyRoutes } from './routes/auth/passkeys.ts'
+import { recoveryRoutes } from './routes/auth/recovery.ts'
 import { sessionRoutes } from './routes/auth/sessions.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
 import { batchRoutes } from './routes/batch.ts'
@@ -131,6 +136,11 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   liveRoutes(app, shared)
   signInRoutes(app, shared)
   sessionRoutes(app, shared)
+  codeRoutes(app, shared)
+  recoveryRoutes(app, shared)
+  factorRoutes(app, shared)
+  passkeyRoutes(app, shared)
+  deviceRoutes(app, shared)
   return app
 }
 

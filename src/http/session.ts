@@ -2,18 +2,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccountRefusal } from '../accounts/answers.ts'
 import type { Client } from '../accounts/client.ts'
-import type { OpenedSession } from '../accounts/sessions.ts'
 import type { ValidSession } from '../accounts/validation.ts'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
 import { clientAddress } from './client-address.ts'
+import { type Cookie, clearCookie, readCookie, setCookie } from './cookies.ts'
 import { accountProblem, sendProblem } from './problem.ts'
 
-/** `__Host-`: browsers take it only from this very host, over TLS (or on localhost), for all paths. */
-const SESSION = { name: '__Host-rootstream-session', attributes: 'Path=/; Secure; HttpOnly; SameSite=Lax' }
-/** Strict: no page elsewhere has a reason to make a browser send it. */
-const REMEMBER = { name: '__Host-rootstream-remember', attributes: 'Path=/; Secure; HttpOnly; SameSite=Strict' }
-type Cookie = typeof SESSION
+const SESSION: Cookie = { name: '__Host-rootstream-session', sameSite: 'Lax' }
+const REMEMBER: Cookie = { name: '__Host-rootstream-remember', sameSite: 'Strict' }
 
 /** The token of a request. Throws AppError `invalid_input` where a cookie comes from a page of another site. */
 export function tokenOf(request: FastifyRequest): string | undefined {
@@ -29,20 +26,31 @@ export function rememberCookieOf(request: FastifyRequest): string | undefined {
   return cookieOf(request, REMEMBER)
 }
 
-export function setSessionCookie(reply: FastifyReply, token: string, expiresAt: string): void {
+/** Whether the token of a request came in a cookie: a new one goes the same way. */
+export function usesCookie(request: FastifyRequest): boolean {
+  return request.headers.authorization === undefined && readCookie(request, SESSION) !== undefined
+}
+
+function setSessionCookie(reply: FastifyReply, token: string, expiresAt: string): void {
   setCookie(reply, SESSION, token, expiresAt)
 }
 
+interface Tokens {
+  readonly token: string
+  readonly expiresAt: string
+  readonly rememberToken?: string | undefined
+  readonly rememberedUntil?: string | undefined
+}
+
 /** Both cookies of a session, where it has both. */
-export function setSessionCookies(reply: FastifyReply, session: OpenedSession): void {
+export function setSessionCookies(reply: FastifyReply, session: Tokens): void {
   setSessionCookie(reply, session.token, session.expiresAt)
   if (session.rememberToken !== undefined)
     setCookie(reply, REMEMBER, session.rememberToken, session.rememberedUntil ?? session.expiresAt)
 }
 
 export function clearSessionCookie(reply: FastifyReply): void {
-  for (const { name, attributes } of [SESSION, REMEMBER])
-    reply.header('set-cookie', `${name}=; ${attributes}; Max-Age=0`)
+  for (const cookie of [SESSION, REMEMBER]) clearCookie(reply, cookie)
 }
 
 export function clientOf(request: FastifyRequest): Client {
@@ -74,16 +82,10 @@ export function sendRefusal(reply: FastifyReply, refusal: AccountRefusal): Fasti
   return sendProblem(reply, accountProblem(refusal))
 }
 
-function setCookie(reply: FastifyReply, { name, attributes }: Cookie, value: string, expiresAt: string): void {
-  reply.header('set-cookie', `${name}=${value}; ${attributes}; Expires=${new Date(expiresAt).toUTCString()}`)
-}
-
-function cookieOf(request: FastifyRequest, { name }: Cookie): string | undefined {
-  const found = request.headers.cookie?.split(';').filter(pair => pair.trimStart().startsWith(`${name}=`)) ?? []
-  // Two of them: one was planted.
-  const cookie = found.length === 1 ? found[0]?.trim().slice(name.length + 1) : undefined
-  if (cookie !== undefined && !isSafe(request.method)) refuseOtherSites(request)
-  return cookie
+function cookieOf(request: FastifyRequest, cookie: Cookie): string | undefined {
+  const value = readCookie(request, cookie)
+  if (value !== undefined && !isSafe(request.method)) refuseOtherSites(request)
+  return value
 }
 
 function isSafe(method: string): boolean {

@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/logging.ts'
 import type { NodeOptions } from '../../src/node-options.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type Link, openLink } from './link.ts'
 
@@ -38,7 +39,10 @@ export async function outageStage({ onTestFinished }: Pick<TestContext, 'onTestF
       const link = await openLink(database.url)
       onTestFinished(() => link.close())
       const home = path.join(folder, name)
-      const node = await createNode({ database: link.url, home, name, log: silentLogger, patienceMs: 200, ...options })
+      const node = await createNode({
+        ...{ database: link.url, home, name, keys: TEST_KEYS, log: silentLogger, patienceMs: 200 },
+        ...options,
+      })
       let closing: Promise<void> | undefined
       const close = () => (closing ??= node.close())
       onTestFinished(close)

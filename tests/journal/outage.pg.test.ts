@@ -7,6 +7,7 @@ import { createNode } from '../../src/app.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { type OwnPostgres, ownPostgres } from '../support/database.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { accepted, history, openSession, outageStage, registerUser, tentative } from './outage-stage.ts'
 
@@ -320,7 +321,7 @@ test('a node without a home of its own has no journal, and says so', async conte
 test('two processes do not share a journal', async context => {
   const { url, start } = await outageStage(context)
   const { home } = await start('a')
-  await expect(createNode({ database: url, home, log: silentLogger })).rejects.toMatchObject({
+  await expect(createNode({ database: url, home, keys: TEST_KEYS, log: silentLogger })).rejects.toMatchObject({
     code: 'already_running',
   })
   expect(path.basename(home)).toBe('a')

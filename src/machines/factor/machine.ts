@@ -11,16 +11,28 @@ interface SentCode {
   readonly misses: number
 }
 
+export interface HeldPasskey extends Passkey {
+  /** ISO 8601. */
+  readonly addedAt: string
+  readonly lastUsedAt: string | null
+  /** Its counter did not grow once. */
+  readonly doubted: boolean
+}
+
 export interface FactorContext extends WithRow<FactorRow> {
   readonly row: FactorRow | null
   /** Of TOTP: the last time step that was used. */
   readonly lastStep: number
+  /** Of TOTP: wrong codes since the last right one. */
+  readonly wrongCodes: number
   readonly sentCode: SentCode | null
-  readonly passkeys: readonly Passkey[]
+  readonly passkeys: readonly HeldPasskey[]
 }
 
 /** Wrong guesses at one code that was sent. */
 export const MAX_MISSES = 5
+/** Wrong codes of an app in a row, over all nodes and however slowly, after which it is not asked again (NIST SP 800-63B-4). */
+export const MAX_WRONG_CODES = 100
 
 const base = setup({ types: {} as { context: FactorContext; events: FactorEvent } })
 
@@ -28,9 +40,13 @@ const used = (row: FactorRow | null, at: string) => changed(row, { last_used_at:
 
 const useStep = base.createAction(
   assign(({ context, event }) =>
-    event.type === 'factor.step.used' ? { row: used(context.row, event.at), lastStep: event.step } : context,
+    event.type === 'factor.step.used'
+      ? { row: used(context.row, event.at), lastStep: event.step, wrongCodes: 0 }
+      : context,
   ),
 )
+
+const countWrong = base.createAction(assign(({ context }) => ({ wrongCodes: context.wrongCodes + 1 })))
 
 const send = base.createAction(
   assign(({ event }) =>
@@ -69,7 +85,9 @@ const replaceBackups = base.createAction(
 
 const addPasskey = base.createAction(
   assign(({ context, event }) =>
-    event.type === 'factor.passkey.added' ? { passkeys: [...context.passkeys, event.passkey] } : context,
+    event.type === 'factor.passkey.added'
+      ? { passkeys: [...context.passkeys, held(event.passkey, event.at)] }
+      : context,
   ),
 )
 
@@ -80,10 +98,26 @@ const usePasskey = base.createAction(
     return {
       row: used(context.row, event.at),
       passkeys: context.passkeys.map(key =>
-        key.id === id ? { ...key, counter, backedUp: backedUp ?? key.backedUp } : key,
+        key.id === id ? { ...key, counter, backedUp: backedUp ?? key.backedUp, lastUsedAt: event.at } : key,
       ),
     }
   }),
+)
+
+const doubtPasskey = base.createAction(
+  assign(({ context, event }) =>
+    event.type === 'factor.passkey.doubted'
+      ? { passkeys: context.passkeys.map(key => (key.id === event.id ? { ...key, doubted: true } : key)) }
+      : context,
+  ),
+)
+
+const renamePasskey = base.createAction(
+  assign(({ context, event }) =>
+    event.type === 'factor.passkey.renamed'
+      ? { passkeys: context.passkeys.map(key => (key.id === event.id ? { ...key, label: event.label } : key)) }
+      : context,
+  ),
 )
 
 const removePasskey = base.createAction(
@@ -116,7 +150,7 @@ const enrol = base.createAction(
         created_at: event.at,
         last_used_at: null,
       },
-      passkeys: event.passkey === undefined ? [] : [event.passkey],
+      passkeys: event.passkey === undefined ? [] : [held(event.passkey, event.at)],
     }
   }),
 )
@@ -144,7 +178,7 @@ const missable = {
 
 export const machine = base.createMachine({
   id: 'factor',
-  context: { row: null, lastStep: -1, sentCode: null, passkeys: [] },
+  context: { row: null, lastStep: -1, wrongCodes: 0, sentCode: null, passkeys: [] },
   initial: 'absent',
   states: {
     absent: {
@@ -165,7 +199,14 @@ export const machine = base.createMachine({
     },
     totp: {
       on: {
-        'factor.step.used': { guard: ({ context, event }) => event.step > context.lastStep, actions: useStep },
+        'factor.step.used': {
+          guard: ({ context, event }) => event.step > context.lastStep && context.wrongCodes < MAX_WRONG_CODES,
+          actions: useStep,
+        },
+        'factor.code.missed': {
+          guard: ({ context }) => context.wrongCodes < MAX_WRONG_CODES,
+          actions: countWrong,
+        },
         ...always,
       },
     },
@@ -201,6 +242,14 @@ export const machine = base.createMachine({
           guard: ({ context, event }) => counts(context.passkeys, event.id, event.counter),
           actions: usePasskey,
         },
+        'factor.passkey.doubted': {
+          guard: ({ context, event }) => holds(context, event.id),
+          actions: doubtPasskey,
+        },
+        'factor.passkey.renamed': {
+          guard: ({ context, event }) => holds(context, event.id),
+          actions: renamePasskey,
+        },
         'factor.passkey.removed': [
           {
             guard: ({ context: { passkeys }, event }) => passkeys.length === 1 && passkeys[0]?.id === event.id,
@@ -208,7 +257,7 @@ export const machine = base.createMachine({
             actions: [removePasskey, remove],
           },
           {
-            guard: ({ context, event }) => context.passkeys.some(({ id }) => id === event.id),
+            guard: ({ context, event }) => holds(context, event.id),
             actions: removePasskey,
           },
         ],
@@ -231,6 +280,14 @@ export const machine = base.createMachine({
 
 function isSent({ sentCode }: FactorContext, hash: string | undefined, at: string): boolean {
   return sentCode !== null && sentCode.hash === hash && Date.parse(sentCode.expiresAt) > Date.parse(at)
+}
+
+function held(passkey: Passkey, at: string): HeldPasskey {
+  return { ...passkey, addedAt: at, lastUsedAt: null, doubted: false }
+}
+
+function holds({ passkeys }: FactorContext, id: string): boolean {
+  return passkeys.some(key => key.id === id)
 }
 
 /** A counter that does not grow is a copy of the key; keys without one always say 0. */

@@ -44,15 +44,19 @@ export const events = {
   'user.imported': event(1, z.object({ row: userRow, exactNames: z.boolean().optional() }), { internal: true }),
   'user.verified': event(1, z.object({})),
   'user.updated': event(
-    1,
+    2,
     z
       .object({
         username: username.optional(),
         email: email.optional(),
         displayName: displayName.optional(),
         avatarUrl: avatarUrl.optional(),
+        /** Of a new address: it is known to be the user's. */
+        keepVerified: z.boolean().optional(),
       })
       .refine(changes => Object.values(changes).some(value => value !== undefined), 'names no field to change'),
+    // Under version 1 a new address took over whether the old one was verified.
+    { upcasters: { 1: data => (data['email'] === undefined ? data : { ...data, keepVerified: true }) } },
   ),
   // Ends all sessions of the user but the one named.
   'user.password.changed': event(2, z.object({ passwordHash, keepSession: reference.optional() }), {

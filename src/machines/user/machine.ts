@@ -32,6 +32,7 @@ const edit = base.createAction(
       row: changed(row, {
         username: event.username ?? row?.username ?? '',
         email: event.email ?? row?.email ?? '',
+        is_verified: isStillVerified(row, event),
         display_name: event.displayName === undefined ? (row?.display_name ?? null) : event.displayName,
         avatar_url: event.avatarUrl === undefined ? (row?.avatar_url ?? null) : event.avatarUrl,
         updated_at: event.at,
@@ -173,3 +174,9 @@ export const machine = base.createMachine({
     deleted: { invoke: { id: 'releaseOwned', src: 'releaseOwned' } },
   },
 })
+
+/** A new address is to be verified anew. */
+function isStillVerified(row: UserRow | null, event: Extract<UserEvent, { type: 'user.updated' }>): boolean | null {
+  const isNew = event.email !== undefined && event.email !== row?.email
+  return isNew && event.keepVerified !== true ? false : (row?.is_verified ?? null)
+}

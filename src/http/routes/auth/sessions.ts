@@ -9,7 +9,7 @@ import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { wholeText } from '../../input.ts'
 import { bearerOf, clientOf, rememberCookieOf, sendRefusal, sessionOf, tokenOf } from '../../session.ts'
-import { opened, password, sendSession } from './sign-in.ts'
+import { opened, password, sendOpened } from './sign-in.ts'
 
 const id = wholeText.transform(Number).refine(value => value >= 1 && value <= MAX_INT4, 'no such id')
 const idPath = z.object({ id })
@@ -58,7 +58,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
         rememberToken: given ?? (cookie ? rememberCookieOf(request) : undefined),
       }
       const session = await node.accounts.refresh(tokens, clientOf(request))
-      return session.ok ? sendSession(reply, session, cookie) : sendRefusal(reply, session)
+      return session.ok ? sendOpened(reply, session, cookie) : sendRefusal(reply, session)
     },
   )
 
@@ -80,7 +80,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
       const cookie = bearerOf(request) === undefined
       const token = tokenOf(request) ?? ''
       const session = await node.accounts.reauthenticate(token, request.body.password, clientOf(request))
-      return session.ok ? sendSession(reply, session, cookie) : sendRefusal(reply, session)
+      return session.ok ? sendOpened(reply, session, cookie) : sendRefusal(reply, session)
     },
   )
 

@@ -1,21 +1,14 @@
 /** Signing in and out, and asking who one is. */
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import type { OpenedSession, PendingSession } from '../../../accounts/sessions.ts'
 import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { METHODS } from '../../../machines/session/events.ts'
 import { ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
+import { deviceTokenOf, keepDevice } from '../../device-cookie.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import {
-  clearSessionCookie,
-  clientOf,
-  sendRefusal,
-  sessionOf,
-  setSessionCookie,
-  setSessionCookies,
-  tokenOf,
-} from '../../session.ts'
+import { clearSessionCookie, clientOf, sendRefusal, sessionOf, setSessionCookies, tokenOf } from '../../session.ts'
+import { deviceGiven } from './devices.ts'
 
 export const password = z.string().min(1).max(1_024)
 
@@ -26,6 +19,7 @@ const credentials = z.strictObject({
     .boolean()
     .optional()
     .describe('Answer with a second token that goes on where the first has ended: see `refreshSession`.'),
+  deviceToken: z.string().max(128).optional().describe('Of a trusted device, which spares the second factor.'),
   cookie: z
     .boolean()
     .optional()
@@ -60,17 +54,21 @@ export const validSession = z.object({
   expiresAt: z.iso.datetime(),
 })
 
-/** Answers with the tokens of a session, or keeps them in cookies. */
-export function sendSession(
-  reply: FastifyReply,
-  session: OpenedSession | PendingSession,
-  cookie: boolean,
-): FastifyReply {
+interface Opened {
+  readonly ok: true
+  readonly pending?: true | undefined
+  readonly token: string
+  readonly expiresAt: string
+  readonly rememberToken?: string | undefined
+  readonly rememberedUntil?: string | undefined
+}
+
+/** What was opened, with its tokens in the answer or in cookies. */
+export function sendOpened<Session extends Opened>(reply: FastifyReply, session: Session, cookie: boolean) {
   const { ok: _, token, ...rest } = session
   if (!cookie) return reply.send({ ...rest, token })
-  if (session.pending === true) setSessionCookie(reply, token, session.expiresAt)
-  else setSessionCookies(reply, session)
-  const { rememberToken: __, ...shown } = { rememberToken: undefined, ...rest }
+  setSessionCookies(reply, session)
+  const { rememberToken: __, ...shown } = rest
   return reply.send(shown)
 }
 
@@ -84,14 +82,16 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
         operationId: 'login',
         tags: ['accounts'],
         body: credentials,
-        ...answers({ 200: opened }, { account: true }),
+        ...answers({ 200: opened.extend(deviceGiven) }, { account: true }),
       },
     },
     async (request, reply) => {
-      const { cookie = false, ...given } = request.body
-      const session = await node.accounts.login(given, clientOf(request))
+      const { cookie = false, deviceToken = deviceTokenOf(request), ...given } = request.body
+      const device = deviceToken === undefined ? {} : { deviceToken }
+      const session = await node.accounts.login({ ...given, ...device }, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      return sendSession(reply, session, cookie)
+      const kept = session.pending ? session : keepDevice(reply, session, request.body.deviceToken === undefined)
+      return sendOpened(reply, kept, cookie)
     },
   )
 
