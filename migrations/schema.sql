@@ -202,6 +202,13 @@ create table mfa_attempts (
 CREATE INDEX idx_mfa_attempts_user_id ON mfa_attempts USING btree (user_id);
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON mfa_attempts FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
+create table naming_key (
+  only_one boolean default true not null,
+  sealed text not null,
+  constraint naming_key_pkey PRIMARY KEY (only_one),
+  constraint naming_key_only_one_check CHECK (only_one)
+);
+
 create table projection_checkpoints (
   name text not null,
   "position" bigint default 0 not null,
@@ -266,6 +273,7 @@ create table sessions (
   constraint sessions_session_token_key UNIQUE (session_token) DEFERRABLE INITIALLY DEFERRED,
   constraint valid_expiration CHECK ((expires_at > created_at))
 );
+CREATE INDEX idx_sessions_open ON sessions USING btree (id) WHERE is_active;
 CREATE INDEX idx_sessions_user_id ON sessions USING btree (user_id);
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON sessions FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
