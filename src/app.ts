@@ -30,6 +30,7 @@ import { createFrameBatcher } from './sync/frame-batcher.ts'
 import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
+import { createRedisCounters } from './sync/redis-counters.ts'
 import { systemClock } from './system-clock.ts'
 
 export interface RuntimeNode extends SnapshotReader {
@@ -173,13 +174,29 @@ async function assemble(
       : undefined
   if (legacy !== undefined) await started(legacy)
 
+  const settings = { ...ACCOUNT_DEFAULTS, ...options.accounts }
+  const counters =
+    options.redis === undefined
+      ? undefined
+      : await started(
+          createRedisCounters({
+            url: options.redis,
+            ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
+            namespace: installation,
+            node: name,
+            log,
+          }),
+        )
   const accounts = createAccounts({
     clock,
     log,
-    settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
-    hasher: createPasswordHasher(),
+    settings,
+    hasher: createPasswordHasher(settings.passwordHashing),
     keys: createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
-    attempts: createAttemptLimiter(),
+    attempts: createAttemptLimiter({
+      budgets: settings.attemptBudgets,
+      ...(counters === undefined ? {} : { shared: counters }),
+    }),
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
     holderOf: claim => store.holderOf(claim),

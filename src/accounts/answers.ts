@@ -9,6 +9,8 @@ export const ACCOUNT_REFUSALS = {
   too_many_attempts: { status: 429, meaning: 'There were too many attempts. Wait before the next.' },
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
   unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
+  unknown_user: { status: 404, meaning: 'There is no such account in use.' },
+  unusable_name: { status: 422, meaning: 'The name has a form that is not allowed.' },
   taken: { status: 409, meaning: 'The name or the address is in use.' },
   email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
 } as const

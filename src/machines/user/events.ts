@@ -9,6 +9,8 @@ const username = name(255)
 // The check of the table: an address it would refuse is refused here, with a word why.
 const email = text(255).regex(/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$/, 'not an email address')
 const passwordHash = name(255)
+/** What the user name looks like: no other may look the same. Names without one are compared by their letters alone. */
+const skeleton = name(1_000)
 const displayName = text(255).nullable()
 const avatarUrl = text(512).nullable()
 
@@ -36,26 +38,44 @@ const asItIs = { 1: (data: JsonObject) => data }
 
 export const events = {
   'user.registered': event(
-    1,
-    z.object({ username, email, passwordHash, displayName: displayName.optional(), avatarUrl: avatarUrl.optional() }),
+    2,
+    z.object({
+      username,
+      email,
+      passwordHash,
+      displayName: displayName.optional(),
+      avatarUrl: avatarUrl.optional(),
+      skeleton: skeleton.optional(),
+    }),
+    { upcasters: asItIs },
   ),
   'user.imported': event(1, z.object({ row: userRow, exactNames: z.boolean().optional() }), { internal: true }),
   'user.verified': event(1, z.object({})),
   'user.updated': event(
-    1,
+    2,
     z
       .object({
         username: username.optional(),
+        /** Of the user name. */
+        skeleton: skeleton.optional(),
         email: email.optional(),
         displayName: displayName.optional(),
         avatarUrl: avatarUrl.optional(),
       })
       .refine(changes => Object.values(changes).some(value => value !== undefined), 'names no field to change'),
+    { upcasters: asItIs },
   ),
   // Ends all sessions of the user but the one named.
-  'user.password.changed': event(2, z.object({ passwordHash, keepSession: reference.optional() }), {
-    upcasters: asItIs,
-  }),
+  'user.password.changed': event(
+    2,
+    z.object({
+      passwordHash,
+      keepSession: reference.optional(),
+      /** The one under which the old password was shown: whatever else was changed meanwhile makes it worthless. */
+      authEpoch: z.int().min(0).optional(),
+    }),
+    { upcasters: asItIs },
+  ),
   // The same password under newer parameters.
   'user.password.rehashed': event(1, z.object({ passwordHash })),
   'user.login.recorded': event(2, z.object({ opened: opened.optional() }), { upcasters: asItIs }),

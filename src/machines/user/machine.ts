@@ -11,6 +11,8 @@ export interface UserContext extends WithRow<UserRow> {
   /** Names that are claimed as written: in 24.2 another user had one of them in other letters. */
   readonly exactUsername: boolean
   readonly exactEmail: boolean
+  /** What the user name looks like, where that is claimed too. */
+  readonly skeleton: string | null
   /** The only valid ones. */
   readonly sessions: readonly OpenSession[]
   /** Where it is not the one of the roles. */
@@ -39,6 +41,7 @@ const edit = base.createAction(
       // A new name is held to the rule for new names.
       exactUsername: context.exactUsername && event.username === undefined,
       exactEmail: context.exactEmail && event.email === undefined,
+      skeleton: event.username === undefined ? context.skeleton : (event.skeleton ?? null),
     }
   }),
 )
@@ -83,6 +86,7 @@ export const machine = base.createMachine({
     roles: [],
     exactUsername: false,
     exactEmail: false,
+    skeleton: null,
     sessions: [],
     sessionLimit: null,
     authEpoch: 0,
@@ -107,6 +111,7 @@ export const machine = base.createMachine({
               last_login_at: null,
             }),
             roles: ['viewer'],
+            skeleton: ({ event }) => event.skeleton ?? null,
           }),
         },
         'user.imported': [
@@ -131,7 +136,10 @@ export const machine = base.createMachine({
           }),
         },
         'user.updated': { actions: edit },
-        'user.password.changed': { actions: setPassword },
+        'user.password.changed': {
+          guard: ({ context, event }) => event.authEpoch === undefined || event.authEpoch === context.authEpoch,
+          actions: setPassword,
+        },
         'user.password.rehashed': { actions: setPassword },
         'user.login.recorded': {
           guard: ({ context, event }) => hasRoom(context.sessions, event),
