@@ -20,8 +20,8 @@ export interface Accounts {
   logout(token: string): Promise<void>
   /** Ends all other sessions of the user; the token in the answer takes the place of the one that was shown. */
   changePassword(session: ValidSession, change: PasswordChange): Promise<OpenedSession | AccountRefusal>
-  /** Ends all sessions of the user. `by`: the user who sets it, for the audit. */
-  setPassword(userId: number, password: string, by?: number): Promise<{ readonly ok: true } | AccountRefusal>
+  /** Ends all sessions of the user. `by`: the administrator who sets it; absent: whoever runs the node. */
+  setPassword(userId: number, password: string, by?: ValidSession): Promise<{ readonly ok: true } | AccountRefusal>
   revokeSession(sessionId: number, reason: string): Promise<void>
   /** All of a user, or all but one; answers how many were open. */
   endSessions(userId: number, reason: string, keepSession?: number): Promise<number>

@@ -4,12 +4,19 @@ import path from 'node:path'
 
 let prototypes: ReadonlyMap<string, string> | undefined
 
-/** Of names in the form in which they are compared. It is good for comparing, never for showing. */
-export function skeletonOf(name: string): string {
+/**
+ * One or two, good for comparing, never for showing: as the name is written, and in lower case. A capital I looks like an l,
+ * and a small one like an i.
+ */
+export function skeletonsOf(name: string): readonly string[] {
+  const plain = name.normalize('NFKC')
+  return [...new Set([skeletonOf(plain.toLowerCase()), skeletonOf(plain)])]
+}
+
+function skeletonOf(name: string): string {
   prototypes ??= readPrototypes()
   const known = prototypes
-  const characters = [...name.normalize('NFKC').toLowerCase().normalize('NFD')]
-  return characters
+  return [...name.normalize('NFD')]
     .map(character => known.get(character) ?? character)
     .join('')
     .normalize('NFD')

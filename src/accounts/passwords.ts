@@ -46,19 +46,28 @@ export async function changePassword(
 }
 
 /**
- * By an administrator, or by a recovery: ends all sessions of the user, and lets him try at once where he was locked out.
- * @param by the user who sets it, for the audit
+ * Ends all sessions of the user, and lets him try at once where he was locked out.
+ * @param by the session of an administrator who has shown a factor lately, where he has one; absent: whoever runs the node
  */
 export async function setPassword(
   ports: AccountPorts,
   userId: number,
   next: string,
-  by?: number,
+  by?: ValidSession,
 ): Promise<{ readonly ok: true } | AccountRefusal> {
+  if (by !== undefined) {
+    if (!by.roles.includes('admin')) return refused('forbidden')
+    if (by.userId === userId)
+      return refused('forbidden', 'Your own password is changed by showing the present one. Nothing was changed.')
+    if ((await hasSecondFactor(ports, by.userId)) && !isFresh(ports, by)) return refused('factor_required')
+  }
   const account = await readAccount(ports, userId)
   if (!account.active) return refused('unknown_user')
   const hasFactor = await hasSecondFactor(ports, userId)
-  const changed = await writePassword(ports, account, next, { hasFactor, ...(by === undefined ? {} : { by }) })
+  const changed = await writePassword(ports, account, next, {
+    hasFactor,
+    ...(by === undefined ? {} : { by: by.userId }),
+  })
   if (changed !== undefined) return changed
   await clearLoginAttempts(ports, account)
   return { ok: true }

@@ -4,7 +4,7 @@ import type { Role } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { networkOf } from './known-place.ts'
-import { skeletonOf } from './lookalikes.ts'
+import { skeletonsOf } from './lookalikes.ts'
 import { passwordFault } from './password-rules.ts'
 import type { AccountPorts } from './ports.ts'
 import { isPlainLine, parseUsername } from './username.ts'
@@ -62,7 +62,7 @@ export async function register(
       username: name,
       email,
       passwordHash,
-      ...(lookalikes === 'refuse' ? { skeleton: skeletonOf(name) } : {}),
+      ...(lookalikes === 'refuse' ? { skeletons: [...skeletonsOf(name)] } : {}),
       ...(displayName === undefined ? {} : { displayName }),
     },
     by,

@@ -19,6 +19,7 @@ import type { HttpMetrics } from './metrics.ts'
 import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sendProblem } from './problem.ts'
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { passwordRoutes } from './routes/auth/passwords.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
@@ -114,6 +115,8 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   streamRoutes(app, shared)
   liveRoutes(app, shared)
   signInRoutes(app, shared)
+  const expected = digest(shared.token)
+  passwordRoutes(app, shared, ({ headers }) => !needsToken || carries(headers.authorization, expected))
   return app
 }
 

@@ -9,8 +9,8 @@ const username = name(255)
 // The check of the table: an address it would refuse is refused here, with a word why.
 const email = text(255).regex(/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$/, 'not an email address')
 const passwordHash = name(255)
-/** What the user name looks like: no other may look the same. Names without one are compared by their letters alone. */
-const skeleton = name(1_000)
+/** What the user name looks like: no other may look the same. Names without any are compared by their letters alone. */
+const skeletons = z.array(name(1_000)).max(2)
 const displayName = text(255).nullable()
 const avatarUrl = text(512).nullable()
 
@@ -45,7 +45,7 @@ export const events = {
       passwordHash,
       displayName: displayName.optional(),
       avatarUrl: avatarUrl.optional(),
-      skeleton: skeleton.optional(),
+      skeletons: skeletons.optional(),
     }),
     { upcasters: asItIs },
   ),
@@ -57,7 +57,7 @@ export const events = {
       .object({
         username: username.optional(),
         /** Of the user name. */
-        skeleton: skeleton.optional(),
+        skeletons: skeletons.optional(),
         email: email.optional(),
         displayName: displayName.optional(),
         avatarUrl: avatarUrl.optional(),

@@ -12,7 +12,7 @@ export interface UserContext extends WithRow<UserRow> {
   readonly exactUsername: boolean
   readonly exactEmail: boolean
   /** What the user name looks like, where that is claimed too. */
-  readonly skeleton: string | null
+  readonly skeletons: readonly string[]
   /** The only valid ones. */
   readonly sessions: readonly OpenSession[]
   /** Where it is not the one of the roles. */
@@ -41,7 +41,7 @@ const edit = base.createAction(
       // A new name is held to the rule for new names.
       exactUsername: context.exactUsername && event.username === undefined,
       exactEmail: context.exactEmail && event.email === undefined,
-      skeleton: event.username === undefined ? context.skeleton : (event.skeleton ?? null),
+      skeletons: event.username === undefined ? context.skeletons : (event.skeletons ?? []),
     }
   }),
 )
@@ -86,7 +86,7 @@ export const machine = base.createMachine({
     roles: [],
     exactUsername: false,
     exactEmail: false,
-    skeleton: null,
+    skeletons: [],
     sessions: [],
     sessionLimit: null,
     authEpoch: 0,
@@ -111,7 +111,7 @@ export const machine = base.createMachine({
               last_login_at: null,
             }),
             roles: ['viewer'],
-            skeleton: ({ event }) => event.skeleton ?? null,
+            skeletons: ({ event }) => event.skeletons ?? [],
           }),
         },
         'user.imported': [

@@ -1,0 +1,8 @@
+/** `rootstream users …` */
+import type { Command } from 'commander'
+import { usersCreateCommand } from './users-create.ts'
+
+export function usersCommand(program: Command): void {
+  const users = program.command('users').description('accounts of people')
+  usersCreateCommand(users)
+}
