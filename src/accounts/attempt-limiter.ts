@@ -21,6 +21,9 @@ export interface AttemptLimiterOptions {
   readonly budgets?: Partial<Record<AttemptKind, AttemptBudget>>
 }
 
+/** A timer of Node cannot be longer than 24.8 days: it would be over at once. */
+const LONGEST = 20 * 86_400
+
 type Counter = RateLimiterMemory | RateLimiterRedis
 
 /** Counted for one kind. Each key lives for as long as its counter says. */
@@ -43,7 +46,7 @@ export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOpt
       const counters: Counters = {
         budget,
         free: counter(`${kind}.free`, budget.free - 1, budget.within),
-        late: counter(`${kind}.late`, budget.most, budget.remembered),
+        late: counter(`${kind}.late`, budget.most, Math.min(budget.remembered, LONGEST)),
         gate: counter(`${kind}.gate`, 1, budget.firstWait),
       }
       return [kind, counters] as const
@@ -62,7 +65,7 @@ export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOpt
       await ((waited?.consumedPoints ?? 0) > 0 ? late : free).reward(key)
     },
     note: async (key, seconds) => {
-      await notes.set(key, 1, seconds)
+      await notes.set(key, 1, Math.min(seconds, LONGEST))
     },
     isNoted: async key => (await notes.get(key)) !== null,
   }
@@ -72,8 +75,12 @@ async function take({ budget, free, late, gate }: Counters, key: string) {
   const [waiting, waited] = await Promise.all([gate.get(key), late.get(key)])
   // One whose time is up may still be there for a moment.
   if (waiting !== null && waiting.msBeforeNext > 0) return refusal(waiting)
-  const before = waited?.consumedPoints ?? 0
-  if (before === 0 && budget.free > 1 && (await spent(free.consume(key))) === undefined) return { ok: true } as const
+  const before = Math.max(0, waited?.consumedPoints ?? 0)
+  if (before === 0 && budget.free > 1) {
+    if ((await spent(free.consume(key))) === undefined) return { ok: true } as const
+    // Counted past its points, it would swallow what is given back.
+    await free.reward(key)
+  }
   // The first attempt that is followed by a wait is the last free one.
   if (waited !== null && before > budget.most - budget.free) return refusal(waited)
   const wait = Math.min(budget.firstWait * 2 ** Math.min(before, 30), budget.longestWait)

@@ -3,7 +3,7 @@ import type { Client } from './client.ts'
 import type { AccountPorts } from './ports.ts'
 import type { Account } from './users.ts'
 
-const REMEMBERED_S = 30 * 86_400
+const REMEMBERED_S = 20 * 86_400
 
 /**
  * The key of its budget, or undefined for a place nobody knows.

@@ -23,7 +23,11 @@ export async function login(
   const account = await findAccount(ports, name)
   const attempt = await takeAttempt(ports, name, account, client)
   if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
-  const verdict = await verdictOn(ports, account, password)
+  const verdict = await verdictOn(ports, account, password).catch(async error => {
+    // Nothing was tried: the queue was full, say.
+    await attempt.undone()
+    throw error
+  })
   if (account === undefined || (verdict !== 'right' && verdict !== 'stale')) return refused('invalid_credentials')
   await Promise.all([attempt.succeeded(), notePlace(ports, account, client)])
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
@@ -45,11 +49,15 @@ async function verdictOn({ hasher, log }: AccountPorts, account: Account | undef
   return verdict
 }
 
-async function rehash({ hasher }: AccountPorts, { handle }: Account, password: string): Promise<void> {
-  await handle.send({ type: 'user.password.rehashed', passwordHash: await hasher.hash(password) })
+async function rehash({ hasher }: AccountPorts, { handle, context }: Account, password: string): Promise<void> {
+  const passwordHash = await hasher.hash(password)
+  // Refused where the password was changed meanwhile: this one is over, and the login with it.
+  await handle.send({ type: 'user.password.rehashed', passwordHash, authEpoch: context.authEpoch })
 }
 
-type Attempt = { readonly ok: true; succeeded(): Promise<void> } | { readonly ok: false; readonly retryAfterMs: number }
+type Attempt =
+  | { readonly ok: true; succeeded(): Promise<void>; undone(): Promise<void> }
+  | { readonly ok: false; readonly retryAfterMs: number }
 
 /**
  * Counted by the name as it was typed, whether there is such an account or not: a budget over both names of an account
@@ -72,13 +80,16 @@ async function takeAttempt(
     place === undefined ? ['login.account', loginKey(ports, name)] : ['login.known', place]
   const taken = await attempts.take(kind, key)
   if (!taken.ok) return taken
+  const spareAddress = async () => {
+    if (address !== undefined) await attempts.giveBack('login.address', address)
+  }
   return {
     ok: true,
     succeeded: async () => {
-      await Promise.all([
-        attempts.clear(kind, key),
-        address === undefined ? undefined : attempts.giveBack('login.address', address),
-      ])
+      await Promise.all([attempts.clear(kind, key), spareAddress()])
+    },
+    undone: async () => {
+      await Promise.all([attempts.giveBack(kind, key), spareAddress()])
     },
   }
 }

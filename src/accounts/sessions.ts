@@ -91,13 +91,13 @@ export async function takeRoom(
 ): Promise<AccountRefusal | undefined> {
   const { most: limit, policy } = sessionLimitOf(ports, account)
   const ended = account.context.sessions.length < limit ? [] : await endedOf(ports, account)
-  const opened = { sessionId, expiresAt, limit, policy, ended: [...ended] }
+  const { authEpoch } = account.context
+  const opened = { sessionId, expiresAt, limit, policy, ended: [...ended], authEpoch }
   const result = await account.handle.send({ type: 'user.login.recorded', opened })
   if (!result.ok) {
     await revokeSession(ports, sessionId, 'no room')
-    return result.reason === 'not_allowed' && result.state === 'active'
-      ? refused('session_limit')
-      : refused('invalid_credentials')
+    const isOver = result.state !== 'active' || (await readAccount(ports, account.id)).context.authEpoch !== authEpoch
+    return result.reason === 'not_allowed' && !isOver ? refused('session_limit') : refused('invalid_credentials')
   }
   const { context } = await readAccount(ports, account.id)
   const pushedOut = account.context.sessions.filter(({ id }) => !context.sessions.some(open => open.id === id))

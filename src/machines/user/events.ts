@@ -20,6 +20,9 @@ export type Role = (typeof ROLES)[number]
 /** The most sessions a limit may allow: the open ones are kept in the user's state. */
 export const MAX_OPEN_SESSIONS = 1_000
 
+/** The one under which the password was shown: where another password was set meanwhile, it was shown in vain. */
+const authEpoch = z.int().min(0)
+
 const sessionLimit = z.int().min(1).max(MAX_OPEN_SESSIONS)
 
 /** A session that begins, and the room there has to be for it. */
@@ -29,6 +32,7 @@ const opened = z.object({
   limit: sessionLimit,
   /** What happens when as many are open: this one is refused, or the oldest makes room. */
   policy: z.enum(['refuse', 'revoke_oldest']),
+  authEpoch: authEpoch.optional(),
   /** Sessions known to be over, which take no room. */
   ended: z.array(reference).max(MAX_OPEN_SESSIONS).optional(),
 })
@@ -71,13 +75,12 @@ export const events = {
     z.object({
       passwordHash,
       keepSession: reference.optional(),
-      /** The one under which the old password was shown: whatever else was changed meanwhile makes it worthless. */
-      authEpoch: z.int().min(0).optional(),
+      authEpoch: authEpoch.optional(),
     }),
     { upcasters: asItIs },
   ),
   // The same password under newer parameters.
-  'user.password.rehashed': event(1, z.object({ passwordHash })),
+  'user.password.rehashed': event(1, z.object({ passwordHash, authEpoch: authEpoch.optional() })),
   'user.login.recorded': event(2, z.object({ opened: opened.optional() }), { upcasters: asItIs }),
   'user.sessions.ended': event(1, z.object({ keepSession: reference.optional(), reason: text(255).optional() })),
   'user.sessions.limited': event(1, z.object({ limit: sessionLimit.nullable() })),

@@ -79,6 +79,11 @@ const takeOver = base.createAction(
   }),
 )
 
+/** Whether what one signs in with is still what it was then. */
+function isOfNow({ authEpoch }: UserContext, then: number | undefined): boolean {
+  return then === undefined || then === authEpoch
+}
+
 export const machine = base.createMachine({
   id: 'user',
   context: {
@@ -137,12 +142,15 @@ export const machine = base.createMachine({
         },
         'user.updated': { actions: edit },
         'user.password.changed': {
-          guard: ({ context, event }) => event.authEpoch === undefined || event.authEpoch === context.authEpoch,
+          guard: ({ context, event }) => isOfNow(context, event.authEpoch),
           actions: setPassword,
         },
-        'user.password.rehashed': { actions: setPassword },
+        'user.password.rehashed': {
+          guard: ({ context, event }) => isOfNow(context, event.authEpoch),
+          actions: setPassword,
+        },
         'user.login.recorded': {
-          guard: ({ context, event }) => hasRoom(context.sessions, event),
+          guard: ({ context, event }) => isOfNow(context, event.opened?.authEpoch) && hasRoom(context.sessions, event),
           actions: assign({
             row: ({ context, event }) => changed(context.row, { last_login_at: event.at, updated_at: event.at }),
             sessions: ({ context, event }) => withOpened(context.sessions, event),
