@@ -35,16 +35,17 @@ export interface AttemptBudget {
   readonly remembered: number
 }
 
+export interface TakenAttempt {
+  readonly ok: true
+  /** It does not count after all; those before it do. */
+  giveBack(): Promise<void>
+}
+
 export interface AttemptLimiter {
   /** Counts one attempt before it is made; refused where the budget is spent. */
-  take(
-    kind: AttemptKind,
-    key: string,
-  ): Promise<{ readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number }>
+  take(kind: AttemptKind, key: string): Promise<TakenAttempt | { readonly ok: false; readonly retryAfterMs: number }>
   /** After a success. */
   clear(kind: AttemptKind, key: string): Promise<void>
-  /** An attempt that was taken does not count after all; those before it do. */
-  giveBack(kind: AttemptKind, key: string): Promise<void>
   /** Remembers something for some seconds, on all nodes: a hint, lost when the counters are. */
   note(key: string, seconds: number): Promise<void>
   isNoted(key: string): Promise<boolean>
