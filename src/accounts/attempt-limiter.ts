@@ -6,6 +6,7 @@ import {
   type AttemptBudget,
   type AttemptKind,
   type AttemptLimiter,
+  type TakenAttempt,
 } from './attempts.ts'
 
 /** Where counters of several nodes lie. */
@@ -59,11 +60,6 @@ export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOpt
       const { free, late, gate } = of(kind)
       await Promise.all([free.delete(key), late.delete(key), gate.delete(key)])
     },
-    giveBack: async (kind, key) => {
-      const { free, late, gate } = of(kind)
-      const [waited] = await Promise.all([late.get(key), gate.delete(key)])
-      await ((waited?.consumedPoints ?? 0) > 0 ? late : free).reward(key)
-    },
     note: async (key, seconds) => {
       await notes.set(key, 1, Math.min(seconds, LONGEST))
     },
@@ -77,7 +73,7 @@ async function take({ budget, free, late, gate }: Counters, key: string) {
   if (waiting !== null && waiting.msBeforeNext > 0) return refusal(waiting)
   const before = Math.max(0, waited?.consumedPoints ?? 0)
   if (before === 0 && budget.free > 1) {
-    if ((await spent(free.consume(key))) === undefined) return { ok: true } as const
+    if ((await spent(free.consume(key))) === undefined) return taken(() => free.reward(key))
     // Counted past its points, it would swallow what is given back.
     await free.reward(key)
   }
@@ -87,7 +83,11 @@ async function take({ budget, free, late, gate }: Counters, key: string) {
   const gated = await spent(gate.consume(key, 1, { customDuration: wait }))
   if (gated !== undefined) return refusal(gated)
   await late.penalty(key)
-  return { ok: true } as const
+  return taken(() => Promise.all([late.reward(key), gate.delete(key)]))
+}
+
+function taken(undo: () => Promise<unknown>): TakenAttempt {
+  return { ok: true, giveBack: async () => void (await undo()) }
 }
 
 /** What a spent counter rejects with, undefined for one that passed. */

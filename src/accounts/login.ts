@@ -71,25 +71,20 @@ async function takeAttempt(
 ): Promise<Attempt> {
   const { attempts } = ports
   const address = client.ipAddress === undefined ? undefined : networkOf(client.ipAddress)
-  if (address !== undefined) {
-    const taken = await attempts.take('login.address', address)
-    if (!taken.ok) return taken
-  }
+  const ofAddress = address === undefined ? undefined : await attempts.take('login.address', address)
+  if (ofAddress?.ok === false) return ofAddress
   const place = await knownPlace(ports, account, client)
   const [kind, key]: [AttemptKind, string] =
     place === undefined ? ['login.account', loginKey(ports, name)] : ['login.known', place]
   const taken = await attempts.take(kind, key)
   if (!taken.ok) return taken
-  const spareAddress = async () => {
-    if (address !== undefined) await attempts.giveBack('login.address', address)
-  }
   return {
     ok: true,
     succeeded: async () => {
-      await Promise.all([attempts.clear(kind, key), spareAddress()])
+      await Promise.all([attempts.clear(kind, key), ofAddress?.giveBack()])
     },
     undone: async () => {
-      await Promise.all([attempts.giveBack(kind, key), spareAddress()])
+      await Promise.all([taken.giveBack(), ofAddress?.giveBack()])
     },
   }
 }
