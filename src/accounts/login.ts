@@ -7,7 +7,11 @@ import { factorsOf } from './factors.ts'
 import { knownPlace, networkOf, notePlace } from './known-place.ts'
 import type { AccountPorts } from './ports.ts'
 import { type OpenedSession, openPending, openSession, type PendingSession } from './sessions.ts'
+import { isPlainLine } from './username.ts'
 import { type Account, findAccount } from './users.ts'
+
+/** Two columns of the table are 255 characters; some of them grow in compatibility form. */
+const MAX_LOGIN = 512
 
 export interface Credentials {
   /** User name or address. */
@@ -20,7 +24,8 @@ export async function login(
   { login: name, password }: Credentials,
   client: Client,
 ): Promise<OpenedSession | PendingSession | AccountRefusal> {
-  const account = await findAccount(ports, name)
+  // What no name can be is asked for as nobody: it takes as long, and the log could not even be asked.
+  const account = await findAccount(ports, isPlainLine(name) && name.length <= MAX_LOGIN ? name : '')
   const attempt = await takeAttempt(ports, name, account, client)
   if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
   const verdict = await verdictOn(ports, account, password).catch(async error => {
@@ -96,5 +101,5 @@ export async function clearLoginAttempts(ports: AccountPorts, { context }: Accou
 }
 
 function loginKey({ keys }: AccountPorts, name: string): string {
-  return keys.fingerprint(normalName(name), 'login')
+  return keys.fingerprint(normalName(name.slice(0, MAX_LOGIN)), 'login')
 }
