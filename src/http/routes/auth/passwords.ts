@@ -90,7 +90,8 @@ export function passwordRoutes(
       const changed = await node.accounts.changePassword(session, request.body)
       if (!changed.ok) return sendRefusal(reply, changed)
       const { sessionId, userId, token, expiresAt } = changed
-      if (request.headers.authorization !== undefined) return reply.send({ sessionId, userId, token, expiresAt })
+      if (request.headers.authorization === `Bearer ${tokenOf(request)}`)
+        return reply.send({ sessionId, userId, token, expiresAt })
       setSessionCookie(reply, token, expiresAt)
       return reply.send({ sessionId, userId, expiresAt })
     },
