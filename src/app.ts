@@ -38,6 +38,7 @@ import { createFrameBatcher } from './sync/frame-batcher.ts'
 import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
+import { createRedisCounters } from './sync/redis-counters.ts'
 import { systemClock } from './system-clock.ts'
 import { createTentativeExchange } from './tentative/exchange.ts'
 
@@ -200,13 +201,29 @@ async function assemble(
   opened.push({ close: () => delivery.stop() })
   const background = createBackground(log)
   opened.push({ close: () => background.idle() })
+  const settings = { ...ACCOUNT_DEFAULTS, ...options.accounts }
+  const counters =
+    options.redis === undefined
+      ? undefined
+      : await started(
+          createRedisCounters({
+            url: options.redis,
+            ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
+            namespace: installation,
+            node: name,
+            log,
+          }),
+        )
   const accountPorts: AccountPorts = {
     clock,
     log,
-    settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
-    hasher: createPasswordHasher(),
+    settings,
+    hasher: createPasswordHasher(settings.passwordHashing),
     keys: ring,
-    attempts: createAttemptLimiter(),
+    attempts: createAttemptLimiter({
+      budgets: settings.attemptBudgets,
+      ...(counters === undefined ? {} : { shared: counters }),
+    }),
     delivery,
     background,
     actor: (type, id) => actors.actor(actorRef(type, id)),

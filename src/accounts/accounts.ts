@@ -17,13 +17,15 @@ import {
 } from './factor-changes.ts'
 import { type Credentials, login } from './login.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
+import { changePassword, type PasswordChange, setPassword } from './passwords.ts'
 import type { AccountPorts } from './ports.ts'
 import { type Asked, askRecovery, askVerification, completeRecovery } from './recovery.ts'
 import { refresh, type ShownTokens } from './refresh.ts'
-import { type Registered, type Registration, register } from './registration.ts'
+import { type Registered, type Registration, type RegistrationOptions, register } from './registration.ts'
 import { type AddressMethod, type CodeSent, sendCode } from './sent-codes.ts'
 import { type ListedSession, listSessions, revokeOwn } from './session-list.ts'
 import { endSessions, type OpenedSession, openSession, type PendingSession, revokeSession } from './sessions.ts'
+import type { AccountSettings } from './settings.ts'
 import { type ShownSession, withShownSession } from './shown-session.ts'
 import { standingOf } from './standing.ts'
 import { reauthenticate, requireFresh } from './step-up.ts'
@@ -34,9 +36,11 @@ import { type ValidSession, validate } from './validation.ts'
 import { type CodeShown, type VerifiedSession, verifyFactor } from './verify-factor.ts'
 
 export interface Accounts {
+  readonly settings: AccountSettings
   readonly passkeys: Passkeys
   readonly devices: TrustedDevices
-  register(registration: Registration): Promise<Registered | AccountRefusal>
+  /** Throws AppError `invalid_event`, `overloaded`. */
+  register(registration: Registration, options?: RegistrationOptions): Promise<Registered | AccountRefusal>
   login(credentials: Credentials, client?: Client): Promise<OpenedSession | PendingSession | AccountRefusal>
   /** Whether a token opens anything; without a client, what it is bound to is not looked at. Throws AppError `log_unavailable`. */
   validate(token: string, client?: Client): Promise<ValidSession | AccountRefusal>
@@ -63,6 +67,10 @@ export interface Accounts {
   revokeOwn(userId: number, sessionId: number, reason: string, by?: number): Promise<AccountRefusal | undefined>
   /** What a client says of its device, as sessions hold it. */
   fingerprint(device: string): string
+  /** Ends all other sessions of the user; the token in the answer takes the place of the one that was shown. */
+  changePassword(session: ValidSession, change: PasswordChange): Promise<OpenedSession | AccountRefusal>
+  /** Ends all sessions of the user. `by`: the administrator who sets it; absent: whoever runs the node. */
+  setPassword(userId: number, password: string, by?: ValidSession): Promise<{ readonly ok: true } | AccountRefusal>
   revokeSession(sessionId: number, reason: string): Promise<void>
   /** All of a user, or all but one; answers how many were open. `by`: the user who does it, for the audit. */
   endSessions(userId: number, reason: string, keepSession?: number, by?: number): Promise<number>
@@ -102,7 +110,8 @@ export function createAccounts(ports: AccountPorts): Accounts {
   return {
     passkeys: createPasskeys(ports),
     devices: createTrustedDevices(ports),
-    register: registration => register(ports, registration),
+    settings: ports.settings,
+    register: (registration, options) => register(ports, registration, options),
     login: (credentials, client = {}) => login(ports, credentials, client),
     validate: (token, client) => validate(ports, token, client),
     logout: async token => {
@@ -122,6 +131,8 @@ export function createAccounts(ports: AccountPorts): Accounts {
     sessions: (userId, current) => listSessions(ports, userId, current),
     revokeOwn: (userId, sessionId, reason, by) => revokeOwn(ports, userId, sessionId, reason, by),
     fingerprint: device => ports.keys.fingerprint(device, 'device'),
+    changePassword: (session, change) => changePassword(ports, session, change),
+    setPassword: (userId, password, by) => setPassword(ports, userId, password, by),
     revokeSession: (sessionId, reason) => revokeSession(ports, sessionId, reason),
     endSessions: (userId, reason, keepSession, by) => endSessions(ports, userId, reason, keepSession, by),
     factors: userId => listFactors(ports, userId),

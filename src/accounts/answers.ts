@@ -18,6 +18,8 @@ export const ACCOUNT_REFUSALS = {
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
   unknown_session: { status: 404, meaning: 'There is no such session of this account.' },
   unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
+  unknown_user: { status: 404, meaning: 'There is no such account in use.' },
+  unusable_name: { status: 422, meaning: 'The name has a form that is not allowed.' },
   taken: { status: 409, meaning: 'The name or the address is in use.' },
   not_offered: { status: 409, meaning: 'This is not offered here.' },
   invalid_ticket: { status: 422, meaning: 'The link was used before, is over, or never was. Ask for a new one.' },

@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { demanded, type Factor, factorsOf } from './factors.ts'
+import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
 import { endSessions } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
@@ -114,9 +115,4 @@ export async function endOthers(ports: AccountPorts, userId: number, reason: str
 async function removeAll(factors: readonly Factor[], reason: string, by: number | undefined): Promise<void> {
   const options = by === undefined ? {} : { userId: by }
   await Promise.all(factors.map(({ handle }) => handle.send({ type: 'factor.removed', reason }, options)))
-}
-
-/** Whether something was shown within `stepUpMs`. */
-export function isFresh({ clock, settings }: AccountPorts, at: string | null): boolean {
-  return at !== null && Math.abs(clock.now() - Date.parse(at)) <= settings.stepUpMs
 }

@@ -3,7 +3,9 @@ import { mailTo, mayMail } from './address-mail.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { confirmAddress, sendVerification } from './email-verification.ts'
+import { demanded, factorsOf } from './factors.ts'
 import { recoveryLetter } from './letters.ts'
+import { faultOf } from './passwords.ts'
 import type { AccountPorts } from './ports.ts'
 import { revokeSession } from './sessions.ts'
 import { isForAddress, issueTicket, type ShownTicket, shownTicket, useTicket } from './tickets.ts'
@@ -58,8 +60,11 @@ export async function completeRecovery(
 ): Promise<Asked> {
   // Before the password is looked at: who has no ticket makes the node hash nothing.
   const ticket = await shownTicket(ports, 'recovery', token)
-  if (ticket === undefined || (await recoverable(ports, ticket)) === undefined) return refused('invalid_ticket')
-  if ([...password].length < ports.settings.passwordMinLength) return refused('unusable_password')
+  const before = ticket === undefined ? undefined : await recoverable(ports, ticket)
+  if (ticket === undefined || before === undefined) return refused('invalid_ticket')
+  const hasFactor = demanded(await factorsOf(ports, before.id)).length > 0
+  const fault = faultOf(ports, before.context, password, hasFactor)
+  if (fault !== undefined) return fault
   const passwordHash = await ports.hasher.hash(password)
   if (!(await useTicket(ticket))) return refused('invalid_ticket')
   for (let tries = 0; tries < MAX_TRIES; tries++) {

@@ -1,5 +1,6 @@
 /** What an operator may choose of accounts and sessions. */
 import type { Role } from '../machines/user/events.ts'
+import type { AttemptBudget, AttemptKind } from './attempts.ts'
 
 /** What a session that shows up elsewhere leads to. */
 export type BindingPolicy = 'ignore' | 'step_up' | 'revoke'
@@ -36,8 +37,6 @@ export interface AccountSettings {
   readonly passkeyDomain?: string
   /** How long a device is trusted. */
   readonly deviceMs: number
-  /** Characters a password has at least. */
-  readonly passwordMinLength: number
   /** Where users reach this installation, as `https://stream.example.org`: links in mails lead there, and passkeys belong to it. Without it mails carry the token alone, and there are no passkeys. */
   readonly publicUrl?: string
   /** Of codes that are sent; 6 to 8. */
@@ -51,6 +50,25 @@ export interface AccountSettings {
   readonly smsAlone: boolean
   /** Whether owners are told of a login on a device that is new to the account. */
   readonly tellNewDevice: boolean
+  /** Characters a password has at least, where it is the only factor and where there is a second one. */
+  readonly passwordMinLength: number
+  readonly passwordMinLengthWithFactor: number
+  readonly passwordHashing: PasswordHashing
+  /** Who may open an account over HTTP: anybody, or whoever has the token of the node or is an administrator. */
+  readonly registration: 'open' | 'closed'
+  /** Of a new user name that looks like one there is. */
+  readonly lookalikes: 'refuse' | 'allow'
+  /** What is not given is `ATTEMPT_BUDGETS`. */
+  readonly attemptBudgets: Partial<Record<AttemptKind, AttemptBudget>>
+}
+
+export interface PasswordHashing {
+  /** Hashes computed at a time, each on one of the threads of libuv (four, unless UV_THREADPOOL_SIZE says more). */
+  readonly atOnce: number
+  /** How many may wait; beyond that a login is refused as overloaded. */
+  readonly mostWaiting: number
+  /** Whether accounts were taken over with hashes of libsodium: failures cost as much as with those then, from the first on. */
+  readonly legacy: boolean
 }
 
 const MINUTE_MS = 60_000
@@ -81,4 +99,9 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   recoveryMs: HOUR_MS,
   smsAlone: false,
   tellNewDevice: true,
+  passwordMinLengthWithFactor: 8,
+  passwordHashing: { atOnce: 2, mostWaiting: 64, legacy: false },
+  registration: 'closed',
+  lookalikes: 'refuse',
+  attemptBudgets: {},
 }

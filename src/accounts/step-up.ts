@@ -2,7 +2,8 @@
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { factorShown } from './factor-shown.ts'
-import { factorsOf } from './factors.ts'
+import { demanded, factorsOf } from './factors.ts'
+import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
 import type { OpenedSession } from './sessions.ts'
 import { standingOf } from './standing.ts'
@@ -18,10 +19,9 @@ export async function requireFresh(
   { userId, factorAt, authenticatedAt }: Pick<ValidSession, 'userId' | 'factorAt' | 'authenticatedAt'>,
   withinMs: number = ports.settings.stepUpMs,
 ): Promise<AccountRefusal | undefined> {
-  const now = ports.clock.now()
-  if (isWithin(factorAt, now, withinMs)) return undefined
-  const factors = await enabledFactors(ports, userId)
-  if (factors.length === 0 && isWithin(authenticatedAt, now, withinMs)) return undefined
+  if (isFresh(ports, factorAt, withinMs)) return undefined
+  const factors = await methodsOf(ports, userId)
+  if (factors.length === 0 && isFresh(ports, authenticatedAt, withinMs)) return undefined
   return { ...refused('factor_required'), factors: factors.length === 0 ? ['password'] : factors }
 }
 
@@ -37,24 +37,16 @@ export async function reauthenticate(
   const { userId, sessionId } = standing
   const budget = await ports.attempts.take('factor', String(userId))
   if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
-  const factors = await enabledFactors(ports, userId)
+  const factors = await methodsOf(ports, userId)
   if (factors.length > 0) return { ...refused('factor_required'), factors }
   const account = await readAccount(ports, userId)
   const stored = account.context.row?.password_hash
   const verdict = stored === undefined ? 'wrong' : await ports.hasher.verify(stored, password)
-  if (verdict === 'wrong') return refused('invalid_credentials')
+  if (verdict !== 'right' && verdict !== 'stale') return refused('invalid_credentials')
   await ports.attempts.clear('factor', String(userId))
   return factorShown(ports, sessionId, 'password', client)
 }
 
-async function enabledFactors(ports: AccountPorts, userId: number) {
-  const enabled = (await factorsOf(ports, userId)).filter(factor => factor.enabled).map(({ method }) => method)
-  // Backup codes alone are no factor: they stand in for one.
-  return enabled.some(method => method !== 'backup_codes') ? enabled : []
-}
-
-/** A time that lies ahead is of a clock that was set back: it proves nothing. */
-function isWithin(at: string | null, now: number, withinMs: number): boolean {
-  const age = at === null ? Number.POSITIVE_INFINITY : now - Date.parse(at)
-  return age >= 0 && age <= withinMs
+async function methodsOf(ports: AccountPorts, userId: number) {
+  return demanded(await factorsOf(ports, userId)).map(({ method }) => method)
 }

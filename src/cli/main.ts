@@ -37,6 +37,7 @@ for (const add of [
   importCommand,
   actorsCommand,
   conflictsCommand,
+  usersCommand,
   replayCommand,
   auditCommand,
   rebuildCommand,

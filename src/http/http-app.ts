@@ -24,6 +24,7 @@ import { codeRoutes } from './routes/auth/codes.ts'
 import { deviceRoutes } from './routes/auth/devices.ts'
 import { factorRoutes } from './routes/auth/factors.ts'
 import { passkeyRoutes } from './routes/auth/passkeys.ts'
+import { passwordRoutes } from './routes/auth/passwords.ts'
 import { recoveryRoutes } from './routes/auth/recovery.ts'
 import { sessionRoutes } from './routes/auth/sessions.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
@@ -141,6 +142,8 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   factorRoutes(app, shared)
   passkeyRoutes(app, shared)
   deviceRoutes(app, shared)
+  const expected = digest(shared.token)
+  passwordRoutes(app, shared, ({ headers }) => !needsToken || carries(headers.authorization, expected))
   return app
 }
 

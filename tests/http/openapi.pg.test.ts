@@ -209,6 +209,34 @@ describe('answers are as the document says', () => {
     await expectDocumented('POST', '/v1/commands', 400, { body: { commands: [] } })
   })
 
+  test('of accounts and passwords', async () => {
+    const password = 'correct horse battery staple'
+    const ada = { username: 'ada', email: 'ada@example.org', password }
+    const made = await expectDocumented('POST', '/api/auth/register', 201, { body: ada })
+    await expectDocumented('POST', '/api/auth/register', 409, { body: ada })
+    await expectDocumented('POST', '/api/auth/register', 422, { body: { ...ada, password: 'short' } })
+    await expectDocumented('POST', '/api/auth/register', 400, { body: { ...ada, email: 'ada' } })
+    await expectDocumented('POST', '/api/auth/register', 401, { body: ada, headers: { authorization: '' } })
+    const login = { login: 'ada', password }
+    await expectDocumented('POST', '/api/auth/login', 401, { body: { ...login, password: 'wrong' } })
+    const session = await expectDocumented('POST', '/api/auth/login', 200, { body: login })
+    const headers = { authorization: `Bearer ${session['token']}` }
+    await expectDocumented('GET', '/api/auth/verify', 200, { headers })
+    const next = 'another horse, another battery'
+    await expectDocumented('POST', '/api/auth/password', 401, { headers, body: { current: 'wrong', next } })
+    await expectDocumented('POST', '/api/auth/password', 422, { headers, body: { current: password, next: 'short' } })
+    await expectDocumented('POST', '/api/auth/password', 200, { headers, body: { current: password, next } })
+    const route = '/api/users/{id}/password'
+    const params = { id: made['userId'] }
+    await expectDocumented('POST', route, 401, { params, headers: { authorization: '' }, body: { next: password } })
+    await expectDocumented('POST', route, 204, { params, body: { next: password } })
+    await expectDocumented('POST', route, 404, { params: { id: 4_242 }, body: { next: password } })
+    for (let n = 0; n < 5; n++)
+      await expectDocumented('POST', '/api/auth/login', 401, { body: { login: 'nobody', password } })
+    await expectDocumented('POST', '/api/auth/login', 429, { body: { login: 'nobody', password } })
+    await expectDocumented('POST', '/api/auth/logout', 204, { headers })
+  })
+
   test('of questions', async () => {
     const params = { type: 'stream', id: 1 }
     const actor = '/v1/actors/{type}/{id}'
