@@ -194,7 +194,7 @@ async function assemble(
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
     hasher: createPasswordHasher(),
-    keys: createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
+    keys: createKeyRing(options.keys ?? [{ id: 'memory', key: randomBytes(32) }]),
     attempts: createAttemptLimiter(),
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),

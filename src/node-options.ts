@@ -1,5 +1,6 @@
 /** What a program that embeds a node may choose. */
 import type { AccountSettings } from './accounts/settings.ts'
+import type { RingKey } from './auth/key-ring.ts'
 import type { Clock, Logger } from './core/ports.ts'
 import type { EntityDefinition } from './machines/define.ts'
 import type { InProcessHub } from './sync/in-process-bus.ts'
@@ -39,6 +40,8 @@ export interface NodeOptions {
   readonly entities?: readonly EntityDefinition[]
   /** What is not given is `ACCOUNT_DEFAULTS`. */
   readonly accounts?: Partial<AccountSettings>
+  /** The keys that secrets are sealed under and tokens exchanged by, the newest first; the same on all nodes. Default one of this start alone. */
+  readonly keys?: readonly RingKey[]
   /** MaxMind database (.mmdb) by which sessions are given a place; it is read again when it changes. */
   readonly geoDatabase?: string
   readonly log?: Logger

@@ -55,7 +55,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'redaction.ts',
     'system-clock.ts',
   ],
-  'node-options.ts': ['core', 'machines', 'accounts', 'sync', 'tracing'],
+  'node-options.ts': ['core', 'machines', 'accounts', 'auth', 'sync', 'tracing'],
   'node-parts.ts': [
     'core',
     'actors',
