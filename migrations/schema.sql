@@ -266,6 +266,7 @@ create table sessions (
   constraint sessions_session_token_key UNIQUE (session_token) DEFERRABLE INITIALLY DEFERRED,
   constraint valid_expiration CHECK ((expires_at > created_at))
 );
+CREATE INDEX idx_sessions_open ON sessions USING btree (id) WHERE is_active;
 CREATE INDEX idx_sessions_user_id ON sessions USING btree (user_id);
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON sessions FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
