@@ -6,6 +6,7 @@ import { createInProcessHub, createNode, type RuntimeNode } from '../../src/inde
 import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { registered } from './accounts-stage.ts'
 
 /** Longer than the tests take: what passes it is the clock they move. */
@@ -20,7 +21,7 @@ let ahead = 0
 beforeAll(async () => {
   database = await createTestDatabase()
   const clock = { after: systemClock.after, now: () => systemClock.now() + ahead }
-  const options = { database: database.url, log: silentLogger, accounts: { maxStaleMs } }
+  const options = { database: database.url, log: silentLogger, accounts: { maxStaleMs }, keys: TEST_KEYS }
   const hub = createInProcessHub()
   node = await createNode({ ...options, hub, name: 'a' })
   other = await createNode({ ...options, hub, name: 'b' })
