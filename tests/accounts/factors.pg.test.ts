@@ -269,6 +269,19 @@ describe('backup codes', () => {
   })
 })
 
+test('a sealed secret that was moved to another user by hand makes no code of theirs good', async () => {
+  const [ben, eve] = [await enrolled('mo1'), await enrolled('mo2')]
+  const idOf = async (userId: number) => (await node.log.holderOf({ kind: 'factor', key: `${userId}/totp` }))?.id ?? 0
+  const { context } = await node.actor('factor', await idOf(eve.userId)).state()
+  const { secret } = context['row'] as { secret: string }
+  await node.actor('factor', await idOf(ben.userId)).send({ type: 'factor.resealed', secret })
+  const login = await pending('mo1')
+  await expect(
+    node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(eve.secret, now()) }),
+  ).rejects.toMatchObject({ code: 'corrupt_data' })
+  expect(await node.accounts.validate(login)).toMatchObject({ ok: false })
+})
+
 describe('attempts', () => {
   test('are recorded, each with its method, its outcome and its address', async () => {
     const { secret, userId, backupCodes } = await enrolled('dan')
