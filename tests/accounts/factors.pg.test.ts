@@ -457,6 +457,27 @@ describe('a change of factors', () => {
   })
 })
 
+test('no login with a password alone outlives the confirmation that it raced with', async () => {
+  for (let round = 0; round < 5; round++) {
+    const username = `race-${round}`
+    const { token } = await registered(username)
+    const { secret } = granted(await node.accounts.enrolTotp(token))
+    const logins = Array.from({ length: 10 }, (_, index) =>
+      nodeAt(index).accounts.login({ login: username, password: PASSWORD }),
+    )
+    const confirmation = node.accounts.confirmTotp(token, codeOf(secret, now()))
+    const answers = await Promise.all(logins)
+    expect(await confirmation).toMatchObject({ ok: true })
+    for (const answer of answers)
+      if (answer.ok && answer.pending !== true)
+        await vi.waitFor(async () => expect(await node.accounts.validate(answer.token)).toMatchObject({ ok: false }))
+    const standing = await Promise.all(
+      answers.map(answer => (answer.ok ? node.accounts.validate(answer.token) : answer)),
+    )
+    expect(standing.filter(({ ok }) => ok)).toEqual([])
+  }
+})
+
 describe('a reset', () => {
   test('takes all factors away and ends all sessions, by an administrator with a fresh factor and no other', async () => {
     const user = await enrolled('gil')
