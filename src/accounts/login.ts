@@ -3,10 +3,10 @@ import { normalName } from '../machines/user/index.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { AttemptKind } from './attempts.ts'
 import type { Client } from './client.ts'
-import { demanded, factorsOf } from './factors.ts'
+import { demanded, type Factor, factorsOf } from './factors.ts'
 import { knownPlace, networkOf, notePlace } from './known-place.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openPending, openSession, type PendingSession } from './sessions.ts'
+import { type OpenedSession, openPending, openSession, type PendingSession, revokeSession } from './sessions.ts'
 import { showDevice } from './trusted-devices.ts'
 import { isPlainLine } from './username.ts'
 import { type Account, findAccount } from './users.ts'
@@ -44,14 +44,24 @@ export async function login(
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
   const factors = demanded(await factorsOf(ports, account.id))
-  if (factors.length === 0) return openSession(ports, account, ['password'], client, remember)
+  if (factors.length === 0) return openByPassword(ports, account, client, remember)
   const device = await showDevice(ports, account, factors, deviceToken, client)
-  if (device === undefined) {
-    const methods = factors.map(({ method }) => method)
-    return openPending(ports, account, methods, client, remember)
-  }
+  if (device === undefined) return openPending(ports, account, methodsOf(factors), client, remember)
   const opened = await openSession(ports, account, ['password', 'trusted_device'], client, remember)
   return opened.ok ? { ...opened, ...device } : opened
+}
+
+async function openByPassword(ports: AccountPorts, account: Account, client: Client, remember: boolean) {
+  const session = await openSession(ports, account, ['password'], client, remember)
+  // A first factor that was confirmed meanwhile has ended the sessions that were open then, and this one came after.
+  const after = session.ok ? demanded(await factorsOf(ports, account.id)) : []
+  if (!session.ok || after.length === 0) return session
+  await revokeSession(ports, session.sessionId, 'a factor was added')
+  return openPending(ports, account, methodsOf(after), client, remember)
+}
+
+function methodsOf(factors: readonly Factor[]) {
+  return factors.map(({ method }) => method)
 }
 
 /** An account out of use has no password: it costs and answers what none does. */
