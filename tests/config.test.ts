@@ -30,6 +30,7 @@ test('an empty environment is a node of its own on loopback', () => {
     mail: undefined,
     sms: undefined,
     publicUrl: undefined,
+    keys: { kind: 'own_file', file: path.resolve('.rootstream/keys') },
     node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
     logLevel: 'info',
     tracing: undefined,
@@ -68,6 +69,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
     mail: undefined,
     sms: undefined,
     publicUrl: undefined,
+    keys: { kind: 'own_file', file: path.join(home, 'keys') },
     node: 'edge-1.example',
     logLevel: 'debug',
     tracing: undefined,
@@ -212,4 +214,18 @@ test.each([
     }
   }
   expect(outcome(() => loadConfig({ REDIS_URL: url }))).toBe(outcome(() => parseRedisUrl(url)))
+})
+
+test('the key ring comes from one place', () => {
+  expect(loadConfig({ ROOTSTREAM_KEYS: 'a:b' }).keys).toEqual({ kind: 'text', text: 'a:b' })
+  expect(loadConfig({ ROOTSTREAM_KEY_FILE: 'ring' }).keys).toEqual({ kind: 'file', file: path.resolve('ring') })
+  expect(loadConfig({ ROOTSTREAM_KEY_COMMAND: '["vault", "get"]' }).keys).toEqual({
+    kind: 'command',
+    argv: ['vault', 'get'],
+  })
+  for (const wrong of ['vault get', '[]', '[1]', '[""]', '{}'])
+    expect(() => loadConfig({ ROOTSTREAM_KEY_COMMAND: wrong })).toThrow('ROOTSTREAM_KEY_COMMAND must be')
+  expect(() => loadConfig({ ROOTSTREAM_KEYS: 's3cret', ROOTSTREAM_KEY_FILE: 'ring' })).toThrow(
+    /ROOTSTREAM_KEYS must be the only one .* ROOTSTREAM_KEY_FILE must be the only one(?!.*s3cret)/,
+  )
 })

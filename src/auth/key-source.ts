@@ -30,8 +30,8 @@ const COMMAND_TIMEOUT_MS = 10_000
 /** More than reading and writing for its owner. */
 const TOO_WIDE = 0o177
 
-/** Throws AppError `setup_failed`. */
-export async function readKeys(source: KeySource): Promise<readonly RingKey[]> {
+/** Throws AppError `setup_failed`. @param timeoutMs how long a program may take */
+export async function readKeys(source: KeySource, timeoutMs = COMMAND_TIMEOUT_MS): Promise<readonly RingKey[]> {
   switch (source.kind) {
     case 'text':
       return parseKeys(source.text, 'ROOTSTREAM_KEYS')
@@ -39,7 +39,7 @@ export async function readKeys(source: KeySource): Promise<readonly RingKey[]> {
     case 'own_file':
       return readKeyFile(source.file)
     case 'command':
-      return parseKeys(await printed(source.argv), 'the output of ROOTSTREAM_KEY_COMMAND')
+      return parseKeys(await printed(source.argv, timeoutMs), 'the output of ROOTSTREAM_KEY_COMMAND')
   }
 }
 
@@ -129,25 +129,25 @@ function stampOf(file: string): string {
 }
 
 /** What it prints on standard error is not repeated: it may be a secret. */
-function printed([program = '', ...args]: readonly string[]): Promise<string> {
+function printed([program = '', ...args]: readonly string[], timeoutMs: number): Promise<string> {
   const where = 'the output of ROOTSTREAM_KEY_COMMAND'
   return new Promise((resolve, reject) => {
     const child = execFile(
       program,
       args,
-      { timeout: COMMAND_TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_BYTES, encoding: 'utf8', windowsHide: true },
+      { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: MAX_BYTES, encoding: 'utf8', windowsHide: true },
       (error, stdout) => {
         if (error === null) return resolve(stdout)
         const { code, killed } = error
-        reject(unusable(where, whyFailed(code, killed)))
+        reject(unusable(where, whyFailed(code, killed, timeoutMs)))
       },
     )
     child.stdin?.end()
   })
 }
 
-function whyFailed(code: string | number | null | undefined, killed: boolean | undefined): string {
+function whyFailed(code: string | number | null | undefined, killed: boolean | undefined, timeoutMs: number): string {
   if (code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return `it is longer than ${MAX_BYTES} bytes`
-  if (killed) return `the program did not end within ${COMMAND_TIMEOUT_MS / 1_000} seconds`
+  if (killed) return `the program did not end within ${timeoutMs / 1_000} seconds`
   return `the program failed (${code ?? 'killed'})`
 }

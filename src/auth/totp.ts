@@ -24,8 +24,8 @@ export function isTotpForm(code: string): boolean {
 export function matchTotp(secret: string, code: string, now: number, lastStep: number): number | undefined {
   const token = compact(code)
   const newest = Math.floor(now / 1_000 / STEP_S) + 1
-  // The library throws on other texts, and on a last step that lies ahead of its window, as after a clock was set back.
-  if (!CODE.test(token) || lastStep >= newest) return undefined
+  // The library throws on other texts, on times before 1970, and on a last step that lies ahead of its window, as after a clock was set back.
+  if (!CODE.test(token) || now < 0 || lastStep >= newest) return undefined
   const result = verifySync({
     secret,
     token,

@@ -233,6 +233,7 @@ export const health = z.object({
     bus: component,
     actors: component,
     journal: component,
+    keys: component.describe('The key ring that secrets of accounts are sealed under.'),
     audit: component,
   }),
 })

@@ -8,6 +8,7 @@ import { defineEntity } from '../../src/machines/define.ts'
 import { user } from '../../src/machines/user/index.ts'
 import { type CliResult, runCli } from '../support/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 
 /** Code in which a deactivated user came back by being verified: today's machine refuses that. */
 const { deactivated, ...states } = user.machine.config.states ?? {}
