@@ -1,9 +1,10 @@
 /** What owners are told by mail, whoever did it and by whichever way. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createNode } from '../../src/index.ts'
-import { type DeliveryStage, granted, PASSWORD, startDeliveryStage, tokenIn } from '../support/delivery-stage.ts'
+import { type DeliveryStage, startDeliveryStage, tokenIn } from '../support/delivery-stage.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
+import { granted, PASSWORD } from './granted.ts'
 
 let stage: DeliveryStage
 beforeAll(async () => {

@@ -1,14 +1,8 @@
 /** What is sent is in the message, and nowhere else: searched for in all tables, frames and log lines. */
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import {
-  codeIn,
-  type DeliveryStage,
-  granted,
-  NEW_PASSWORD,
-  startDeliveryStage,
-  tokenIn,
-} from '../support/delivery-stage.ts'
+import { codeIn, type DeliveryStage, NEW_PASSWORD, startDeliveryStage, tokenIn } from '../support/delivery-stage.ts'
+import { granted } from './granted.ts'
 
 let stage: DeliveryStage
 beforeAll(async () => {
@@ -42,7 +36,7 @@ test('tokens and codes of each flow', async () => {
   const { token, email, verification } = await stage.registered('ada')
   granted(await node.accounts.verifyEmail(verification))
   granted(await node.accounts.askRecovery('ada'))
-  const recovery = tokenIn((await mail.mailTo(email)).body)
+  const recovery = tokenIn((await mail.mailTo(email, 'Recover')).body)
   const app = await stage.withTotp(token)
   const address = 'canary-address@example.org'
   granted(await node.accounts.enrolAddress(app.token, { method: 'email', address }))
