@@ -51,6 +51,22 @@ test('an address is verified once, and without a public address the mail carries
   })
 })
 
+test('an address is changed by its owner alone, is told at the old one and verified at the new one', async () => {
+  await registered('erna')
+  const { email } = await registered('fay')
+  const { token } = await signIn('fay')
+  const change = (body: object, as = token) => post('/api/auth/email', body, as)
+  expect(await change({ email: 'fay@example.com' }, 'rss_1_x')).toMatchObject({ status: 401 })
+  expect(await change({ email: 'erna@example.org' })).toMatchObject({ status: 409, body: { code: 'taken' } })
+  for (const wrong of ['fay@example', "fay@example.com'--", 'fay@example.com\r\nBcc: eve@example.org'])
+    expect(await change({ email: wrong })).toMatchObject({ status: 422, body: { code: 'invalid_event' } })
+  expect(await change({ email: 'fay@example.com' })).toMatchObject({ status: 204 })
+  expect((await mail.mailTo(email, 'address was changed')).body).not.toContain('example.com')
+  const verification = tokenOf((await mail.mailTo('fay@example.com', 'Verify')).body)
+  expect(await post('/api/auth/email/verify', { token: verification })).toMatchObject({ status: 204 })
+  await signIn('fay@example.com')
+})
+
 test('whoever asks to recover an account is answered the same, byte for byte, whether there is one', async () => {
   await registered('bob')
   const shown = async (path: string, login: string) => {

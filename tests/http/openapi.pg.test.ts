@@ -231,6 +231,7 @@ describe('answers are as the document says', () => {
   test('of codes and mails', async () => {
     const nobody = { headers: { authorization: '' } }
     for (const [route, body] of [
+      ['/api/auth/email', { email: 'doc@example.org' }],
       ['/api/auth/mfa/send', { method: 'email' }],
       ['/api/auth/mfa/{method}/enrol', { address: 'doc@example.org' }],
       ['/api/auth/mfa/{method}/confirm', { code: '123456' }],
