@@ -187,6 +187,21 @@ describe('a code', () => {
     expect(answers[3]).toMatchObject({ reason: 'too_many_attempts', retryAfterMs: expect.any(Number) })
   })
 
+  test('is sent behind the answer: a mail server that hangs holds none', async () => {
+    const { node } = stage
+    const { open, email } = await waiting('olaf')
+    const hanging = Promise.withResolvers<void>()
+    stage.mail.before = () => hanging.promise
+    const before = stage.mail.mails.length
+    granted(await node.accounts.sendCode(open, 'email'))
+    granted(await node.accounts.askRecovery('olaf', { ipAddress: '192.0.2.44' }))
+    expect(stage.mail.mails).toHaveLength(before)
+    stage.mail.before = () => undefined
+    hanging.resolve()
+    granted(await show(open, await codeByMail(email)))
+    await stage.mail.mailTo(email, 'Recover')
+  })
+
   test('is in the log before it is sent', async () => {
     const { node } = stage
     const { open, userId, email } = await waiting('ned')
