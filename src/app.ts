@@ -223,7 +223,7 @@ async function assemble(
       namingRecord(namingKey, ring),
     ],
     clock,
-    alone: work => actors.withLease('key-ring', 30_000, work),
+    alone: work => actors.withLease('key-ring', 10_000, work),
   })
 
   void keys.list().then(

@@ -1,9 +1,10 @@
 /** Signing in with a password. Whether the account exists shows neither in the answer nor in the time it takes. */
+import type { FactorMethod } from '../machines/factor/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { demanded, factorsOf } from './factors.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openPending, openSession, type PendingSession } from './sessions.ts'
+import { type OpenedSession, openPending, openSession, type PendingSession, revokeSession } from './sessions.ts'
 import { type Account, findAccount } from './users.ts'
 
 export interface Credentials {
@@ -23,10 +24,18 @@ export async function login(
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
-  const factors = demanded(await factorsOf(ports, account.id)).map(({ method }) => method)
-  return factors.length > 0
-    ? openPending(ports, account.id, factors, client)
-    : openSession(ports, account, ['password'], client)
+  const before = await demandedOf(ports, account.id)
+  if (before.length > 0) return openPending(ports, account.id, before, client)
+  const session = await openSession(ports, account, ['password'], client)
+  // A first factor that was confirmed meanwhile has ended the sessions that were open then, and this one came after.
+  const after = session.ok ? await demandedOf(ports, account.id) : []
+  if (!session.ok || after.length === 0) return session
+  await revokeSession(ports, session.sessionId, 'a factor was added')
+  return openPending(ports, account.id, after, client)
+}
+
+async function demandedOf(ports: AccountPorts, userId: number): Promise<readonly FactorMethod[]> {
+  return demanded(await factorsOf(ports, userId)).map(({ method }) => method)
 }
 
 function verdictOn({ hasher }: AccountPorts, account: Account | undefined, password: string) {

@@ -86,7 +86,10 @@ export function createKeyKeeper({ opened, records, clock, alone }: KeyKeeperOpti
       busy = busy && !entered
     })
     if (result === undefined)
-      throw new AppError('conflict', 'Another process is changing the key ring. Nothing was changed; wait for it.')
+      throw new AppError(
+        'conflict',
+        'Another process is changing the key ring. Nothing was changed; wait for it, or some seconds where it was killed.',
+      )
     return result.value
   }
 

@@ -1,29 +1,28 @@
 /** Factors on a real log: enrolled, confirmed, shown, used up once over two nodes, replaced, removed, reset. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
+import { createBackground } from '../../src/accounts/background.ts'
+import { login } from '../../src/accounts/login.ts'
+import type { AccountPorts } from '../../src/accounts/ports.ts'
+import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
+import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
+import { createKeyRing } from '../../src/auth/key-ring.ts'
+import { newKey } from '../../src/auth/key-text.ts'
+import { createPasswordHasher } from '../../src/auth/password-hasher.ts'
 import { createInProcessHub, createNode, type NodeOptions, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { MAX_WRONG_CODES } from '../../src/machines/factor/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
-
-const STEP_MS = 30_000
+import { createStillClock, STEP_MS } from './still-clock.ts'
 
 let database: TestDatabase
 let node: RuntimeNode
 let other: RuntimeNode
-/** Both nodes tell the time by this, and tests move it on instead of waiting for the next code. */
-let ahead = 0
-const now = () => Date.now() + ahead
-const clock = {
-  now,
-  after: (ms: number, callback: () => void) => {
-    const timer = setTimeout(callback, ms)
-    timer.unref()
-    return () => clearTimeout(timer)
-  },
-}
+const clock = createStillClock()
+const { now } = clock
 
 beforeAll(async () => {
   database = await createTestDatabase()
@@ -81,14 +80,14 @@ describe('an authenticator app', () => {
     expect(uri).toBe(`otpauth://totp/RootStream:ada?secret=${secret}&issuer=RootStream`)
     expect(backupCodes).toHaveLength(10)
     expect(await node.accounts.validate(token)).toMatchObject({ ok: true, methods: ['password', 'totp'] })
-    const login = granted(await other.accounts.login({ login: 'ada', password: PASSWORD }))
-    expect(login).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })
-    expect(await other.accounts.validate(login.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
+    const waiting = granted(await other.accounts.login({ login: 'ada', password: PASSWORD }))
+    expect(waiting).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })
+    expect(await other.accounts.validate(waiting.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
     const shown = granted(
-      await other.accounts.verifyFactor(login.token, { method: 'totp', code: codeOf(secret, now()) }),
+      await other.accounts.verifyFactor(waiting.token, { method: 'totp', code: codeOf(secret, now()) }),
     )
-    expect(shown.token).not.toBe(login.token)
-    expect(await other.accounts.validate(login.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
+    expect(shown.token).not.toBe(waiting.token)
+    expect(await other.accounts.validate(waiting.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
     await vi.waitFor(async () => expect(await node.accounts.validate(shown.token)).toMatchObject({ ok: true, userId }))
   })
 
@@ -168,7 +167,7 @@ describe('a code', () => {
       (await node.accounts.verifyFactor(await pending('bea'), { method: 'totp', code })).ok
     // The confirmation was the step before.
     expect([await show(after), await show(at), await show(before)]).toEqual([true, false, false])
-    ahead += 3 * STEP_MS
+    clock.moveOn(3 * STEP_MS)
     const later = [-STEP_MS, 0, STEP_MS].map(ms => codeOf(secret, now() + ms))
     expect([await show(later[0]), await show(later[1]), await show(later[2])]).toEqual([true, true, true])
   })
@@ -186,13 +185,13 @@ describe('a code', () => {
     expect(
       await node.accounts.verifyFactor(await pending('bil'), { method: 'totp', code: codeOf(secret, now()) }),
     ).toMatchObject({ ok: true })
-    ahead -= 3_600_000
+    clock.moveOn(-3_600_000)
     try {
       expect(
         await node.accounts.verifyFactor(await pending('bil'), { method: 'totp', code: codeOf(secret, now()) }),
       ).toMatchObject({ ok: false, reason: 'invalid_code' })
     } finally {
-      ahead += 3_600_000
+      clock.moveOn(3_600_000)
     }
   })
 
@@ -277,6 +276,19 @@ describe('backup codes', () => {
       },
     ])
   })
+})
+
+test('a sealed secret that was moved to another user by hand makes no code of theirs good', async () => {
+  const [ben, eve] = [await enrolled('mo1'), await enrolled('mo2')]
+  const idOf = async (userId: number) => (await node.log.holderOf({ kind: 'factor', key: `${userId}/totp` }))?.id ?? 0
+  const { context } = await node.actor('factor', await idOf(eve.userId)).state()
+  const { secret } = context['row'] as { secret: string }
+  await node.actor('factor', await idOf(ben.userId)).send({ type: 'factor.resealed', secret })
+  const login = await pending('mo1')
+  await expect(
+    node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(eve.secret, now()) }),
+  ).rejects.toMatchObject({ code: 'corrupt_data' })
+  expect(await node.accounts.validate(login)).toMatchObject({ ok: false })
 })
 
 describe('attempts', () => {
@@ -368,7 +380,7 @@ describe('step-up', () => {
     const { secret } = await enrolled('eli')
     const login = await pending('eli')
     const { token } = granted(await node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(secret, now()) }))
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await node.accounts.replaceBackupCodes(token)).toMatchObject({
       ok: false,
       reason: 'factor_required',
@@ -382,7 +394,7 @@ describe('step-up', () => {
 
   test('without a factor the password is asked for again once it is old, and counted', async () => {
     const { token } = await registered('eva')
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await node.accounts.enrolTotp(token)).toMatchObject({ reason: 'factor_required' })
     expect(await node.accounts.enrolTotp(token, { password: 'wrong' })).toMatchObject({ reason: 'invalid_credentials' })
     expect(await node.accounts.enrolTotp(token, { password: PASSWORD })).toMatchObject({ ok: true })
@@ -432,7 +444,7 @@ describe('a change of factors', () => {
     const { token, userId, secret } = await enrolled('fay')
     const login = await pending('fay')
     const elsewhere = granted(await node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(secret, now()) }))
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await node.accounts.removeFactor(token, 'totp')).toMatchObject({ reason: 'factor_required' })
     const fresh = granted(await node.accounts.verifyFactor(token, { method: 'totp', code: codeOf(secret, now()) }))
     expect(await node.accounts.removeFactor(fresh.token, 'totp')).toEqual({ ok: true, removed: true })
@@ -454,6 +466,34 @@ describe('a change of factors', () => {
   })
 })
 
+test('a login with a password alone, in the middle of which a first factor is confirmed, waits for it', async () => {
+  const { token } = await registered('mia')
+  const { secret } = granted(await node.accounts.enrolTotp(token))
+  let confirm: (() => Promise<unknown>) | undefined = () => node.accounts.confirmTotp(token, codeOf(secret, now()))
+  const ports: AccountPorts = {
+    ...{ clock, log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
+    ...{ keys: createKeyRing([newKey(0)]), attempts: createAttemptLimiter() },
+    ...{ delivery: await openDelivery({ clock, log: silentLogger }), background: createBackground(silentLogger) },
+    actor: (type, id) => node.actor(type, id),
+    // Between the look at the factors and the session.
+    nextId: async type => {
+      const run = confirm
+      confirm = undefined
+      await run?.()
+      return node.log.nextId(type)
+    },
+    holderOf: claim => node.log.holderOf(claim),
+    find: async () => [],
+    seen: () => {},
+  }
+  const answer = granted(await login(ports, { login: 'mia', password: PASSWORD }, {}))
+  expect(answer).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })
+  const [open] = await read('select count(*)::int as count from sessions where user_id = $1 and is_active', [
+    answer.userId,
+  ])
+  expect(open).toEqual({ count: 1 })
+})
+
 describe('a reset', () => {
   test('takes all factors away and ends all sessions, by an administrator with a fresh factor and no other', async () => {
     const user = await enrolled('gil')
@@ -465,7 +505,7 @@ describe('a reset', () => {
     const { token } = granted(
       await node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(admin.secret, now()) }),
     )
-    ahead += 10 * 60_000
+    clock.moveOn(10 * 60_000)
     expect(await reset(token)).toMatchObject({ ok: false, reason: 'factor_required' })
     const fresh = granted(
       await node.accounts.verifyFactor(token, { method: 'totp', code: codeOf(admin.secret, now()) }),

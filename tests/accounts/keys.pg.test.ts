@@ -15,7 +15,9 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
+import { createStillClock, STEP_MS } from './still-clock.ts'
 
+const clock = createStillClock()
 let database: TestDatabase
 let folder: string
 let open: RuntimeNode[]
@@ -31,7 +33,7 @@ afterEach(async () => {
 })
 
 const start = async (options: NodeOptions = {}) => {
-  const node = await createNode({ database: database.url, log: silentLogger, ...options })
+  const node = await createNode({ database: database.url, log: silentLogger, clock, ...options })
   open.push(node)
   return node
 }
@@ -47,12 +49,12 @@ const enrolled = async (node: RuntimeNode, username: string) => {
   granted(await node.accounts.register({ username, email: `${username}@example.org`, password: PASSWORD }))
   const { token } = granted(await node.accounts.login({ login: username, password: PASSWORD }))
   const { secret } = granted(await node.accounts.enrolTotp(token))
-  granted(await node.accounts.confirmTotp(token, codeOf(secret, Date.now() - 30_000)))
+  granted(await node.accounts.confirmTotp(token, codeOf(secret, clock.now() - STEP_MS)))
   return secret
 }
-const shows = async (node: RuntimeNode, username: string, secret: string, now = Date.now()) => {
+const shows = async (node: RuntimeNode, username: string, secret: string) => {
   const { token } = granted(await node.accounts.login({ login: username, password: PASSWORD }))
-  return node.accounts.verifyFactor(token, { method: 'totp', code: codeOf(secret, now) })
+  return node.accounts.verifyFactor(token, { method: 'totp', code: codeOf(secret, clock.now()) })
 }
 const sql = async (query: string) => {
   const client = new pg.Client({ connectionString: database.url })

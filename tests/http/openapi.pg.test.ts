@@ -4,6 +4,8 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ERRORS } from '../../src/core/errors.ts'
 import { entities } from '../../src/machines/index.ts'
+import { codeOf, granted, PASSWORD } from '../accounts/granted.ts'
+import { createStillClock, STEP_MS } from '../accounts/still-clock.ts'
 import type { Answer } from '../support/http-client.ts'
 import { startRuntime, type TestRuntime } from '../support/runtime.ts'
 import { differences, resolve } from './json-schema.ts'
@@ -25,10 +27,11 @@ interface Document {
   security: Json[]
 }
 
+const clock = createStillClock()
 let runtime: TestRuntime
 let document: Document
 beforeAll(async () => {
-  runtime = await startRuntime()
+  runtime = await startRuntime({ clock })
   const answer = await fetch(`${runtime.server.url}/openapi.json`)
   expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
   document = (await answer.json()) as Document
@@ -110,7 +113,8 @@ describe('the document', () => {
 
   test('has every route of the server', async () => {
     const folder = path.resolve(import.meta.dirname, '../../src/http/routes')
-    const source = readdirSync(folder).map(file => readFileSync(path.join(folder, file), 'utf8'))
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
+    const source = files.map(file => readFileSync(path.join(folder, file), 'utf8'))
     const registered = [...source.join().matchAll(/\bapp\.(\w+)\(\s*'([^']+)'/g)].map(
       ([, method, route = '']) => `${method} ${route.replaceAll(/:(\w+)/g, '{$1}')}`,
     )
@@ -136,7 +140,8 @@ describe('the document', () => {
     const { schemas } = document.components
     for (const entity of entities) {
       const sendable = Object.entries(entity.events).filter(([, { internal }]) => !internal)
-      const command = schemas[`${entity.type.charAt(0).toUpperCase()}${entity.type.slice(1)}Command`] as {
+      const name = entity.type.split('-').map(word => word.charAt(0).toUpperCase() + word.slice(1))
+      const command = schemas[`${name.join('')}Command`] as {
         oneOf: { $ref: string }[]
       }
       const shown = command.oneOf.map(({ $ref }) => {
@@ -226,6 +231,34 @@ describe('answers are as the document says', () => {
     await expectDocumented('GET', '/health', 200)
     await expectDocumented('GET', '/ready', 200)
     await expectDocumented('GET', '/openapi.json', 200)
+  })
+
+  test('of factors', async () => {
+    const { accounts } = runtime.node
+    granted(await accounts.register({ username: 'mfa', email: 'mfa@example.org', password: PASSWORD }))
+    const { token } = granted(await accounts.login({ login: 'mfa', password: PASSWORD }))
+    const bearer = (text: string) => ({ headers: { authorization: `Bearer ${text}` } })
+    const enrolment = await expectDocumented('POST', '/api/auth/mfa/totp/enrol', 200, { ...bearer(token), body: {} })
+    const secret = String(enrolment['secret'])
+    const confirm = { code: codeOf(secret, clock.now() - STEP_MS) }
+    const confirmed = await expectDocumented('POST', '/api/auth/mfa/totp/confirm', 200, {
+      ...bearer(token),
+      body: confirm,
+    })
+    const headers = { authorization: `Bearer ${confirmed['token']}` }
+    await expectDocumented('POST', '/api/auth/mfa/totp/enrol', 409, { headers, body: {} })
+    await expectDocumented('GET', '/api/auth/mfa', 200, { headers })
+    await expectDocumented('GET', '/api/auth/mfa', 401)
+    await expectDocumented('POST', '/api/auth/mfa/backup-codes', 200, { headers })
+    await expectDocumented('POST', '/api/users/{id}/reset-mfa', 403, { headers, params: { id: 1 } })
+    const login = { login: 'mfa', password: PASSWORD }
+    const waiting = await expectDocumented('POST', '/api/auth/login', 200, { body: login })
+    const pending = bearer(String(waiting['token']))
+    const body = { method: 'totp', code: codeOf(secret, clock.now()) }
+    await expectDocumented('POST', '/api/auth/mfa/verify', 401, { ...pending, body: { ...body, code: '0' } })
+    await expectDocumented('POST', '/api/auth/mfa/verify', 400, { ...pending, body: { ...body, code: 0 } })
+    await expectDocumented('POST', '/api/auth/mfa/verify', 200, { ...pending, body })
+    await expectDocumented('POST', '/api/auth/mfa/{method}/remove', 200, { headers, params: { method: 'totp' } })
   })
 
   test('of codes and mails', async () => {
