@@ -12,6 +12,7 @@ import { type Argon2Cost, createPasswordHasher } from '../../src/auth/password-h
 import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
+import { QUIET_PORTS } from './quiet-ports.ts'
 
 /** Cheap, for tests that make many. */
 export const CHEAP: Argon2Cost = { m: 64, t: 1, p: 1 }
@@ -83,10 +84,7 @@ export async function createAccountStage(
     },
     delivery,
     background: createBackground(log),
-    activity: { note: () => {}, lastSeen: () => undefined, refresh: () => {} },
-    restingSessions: async () => [],
-    linkIsUp: () => true,
-    placeOf: () => undefined,
+    ...QUIET_PORTS,
   })
   return {
     node,

@@ -2,9 +2,11 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
+import { createBackground } from '../../src/accounts/background.ts'
 import { login } from '../../src/accounts/login.ts'
 import type { AccountPorts } from '../../src/accounts/ports.ts'
 import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
+import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
 import { createKeyRing } from '../../src/auth/key-ring.ts'
 import { newKey } from '../../src/auth/key-text.ts'
 import { createPasswordHasher } from '../../src/auth/password-hasher.ts'
@@ -14,6 +16,7 @@ import { MAX_WRONG_CODES } from '../../src/machines/factor/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
+import { QUIET_PORTS } from './quiet-ports.ts'
 import { createStillClock, STEP_MS } from './still-clock.ts'
 
 let database: TestDatabase
@@ -471,6 +474,7 @@ test('a login with a password alone, in the middle of which a first factor is co
   const ports: AccountPorts = {
     ...{ clock, log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
     ...{ keys: createKeyRing([newKey(0)]), attempts: createAttemptLimiter() },
+    ...{ delivery: await openDelivery({ clock, log: silentLogger }), background: createBackground(silentLogger) },
     actor: (type, id) => node.actor(type, id),
     // Between the look at the factors and the session.
     nextId: async type => {
@@ -481,7 +485,7 @@ test('a login with a password alone, in the middle of which a first factor is co
     },
     holderOf: claim => node.log.holderOf(claim),
     find: async () => [],
-    seen: () => {},
+    ...QUIET_PORTS,
   }
   const answer = granted(await login(ports, { login: 'mia', password: PASSWORD }, {}))
   expect(answer).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })

@@ -9,7 +9,7 @@ import type { Logger } from '../../core/ports.ts'
 import { type HttpServer, startHttpServer } from '../../http/server.ts'
 import { createLogger } from '../../logging.ts'
 import { redactUrl } from '../../redaction.ts'
-import { runs } from '../command.ts'
+import { runs, sending } from '../command.ts'
 import { prepareHome } from '../database.ts'
 import type { Output } from '../output.ts'
 
@@ -33,9 +33,7 @@ export function startCommand(program: Command): void {
       name: config.node,
       keys: config.keys,
       log,
-      ...(config.mail === undefined ? {} : { mail: config.mail }),
-      ...(config.sms === undefined ? {} : { sms: config.sms }),
-      ...(config.publicUrl === undefined ? {} : { accounts: { publicUrl: config.publicUrl } }),
+      ...sending(config),
       ...(config.database === undefined ? {} : { database: config.database }),
       ...(config.readPatienceMs === undefined ? {} : { readPatienceMs: config.readPatienceMs }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
