@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RuntimeNode } from '../../src/index.ts'
 import { Authenticator, type Twist } from '../support/authenticator.ts'
-import { type AccountsNodes, granted, ORIGIN, PASSWORD, startAccountsNodes } from './accounts-nodes.ts'
+import { type AccountsNodes, ORIGIN, startAccountsNodes } from './accounts-nodes.ts'
+import { granted, PASSWORD } from './granted.ts'
 
 let nodes: AccountsNodes
 let node: RuntimeNode
@@ -170,6 +171,19 @@ describe('a passkey', () => {
       await nowhere.stop()
     }
   })
+})
+
+test('the domain of passkeys may be one above the host', async () => {
+  const wide = await startAccountsNodes({ passkeyDomain: 'example.org' })
+  try {
+    const { token } = await wide.registered('ada')
+    const { options } = granted(await wide.node.accounts.passkeys.registrationOptions(token))
+    expect(options.rp.id).toBe('example.org')
+    const attestation = new Authenticator(ORIGIN).create(options)
+    granted(await wide.node.accounts.passkeys.register(token, { attestation, label: 'x' }))
+  } finally {
+    await wide.stop()
+  }
 })
 
 describe('an assertion', () => {

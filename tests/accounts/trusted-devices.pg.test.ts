@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDeviceToken } from '../../src/auth/device-token.ts'
 import type { RuntimeNode } from '../../src/index.ts'
 import { Authenticator } from '../support/authenticator.ts'
-import { type AccountsNodes, granted, ORIGIN, PASSWORD, startAccountsNodes } from './accounts-nodes.ts'
+import { type AccountsNodes, ORIGIN, startAccountsNodes } from './accounts-nodes.ts'
+import { granted, PASSWORD } from './granted.ts'
 
 const DAY_MS = 86_400_000
 

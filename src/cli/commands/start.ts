@@ -19,7 +19,7 @@ export function startCommand(program: Command): void {
     .description('run a node: its database, its HTTP API, its projections and timers')
     .addHelpText(
       'after',
-      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nWith SMTP_URL it sends mails, with ROOTSTREAM_SMS_WEBHOOK text messages.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
+      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nWith SMTP_URL it sends mails, with ROOTSTREAM_SMS_WEBHOOK text messages.\nWith ROOTSTREAM_PUBLIC_URL users have passkeys, and mails links.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
     )
   runs(command, async ({ config, out }) => {
     const log = createLogger({ level: config.logLevel, node: config.node })
@@ -35,7 +35,7 @@ export function startCommand(program: Command): void {
       log,
       ...(config.mail === undefined ? {} : { mail: config.mail }),
       ...(config.sms === undefined ? {} : { sms: config.sms }),
-      ...(config.publicUrl === undefined ? {} : { accounts: { publicUrl: config.publicUrl } }),
+      accounts: accountSettings(config),
       ...(config.database === undefined ? {} : { database: config.database }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
@@ -55,6 +55,17 @@ export function startCommand(program: Command): void {
       await node.close()
     }
   })
+}
+
+const DAY_MS = 86_400_000
+
+/** What the environment says of accounts; the rest is as by default. */
+function accountSettings({ publicUrl, passkeyDomain, deviceDays }: Config) {
+  return {
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+    ...(passkeyDomain === undefined ? {} : { passkeyDomain }),
+    ...(deviceDays === undefined ? {} : { deviceMs: deviceDays * DAY_MS }),
+  }
 }
 
 /** The token of this home, made once; only its owner can read it. */
