@@ -181,6 +181,25 @@ create table legacy_event_quarantine (
   constraint legacy_event_quarantine_reason_check CHECK ((reason = ANY (ARRAY['no version'::text, 'version not positive'::text, 'version repeated'::text, 'no aggregate'::text])))
 );
 
+create table mfa_attempts (
+  id bigint not null,
+  user_id integer not null,
+  method character varying(50) not null,
+  success boolean not null,
+  ip_address inet,
+  attempted_at timestamp without time zone default now(),
+  constraint mfa_attempts_pkey PRIMARY KEY (id)
+);
+CREATE INDEX idx_mfa_attempts_user_id ON mfa_attempts USING btree (user_id);
+CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON mfa_attempts FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
+create table naming_key (
+  only_one boolean default true not null,
+  sealed text not null,
+  constraint naming_key_pkey PRIMARY KEY (only_one),
+  constraint naming_key_only_one_check CHECK (only_one)
+);
+
 create table projection_checkpoints (
   name text not null,
   "position" bigint default 0 not null,
@@ -238,6 +257,9 @@ create table sessions (
   created_at timestamp without time zone default now(),
   last_activity timestamp without time zone default now(),
   is_active boolean default true,
+  device_fingerprint character varying(255),
+  geo_location character varying(100),
+  is_remembered boolean default false,
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_session_token_key UNIQUE (session_token) DEFERRABLE INITIALLY DEFERRED,
   constraint valid_expiration CHECK ((expires_at > created_at))
@@ -314,6 +336,20 @@ create table timers (
 CREATE INDEX timers_due ON timers USING btree (due_at) WHERE taken_until IS NULL;
 CREATE INDEX timers_taken ON timers USING btree (taken_until) WHERE taken_until IS NOT NULL;
 
+create table trusted_devices (
+  id bigint not null,
+  user_id integer not null,
+  token_hash text not null,
+  label text not null,
+  device_fingerprint text,
+  created_at timestamp with time zone not null,
+  last_used_at timestamp with time zone,
+  expires_at timestamp with time zone not null,
+  constraint trusted_devices_pkey PRIMARY KEY (id)
+);
+CREATE INDEX trusted_devices_user ON trusted_devices USING btree (user_id);
+CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON trusted_devices FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
 create table usage_logs (
   id bigint default nextval('usage_logs_id_seq'::regclass) not null,
   user_id integer not null,
@@ -326,6 +362,21 @@ create table usage_logs (
 );
 CREATE INDEX idx_usage_logs_user_id ON usage_logs USING btree (user_id);
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON usage_logs FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
+create table user_mfa (
+  id integer not null,
+  user_id integer not null,
+  method character varying(50) not null,
+  secret character varying(2000) not null,
+  is_enabled boolean default true,
+  backup_codes jsonb,
+  created_at timestamp without time zone default now(),
+  last_used_at timestamp without time zone,
+  constraint user_mfa_pkey PRIMARY KEY (id),
+  constraint user_mfa_once UNIQUE (user_id, method) DEFERRABLE INITIALLY DEFERRED
+);
+CREATE INDEX idx_user_mfa_user_id ON user_mfa USING btree (user_id);
+CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON user_mfa FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
 create table users (
   id integer default nextval('users_id_seq'::regclass) not null,
