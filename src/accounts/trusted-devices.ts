@@ -175,7 +175,8 @@ function factorsHash(factors: readonly Factor[]): string {
 }
 
 function fingerprintOf({ deviceFingerprint, deviceId }: Client): string | undefined {
-  const known = deviceFingerprint ?? deviceId
+  // The first is the device's own; a fingerprint changes with its programs.
+  const known = deviceId ?? deviceFingerprint
   return known === undefined ? undefined : hash('sha256', known, 'base64url')
 }
 

@@ -112,6 +112,13 @@ describe('the trust in all devices ends at once, on each node,', () => {
     expect(await node.accounts.devices.list(userId)).toEqual([])
   })
 
+  test('when the account is shut, also once it is open again', async () => {
+    const { userId, deviceToken } = await trusting('kai')
+    await node.actor('user', userId).send({ type: 'user.deactivated' })
+    await node.actor('user', userId).send({ type: 'user.reactivated' })
+    expect((await login('kai', deviceToken, other)).pending).toBe(true)
+  })
+
   test('when a factor is added or removed', async () => {
     const { token, deviceToken } = await trusting('lee')
     const added = await add(token)
