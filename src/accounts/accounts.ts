@@ -3,6 +3,7 @@ import type { FactorMethod } from '../machines/factor/events.ts'
 import { type AddressEnrolment, confirmAddressFactor, enrolAddress } from './address-factors.ts'
 import type { AccountRefusal } from './answers.ts'
 import { type NewBackupCodes, replaceBackupCodes } from './backup-codes.ts'
+import { changeEmail, type EmailChange } from './change-email.ts'
 import type { Client } from './client.ts'
 import { type VerifiedEmail, verifyEmail } from './email-verification.ts'
 import {
@@ -53,6 +54,8 @@ export interface Accounts {
   ): Promise<ConfirmedFactor | AccountRefusal>
   /** Also where the password alone was shown so far. */
   sendCode(token: string, method: AddressMethod, client?: Client): Promise<CodeSent | AccountRefusal>
+  /** The new address is to be verified. Throws AppError `invalid_event`. */
+  changeEmail(token: string, change: EmailChange, client?: Client): Promise<Asked>
   /** Takes what was sent to the address of an account. */
   verifyEmail(token: string): Promise<VerifiedEmail>
   /** The answer does not tell whether there is such an account. */
@@ -96,6 +99,8 @@ export function createAccounts(ports: AccountPorts): Accounts {
     confirmAddress: (token, shown, client = {}) =>
       withSession(token, client, session => confirmAddressFactor(ports, session, shown, client)),
     sendCode: (token, method, client = {}) => withSession(token, client, session => sendCode(ports, session, method)),
+    changeEmail: (token, change, client = {}) =>
+      withSession(token, client, session => changeEmail(ports, session, change)),
     verifyEmail: token => verifyEmail(ports, token),
     askVerification: (login, client = {}) => askVerification(ports, login, client),
     askRecovery: (login, client = {}) => askRecovery(ports, login, client),

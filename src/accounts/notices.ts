@@ -1,11 +1,12 @@
 /** What the owner of an account is told by mail of what happened to it, whoever did it and by whichever way. */
 import type { LogEvent } from '../core/event.ts'
 import type { FactorContext } from '../machines/factor/machine.ts'
+import type { FactorRow } from '../machines/factor/row.ts'
 import type { UserContext } from '../machines/user/machine.ts'
 import { mailTo } from './address-mail.ts'
 import { sendVerification } from './email-verification.ts'
 import { type Notice, noticeLetter } from './letters.ts'
-import { isNewDevice } from './new-device.ts'
+import { isNewDevice, openedBy } from './new-device.ts'
 import type { AccountPorts } from './ports.ts'
 import { readSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
@@ -20,9 +21,9 @@ const TOLD: Readonly<Record<string, Told>> = {
   'user.login.recorded': signedIn,
   'factor.enrolled': factorAdded,
   'factor.confirmed': factorAdded,
-  'factor.removed': factorRemoved,
   'factor.passkey.added': factorAdded,
   'factor.passkey.removed': factorRemoved,
+  'factor.removed': factorRemoved,
   'factor.passkey.doubted': passkeyDoubted,
   'factor.backup.used': backupCodeUsed,
 }
@@ -45,17 +46,21 @@ async function addressChanged(ports: AccountPorts, { actorId, version, data, at 
   tell(ports, { ...account, context: before }, 'email_changed', at)
 }
 
-async function factorAdded(ports: AccountPorts, { actorId, at }: LogEvent): Promise<void> {
-  const { row } = (await ports.actor('factor', actorId).state()).context as unknown as FactorContext
-  // An enrolment that waits for its first code is none yet, and backup codes come with a factor.
-  if (row?.is_enabled !== true || row.method === 'backup_codes') return
+async function factorAdded(ports: AccountPorts, { actorId, version, at }: LogEvent): Promise<void> {
+  const { row } = (await ports.actor('factor', actorId).stateAt({ version })).context as unknown as FactorContext
+  if (!isTold(row)) return
   await tellUser(ports, row.user_id, 'factor_added', at, nameOf(row.method))
 }
 
 async function factorRemoved(ports: AccountPorts, { actorId, version, at }: LogEvent): Promise<void> {
   const before = await ports.actor('factor', actorId).stateAt({ version: version - 1 })
   const { row } = before.context as unknown as FactorContext
-  if (row?.is_enabled === true) await tellUser(ports, row.user_id, 'factor_removed', at, nameOf(row.method))
+  if (isTold(row)) await tellUser(ports, row.user_id, 'factor_removed', at, nameOf(row.method))
+}
+
+/** An enrolment that waits for its first code is none yet, and backup codes come and go with a factor. */
+function isTold(row: FactorRow | null): row is FactorRow {
+  return row?.is_enabled === true && row.method !== 'backup_codes'
 }
 
 async function passkeyDoubted(ports: AccountPorts, { actorId, data, at }: LogEvent): Promise<void> {
@@ -69,12 +74,10 @@ async function backupCodeUsed(ports: AccountPorts, { actorId, version, at }: Log
   if (row !== null) await tellUser(ports, row.user_id, 'backup_code_used', at, String(row.backup_codes?.length ?? 0))
 }
 
-async function signedIn(ports: AccountPorts, { actorId, data, at }: LogEvent): Promise<void> {
-  const { opened } = data as { readonly opened?: { readonly sessionId: number } }
-  if (opened === undefined || !ports.settings.tellNewDevice) return
-  if (!(await isNewDevice(ports, actorId, opened.sessionId))) return
-  const { row } = (await readSession(ports, opened.sessionId)).context
-  await tellUser(ports, actorId, 'new_device', at, row?.ip_address ?? 'not known')
+async function signedIn(ports: AccountPorts, event: LogEvent): Promise<void> {
+  if (!ports.settings.tellNewDevice || !(await isNewDevice(ports, event))) return
+  const { row } = (await readSession(ports, openedBy(event) ?? 0)).context
+  await tellUser(ports, event.actorId, 'new_device', event.at, row?.ip_address ?? 'not known')
 }
 
 async function tellUser(
@@ -97,7 +100,6 @@ function nameOf(method: string): string {
     email: 'codes by mail',
     sms: 'codes by text message',
     passkey: 'a passkey',
-    backup_codes: 'recovery codes',
   }
   return names[method] ?? 'a factor'
 }

@@ -59,7 +59,8 @@ export async function completeRecovery(
   // Before the password is looked at: who has no ticket makes the node hash nothing.
   const ticket = await shownTicket(ports, 'recovery', token)
   if (ticket === undefined || (await recoverable(ports, ticket)) === undefined) return refused('invalid_ticket')
-  if ([...password].length < ports.settings.passwordMinLength) return refused('unusable_password')
+  const unusable = passwordRefusal(ports, password)
+  if (unusable !== undefined) return unusable
   const passwordHash = await ports.hasher.hash(password)
   if (!(await useTicket(ticket))) return refused('invalid_ticket')
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -78,6 +79,10 @@ export async function completeRecovery(
     return { ok: true }
   }
   return refused('invalid_ticket')
+}
+
+function passwordRefusal({ settings }: AccountPorts, password: string): AccountRefusal | undefined {
+  return [...password].length < settings.passwordMinLength ? refused('unusable_password') : undefined
 }
 
 /** The account of a ticket, unless its password or its address was changed since. */

@@ -56,6 +56,21 @@ export function fail(error: unknown, json: boolean): void {
   else if (ERRORS[known.code].retryable) process.stderr.write('It may succeed when it is tried again.\n')
 }
 
+const DAY_MS = 86_400_000
+
+/** What a node of the command line sends by, and what the environment says of accounts: owners are told of what is done to their accounts from here, too. */
+export function sending({ mail, sms, publicUrl, passkeyDomain, deviceDays }: Config) {
+  return {
+    ...(mail === undefined ? {} : { mail }),
+    ...(sms === undefined ? {} : { sms }),
+    accounts: {
+      ...(publicUrl === undefined ? {} : { publicUrl }),
+      ...(passkeyDomain === undefined ? {} : { passkeyDomain }),
+      ...(deviceDays === undefined ? {} : { deviceMs: deviceDays * DAY_MS }),
+    },
+  }
+}
+
 /** Runs work with a node of its own on the database; other nodes may run on it at the same time. */
 export function withNode(context: CommandContext, work: (node: RuntimeNode) => Promise<void>): Promise<void> {
   const { config, log } = context
@@ -64,6 +79,7 @@ export function withNode(context: CommandContext, work: (node: RuntimeNode) => P
       database,
       name: config.node,
       keys: config.keys,
+      ...sending(config),
       log,
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),

@@ -307,6 +307,26 @@ describe('answers are as the document says', () => {
     await expectDocumented('POST', `${route}/remove`, 404, { ...bearer(verified), body: { id: named.id } })
   })
 
+  test('of codes and mails', async () => {
+    const nobody = { headers: { authorization: '' } }
+    for (const [route, body] of [
+      ['/api/auth/email', { email: 'doc@example.org' }],
+      ['/api/auth/mfa/send', { method: 'email' }],
+      ['/api/auth/mfa/{method}/enrol', { address: 'doc@example.org' }],
+      ['/api/auth/mfa/{method}/confirm', { code: '123456' }],
+    ] as const) {
+      await expectDocumented('POST', route, 401, { params: { method: 'email' }, body, ...nobody })
+      await expectDocumented('POST', route, 400, { params: { method: 'fax' }, body: { ...body, more: 1 }, ...nobody })
+    }
+    for (const route of ['/api/auth/email/send', '/api/auth/recover'])
+      await expectDocumented('POST', route, 409, { body: { login: 'doc' }, ...nobody })
+    await expectDocumented('POST', '/api/auth/email/verify', 422, { body: { token: 'rst_1_x' }, ...nobody })
+    await expectDocumented('POST', '/api/auth/recover/complete', 422, {
+      body: { token: 'rst_1_x', password: 'correct horse battery staple' },
+      ...nobody,
+    })
+  })
+
   test('and the check would see one that is not', async () => {
     const answer = await runtime.client.request('GET', '/ready')
     const wrong = { ...answer, body: { ...(answer.body as Json), extra: 1, ready: 'yes' } }

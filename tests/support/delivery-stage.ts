@@ -1,15 +1,14 @@
 /** Two nodes on one log, a mail server and a gateway of text messages, and users who read what comes. */
-import { generateSync } from 'otplib'
 import { expect } from 'vitest'
 import type { AccountSettings } from '../../src/accounts/settings.ts'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
+import { codeOf, granted, PASSWORD } from '../accounts/granted.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { type MailServer, startMailServer } from './mail-server.ts'
 import { createRecordingLog, type RecordingLog } from './recording-log.ts'
 import { type SmsGateway, startSmsGateway } from './sms-gateway.ts'
 import { TEST_KEYS } from './test-keys.ts'
 
-export const PASSWORD = 'correct horse battery staple'
 export const NEW_PASSWORD = 'staple battery horse correct'
 
 export interface DeliveryStage {
@@ -66,7 +65,7 @@ export async function startDeliveryStage(accounts: Partial<AccountSettings> = {}
     },
     withTotp: async token => {
       const { secret } = granted(await node.accounts.enrolTotp(token))
-      const code = () => generateSync({ secret, epoch: Math.floor(clock.now() / 1_000) })
+      const code = () => codeOf(secret, clock.now())
       const session = granted(await node.accounts.confirmTotp(token, code()))
       ahead += 30_000
       return { token: session.token, code }
@@ -76,12 +75,6 @@ export async function startDeliveryStage(accounts: Partial<AccountSettings> = {}
       await Promise.all([mail.close(), gateway.close(), database.drop()])
     },
   }
-}
-
-/** What an answer is where it is no refusal. */
-export function granted<Answer extends { ok: boolean }>(answer: Answer): Extract<Answer, { ok: true }> {
-  if (!answer.ok) expect.unreachable(JSON.stringify(answer))
-  return answer as Extract<Answer, { ok: true }>
 }
 
 export function tokenIn(body: string): string {

@@ -24,15 +24,15 @@ export interface MailServer {
   readonly connections: number
   /** Called before each mail is taken: throw an error with a `responseCode` to refuse it, or let it wait. */
   before: (mail: ReceivedMail) => Promise<void> | void
-  /** The only mail to somebody since the last call, waited for; there may be others to others. */
-  mailTo(address: string): Promise<ReceivedMail>
+  /** The first mail to an address, under a subject that contains this, which was not answered before; waited for. */
+  mailTo(address: string, subject?: string): Promise<ReceivedMail>
   close(): Promise<void>
 }
 
 export async function startMailServer(options: SMTPServerOptions & { port?: number } = {}): Promise<MailServer> {
   const mails: ReceivedMail[] = []
   const waiting = new Set<() => void>()
-  let read = 0
+  const answered = new Set<ReceivedMail>()
   let connections = 0
   const server = new SMTPServer({
     authOptional: true,
@@ -81,13 +81,15 @@ export async function startMailServer(options: SMTPServerOptions & { port?: numb
       return connections
     },
     before: () => undefined,
-    mailTo: address =>
+    mailTo: (address, subject = '') =>
       new Promise(resolve => {
         const look = () => {
-          const found = mails.findIndex(({ to }, index) => index >= read && to.includes(address))
-          const mail = mails[found]
+          const mail = mails.find(
+            each =>
+              !answered.has(each) && each.to.includes(address) && (each.headers.get('subject') ?? '').includes(subject),
+          )
           if (mail === undefined) return
-          read = found + 1
+          answered.add(mail)
           waiting.delete(look)
           resolve(mail)
         }

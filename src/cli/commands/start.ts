@@ -9,7 +9,7 @@ import type { Logger } from '../../core/ports.ts'
 import { type HttpServer, startHttpServer } from '../../http/server.ts'
 import { createLogger } from '../../logging.ts'
 import { redactUrl } from '../../redaction.ts'
-import { runs } from '../command.ts'
+import { runs, sending } from '../command.ts'
 import { prepareHome } from '../database.ts'
 import type { Output } from '../output.ts'
 
@@ -33,9 +33,7 @@ export function startCommand(program: Command): void {
       name: config.node,
       keys: config.keys,
       log,
-      ...(config.mail === undefined ? {} : { mail: config.mail }),
-      ...(config.sms === undefined ? {} : { sms: config.sms }),
-      accounts: accountSettings(config),
+      ...sending(config),
       ...(config.database === undefined ? {} : { database: config.database }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
@@ -55,17 +53,6 @@ export function startCommand(program: Command): void {
       await node.close()
     }
   })
-}
-
-const DAY_MS = 86_400_000
-
-/** What the environment says of accounts; the rest is as by default. */
-function accountSettings({ publicUrl, passkeyDomain, deviceDays }: Config) {
-  return {
-    ...(publicUrl === undefined ? {} : { publicUrl }),
-    ...(passkeyDomain === undefined ? {} : { passkeyDomain }),
-    ...(deviceDays === undefined ? {} : { deviceMs: deviceDays * DAY_MS }),
-  }
 }
 
 /** The token of this home, made once; only its owner can read it. */

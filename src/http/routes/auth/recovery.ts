@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clientOf, sendRefusal } from '../../session.ts'
+import { clientOf, sendRefusal, tokenOf } from '../../session.ts'
 import { password } from './sign-in.ts'
 
 const login = z.string().min(1).max(255).describe('User name or address.')
@@ -13,6 +13,26 @@ export function recoveryRoutes(app: HttpApp, { node }: HttpShared): void {
   const { accounts } = node
   const config = { forUsers: true }
   const tags = ['accounts']
+
+  app.post(
+    '/api/auth/email',
+    {
+      config,
+      schema: {
+        summary: 'Change the address of the account',
+        description:
+          'Needs a factor shown a moment ago, or the password where the user has none. The new address is to be verified; the old one is told.',
+        operationId: 'changeEmail',
+        tags,
+        body: z.strictObject({ email: z.string().min(3).max(255), password: password.optional() }),
+        ...answers({ 204: null }, { account: true }),
+      },
+    },
+    async (request, reply) => {
+      const answer = await accounts.changeEmail(tokenOf(request) ?? '', request.body, clientOf(request))
+      return answer.ok ? reply.code(204).send() : sendRefusal(reply, answer)
+    },
+  )
 
   app.post(
     '/api/auth/email/verify',
