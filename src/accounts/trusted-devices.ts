@@ -166,6 +166,11 @@ function isCurrent(
   return authEpoch === account.context.authEpoch && trusted === factorsHash(factors)
 }
 
+/** Whether a login would ask for the same. */
+export function sameFactors(left: readonly Factor[], right: readonly Factor[]): boolean {
+  return factorsHash(left) === factorsHash(right)
+}
+
 /** Backup codes are used up as they should be, and stand in for the others: they do not count. */
 function factorsHash(factors: readonly Factor[]): string {
   const parts = demanded(factors)

@@ -1,6 +1,15 @@
 /** Factors on a real log: enrolled, confirmed, shown, used up once over two nodes, replaced, removed, reset. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
+import { createBackground } from '../../src/accounts/background.ts'
+import { login } from '../../src/accounts/login.ts'
+import type { AccountPorts } from '../../src/accounts/ports.ts'
+import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
+import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
+import { createKeyRing } from '../../src/auth/key-ring.ts'
+import { newKey } from '../../src/auth/key-text.ts'
+import { createPasswordHasher } from '../../src/auth/password-hasher.ts'
 import { createInProcessHub, createNode, type NodeOptions, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { MAX_WRONG_CODES } from '../../src/machines/factor/machine.ts'
@@ -71,14 +80,14 @@ describe('an authenticator app', () => {
     expect(uri).toBe(`otpauth://totp/RootStream:ada?secret=${secret}&issuer=RootStream`)
     expect(backupCodes).toHaveLength(10)
     expect(await node.accounts.validate(token)).toMatchObject({ ok: true, methods: ['password', 'totp'] })
-    const login = granted(await other.accounts.login({ login: 'ada', password: PASSWORD }))
-    expect(login).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })
-    expect(await other.accounts.validate(login.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
+    const waiting = granted(await other.accounts.login({ login: 'ada', password: PASSWORD }))
+    expect(waiting).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })
+    expect(await other.accounts.validate(waiting.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
     const shown = granted(
-      await other.accounts.verifyFactor(login.token, { method: 'totp', code: codeOf(secret, now()) }),
+      await other.accounts.verifyFactor(waiting.token, { method: 'totp', code: codeOf(secret, now()) }),
     )
-    expect(shown.token).not.toBe(login.token)
-    expect(await other.accounts.validate(login.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
+    expect(shown.token).not.toBe(waiting.token)
+    expect(await other.accounts.validate(waiting.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
     await vi.waitFor(async () => expect(await node.accounts.validate(shown.token)).toMatchObject({ ok: true, userId }))
   })
 
@@ -269,6 +278,19 @@ describe('backup codes', () => {
   })
 })
 
+test('a sealed secret that was moved to another user by hand makes no code of theirs good', async () => {
+  const [ben, eve] = [await enrolled('mo1'), await enrolled('mo2')]
+  const idOf = async (userId: number) => (await node.log.holderOf({ kind: 'factor', key: `${userId}/totp` }))?.id ?? 0
+  const { context } = await node.actor('factor', await idOf(eve.userId)).state()
+  const { secret } = context['row'] as { secret: string }
+  await node.actor('factor', await idOf(ben.userId)).send({ type: 'factor.resealed', secret })
+  const login = await pending('mo1')
+  await expect(
+    node.accounts.verifyFactor(login, { method: 'totp', code: codeOf(eve.secret, now()) }),
+  ).rejects.toMatchObject({ code: 'corrupt_data' })
+  expect(await node.accounts.validate(login)).toMatchObject({ ok: false })
+})
+
 describe('attempts', () => {
   test('are recorded, each with its method, its outcome and its address', async () => {
     const { secret, userId, backupCodes } = await enrolled('dan')
@@ -442,6 +464,35 @@ describe('a change of factors', () => {
     expect(await node.accounts.validate(token)).toMatchObject({ ok: false })
     expect(await node.accounts.validate(confirmed.token)).toMatchObject({ ok: true })
   })
+})
+
+test('a login with a password alone, in the middle of which a first factor is confirmed, waits for it', async () => {
+  const { token } = await registered('mia')
+  const { secret } = granted(await node.accounts.enrolTotp(token))
+  let confirm: (() => Promise<unknown>) | undefined = () => node.accounts.confirmTotp(token, codeOf(secret, now()))
+  const ports: AccountPorts = {
+    ...{ clock, log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
+    ...{ keys: createKeyRing([newKey(0)]), attempts: createAttemptLimiter() },
+    delivery: await openDelivery({ clock, log: silentLogger, mail: undefined, sms: undefined }),
+    background: createBackground(silentLogger),
+    actor: (type, id) => node.actor(type, id),
+    // Between the look at the factors and the session.
+    nextId: async type => {
+      const run = confirm
+      confirm = undefined
+      await run?.()
+      return node.log.nextId(type)
+    },
+    holderOf: claim => node.log.holderOf(claim),
+    find: async () => [],
+    seen: () => {},
+  }
+  const answer = granted(await login(ports, { login: 'mia', password: PASSWORD }, {}))
+  expect(answer).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })
+  const [open] = await read('select count(*)::int as count from sessions where user_id = $1 and is_active', [
+    answer.userId,
+  ])
+  expect(open).toEqual({ count: 1 })
 })
 
 describe('a reset', () => {
