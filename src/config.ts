@@ -53,6 +53,10 @@ export interface Config {
   readonly sms: SmsOptions | undefined
   /** Where links in mails lead. */
   readonly publicUrl: string | undefined
+  /** Domain of the passkeys, where it is not the host of `publicUrl` but one above it. */
+  readonly passkeyDomain: string | undefined
+  /** How long a device is trusted, where it is not the default. */
+  readonly deviceDays: number | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Where spans go; undefined: tracing is off. */
@@ -120,6 +124,14 @@ const VARIABLES = {
   ROOTSTREAM_SMS_WEBHOOK: text(isSmsWebhook, SMS_WEBHOOK_FORM),
   ROOTSTREAM_SMS_BEARER: text(isSmsSecret, SMS_SECRET_FORM),
   ROOTSTREAM_SMS_HMAC_KEY: text(isSmsSecret, SMS_SECRET_FORM),
+  ROOTSTREAM_PASSKEY_DOMAIN: text(
+    value => /^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}$/.test(value),
+    'the host of ROOTSTREAM_PUBLIC_URL or a domain above it, in lower case',
+  ),
+  ROOTSTREAM_DEVICE_DAYS: text(
+    value => /^[1-9]\d{0,2}$/.test(value) && Number(value) <= 365,
+    'a number of days from 1 to 365',
+  ),
   ROOTSTREAM_PUBLIC_URL: text(isPublicUrl, 'https://host without user, query or fragment; http on loopback only'),
   ROOTSTREAM_NODE: text(
     isNodeName,
@@ -165,6 +177,8 @@ export function loadConfig(env: Environment = process.env): Config {
     mail: mailOptions(values),
     sms: smsOptions(values),
     publicUrl: values.ROOTSTREAM_PUBLIC_URL,
+    passkeyDomain: passkeyDomain(values.ROOTSTREAM_PASSKEY_DOMAIN, values.ROOTSTREAM_PUBLIC_URL),
+    deviceDays: values.ROOTSTREAM_DEVICE_DAYS === undefined ? undefined : Number(values.ROOTSTREAM_DEVICE_DAYS),
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
     tracing,
@@ -286,6 +300,14 @@ function isSmtpUrl(value: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Browsers refuse any other, at the first user who tries. */
+function passkeyDomain(domain: string | undefined, publicUrl: string | undefined): string | undefined {
+  if (domain === undefined) return undefined
+  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname
+  if (host === domain || host.endsWith(`.${domain}`)) return domain
+  throw refusal([['ROOTSTREAM_PASSKEY_DOMAIN', VARIABLES.ROOTSTREAM_PASSKEY_DOMAIN.description ?? '']])
 }
 
 function isPublicUrl(value: string): boolean {

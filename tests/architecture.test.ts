@@ -115,6 +115,8 @@ const ONLY_IN: Record<string, readonly string[]> = {
   pg: ['eventstore', 'projections', 'legacy'],
   ioredis: ['sync'],
   xstate: ['machines'],
+  '@simplewebauthn/server': ['auth'],
+  '@simplewebauthn/server/helpers': ['auth'],
   fastify: ['http'],
   '@fastify/swagger': ['http'],
   'fastify-type-provider-zod': ['http'],

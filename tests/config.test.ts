@@ -35,6 +35,8 @@ test('an empty environment is a node of its own on loopback', () => {
     mail: undefined,
     sms: undefined,
     publicUrl: undefined,
+    passkeyDomain: undefined,
+    deviceDays: undefined,
     node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
     logLevel: 'info',
     tracing: undefined,
@@ -82,6 +84,8 @@ test('every variable takes its place; spaces around a value do not count', () =>
     publicUrl: undefined,
     trustedProxies: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
     geoDatabase: '/var/lib/places.mmdb',
+    passkeyDomain: undefined,
+    deviceDays: undefined,
     node: 'edge-1.example',
     logLevel: 'debug',
     tracing: undefined,
@@ -130,6 +134,22 @@ test.each([
   ],
 ])('what they need beside: %j', (env, variables) => expect(refusalOf(env).details).toEqual({ variables }))
 
+test('what passkeys belong to, and how long a device is trusted', () => {
+  const env = { ROOTSTREAM_PUBLIC_URL: 'https://live.example.org:8443', ROOTSTREAM_PASSKEY_DOMAIN: 'example.org' }
+  expect(loadConfig({ ...env, ROOTSTREAM_DEVICE_DAYS: '7' })).toMatchObject({
+    publicUrl: env.ROOTSTREAM_PUBLIC_URL,
+    passkeyDomain: 'example.org',
+    deviceDays: 7,
+  })
+  for (const domain of ['other.org', 'ample.org', 'www.live.example.org'])
+    expect(refusalOf({ ...env, ROOTSTREAM_PASSKEY_DOMAIN: domain }).details, domain).toEqual({
+      variables: ['ROOTSTREAM_PASSKEY_DOMAIN'],
+    })
+  expect(refusalOf({ ROOTSTREAM_PASSKEY_DOMAIN: 'example.org' }).details).toEqual({
+    variables: ['ROOTSTREAM_PASSKEY_DOMAIN'],
+  })
+})
+
 describe('refused by name, with the form and without the value', () => {
   test.each([
     ['DATABASE_URL', 'mysql://u:s3cret@db/x', 'postgres://'],
@@ -150,6 +170,9 @@ describe('refused by name, with the form and without the value', () => {
     ['ROOTSTREAM_HTTP_PORT', '80.5', '65535'],
     ['ROOTSTREAM_SOCKET', `/${'s3cret'.repeat(20)}`, '107 bytes'],
     ['ROOTSTREAM_TOKEN', 's3cret', '16 to 512'],
+    ['ROOTSTREAM_PASSKEY_DOMAIN', 's3cret.Example.org', 'lower case'],
+    ['ROOTSTREAM_DEVICE_DAYS', '366', '1 to 365'],
+    ['ROOTSTREAM_DEVICE_DAYS', '0', '1 to 365'],
     ['ROOTSTREAM_TOKEN', 's3cret with spaces in it', '16 to 512'],
     ['ROOTSTREAM_TRUSTED_PROXIES', 's3cret', 'addresses or networks'],
     ['ROOTSTREAM_TRUSTED_PROXIES', '10.0.0.0/33', 'addresses or networks'],

@@ -1,4 +1,5 @@
 /** Signing in with a password. Whether the account exists shows neither in the answer nor in the time it takes. */
+import type { FactorMethod } from '../machines/factor/events.ts'
 import { normalName } from '../machines/user/index.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { AttemptKind } from './attempts.ts'
@@ -7,7 +8,7 @@ import { demanded, type Factor, factorsOf } from './factors.ts'
 import { knownPlace, networkOf, notePlace } from './known-place.ts'
 import type { AccountPorts } from './ports.ts'
 import { type OpenedSession, openPending, openSession, type PendingSession, revokeSession } from './sessions.ts'
-import { showDevice } from './trusted-devices.ts'
+import { sameFactors, showDevice } from './trusted-devices.ts'
 import { isPlainLine } from './username.ts'
 import { type Account, findAccount } from './users.ts'
 
@@ -43,24 +44,20 @@ export async function login(
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
-  const factors = demanded(await factorsOf(ports, account.id))
-  if (factors.length === 0) return openByPassword(ports, account, client, remember)
-  const device = await showDevice(ports, account, factors, deviceToken, client)
-  if (device === undefined) return openPending(ports, account, methodsOf(factors), client, remember)
-  const opened = await openSession(ports, account, ['password', 'trusted_device'], client, remember)
-  return opened.ok ? { ...opened, ...device } : opened
-}
-
-async function openByPassword(ports: AccountPorts, account: Account, client: Client, remember: boolean) {
-  const session = await openSession(ports, account, ['password'], client, remember)
-  // A first factor that was confirmed meanwhile has ended the sessions that were open then, and this one came after.
-  const after = session.ok ? demanded(await factorsOf(ports, account.id)) : []
-  if (!session.ok || after.length === 0) return session
+  const before = demanded(await factorsOf(ports, account.id))
+  const device = before.length === 0 ? {} : await showDevice(ports, account, before, deviceToken, client)
+  if (device === undefined) return openPending(ports, account, methodsOf(before), client, remember)
+  const shown = before.length === 0 ? (['password'] as const) : (['password', 'trusted_device'] as const)
+  const session = await openSession(ports, account, shown, client, remember)
+  if (!session.ok) return session
+  // Factors that were changed meanwhile have ended the sessions that were open then, and this one came after.
+  const after = demanded(await factorsOf(ports, account.id))
+  if (after.length === 0 || sameFactors(before, after)) return { ...session, ...device }
   await revokeSession(ports, session.sessionId, 'a factor was added')
   return openPending(ports, account, methodsOf(after), client, remember)
 }
 
-function methodsOf(factors: readonly Factor[]) {
+function methodsOf(factors: readonly Factor[]): readonly FactorMethod[] {
   return factors.map(({ method }) => method)
 }
 

@@ -12,7 +12,7 @@ import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf } from './factors.ts'
 import { issueChallenge, relyingParty, spendChallenge } from './passkey-challenges.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openSession } from './sessions.ts'
+import { type OpenedSession, openSession, revokeSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
 
@@ -51,7 +51,12 @@ export async function passkeyLogin(
   if (!account.active) return refused('invalid_passkey')
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
-  return openSession(ports, account, ['passkey'], client)
+  const session = await openSession(ports, account, ['passkey'], client)
+  // A passkey that was removed meanwhile has ended the sessions that were open then, and this one came after.
+  const left = session.ok ? (await factorOf(ports, userId, 'passkey'))?.context.passkeys : []
+  if (!session.ok || left?.some(({ id }) => id === assertion.id)) return session
+  await revokeSession(ports, session.sessionId, 'its passkey was removed')
+  return refused('invalid_passkey')
 }
 
 export async function passkeyFactorOptions(

@@ -1,5 +1,5 @@
 /** What a node offers of passkeys: each call by the token of the session it is for. */
-import type { Assertion } from '../auth/passkey.ts'
+import type { Assertion, Attestation } from '../auth/passkey.ts'
 import type { AccountRefusal } from './answers.ts'
 import type { Client } from './client.ts'
 import {
@@ -24,6 +24,8 @@ import {
 import type { AccountPorts } from './ports.ts'
 import type { OpenedSession } from './sessions.ts'
 import { withShownSession } from './shown-session.ts'
+
+export type { Assertion, Attestation }
 
 /** All that give options or take answers throw AppError `not_found` where the installation has no public address. */
 export interface Passkeys {

@@ -41,6 +41,7 @@ export interface TrustedDevices {
 
 /** Beyond it the oldest goes. */
 const MAX_DEVICES = 20
+const CHANGED = 'the password or a factor was changed'
 
 export function createTrustedDevices(ports: AccountPorts): TrustedDevices {
   return {
@@ -89,10 +90,19 @@ async function trustDevice(
     { userId },
   )
   if (!trusted.ok) return refused('invalid_session')
-  const ids = await ports.find('trusted_devices', 'user_id', userId)
-  const oldest = [...ids].sort((a, b) => a - b).slice(0, -MAX_DEVICES)
-  await Promise.all(oldest.map(old => revoke(ports, old, 'a newer device took its place')))
+  await makeRoom(ports, account, factors)
   return { ok: true, ...told(issued, expiresAt) }
+}
+
+/** What a login would not take any more goes, and of the rest the oldest. */
+async function makeRoom(ports: AccountPorts, account: Account, factors: readonly Factor[]): Promise<void> {
+  const ids = await ports.find('trusted_devices', 'user_id', account.id)
+  const devices = await Promise.all(ids.toSorted((a, b) => a - b).map(id => readDevice(ports, id)))
+  const current = devices.filter(({ context }) => isCurrent(context, account, factors))
+  const over = devices.filter(device => !current.includes(device))
+  await Promise.all(over.map(({ id }) => revoke(ports, id, CHANGED)))
+  const oldest = current.slice(0, -MAX_DEVICES)
+  await Promise.all(oldest.map(({ id }) => revoke(ports, id, 'a newer device took its place')))
 }
 
 /**
@@ -117,7 +127,7 @@ export async function showDevice(
     await revoke(ports, shown.id, reason)
     return undefined
   }
-  if (!isCurrent(context, account, factors)) return end('the password or a factor was changed')
+  if (!isCurrent(context, account, factors)) return end(CHANGED)
   if (row.device_fingerprint !== null && row.device_fingerprint !== fingerprintOf(client))
     return end('its token was shown by another device')
   const next = shown.next()
@@ -156,6 +166,11 @@ function isCurrent(
   return authEpoch === account.context.authEpoch && trusted === factorsHash(factors)
 }
 
+/** Whether a login would ask for the same. */
+export function sameFactors(left: readonly Factor[], right: readonly Factor[]): boolean {
+  return factorsHash(left) === factorsHash(right)
+}
+
 /** Backup codes are used up as they should be, and stand in for the others: they do not count. */
 function factorsHash(factors: readonly Factor[]): string {
   const parts = demanded(factors)
@@ -165,7 +180,8 @@ function factorsHash(factors: readonly Factor[]): string {
 }
 
 function fingerprintOf({ deviceFingerprint, deviceId }: Client): string | undefined {
-  const known = deviceFingerprint ?? deviceId
+  // The first is the device's own; a fingerprint changes with its programs.
+  const known = deviceId ?? deviceFingerprint
   return known === undefined ? undefined : hash('sha256', known, 'base64url')
 }
 

@@ -1,12 +1,11 @@
 /** Two nodes on one log that tell the time by one clock, which tests move on instead of waiting. */
-import { expect } from 'vitest'
 import type { AccountSettings } from '../../src/accounts/settings.ts'
 import type { Logger } from '../../src/core/ports.ts'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { granted, PASSWORD } from './granted.ts'
 
-export const PASSWORD = 'correct horse battery staple'
 export const ORIGIN = 'https://stream.example.org'
 
 export interface AccountsNodes {
@@ -53,10 +52,4 @@ export async function startAccountsNodes({
       await database.drop()
     },
   }
-}
-
-/** What a value is where it is no refusal. */
-export function granted<Answer extends { ok: boolean }>(answer: Answer): Extract<Answer, { ok: true }> {
-  if (!answer.ok) expect.unreachable(JSON.stringify(answer))
-  return answer as Extract<Answer, { ok: true }>
 }

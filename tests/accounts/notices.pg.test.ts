@@ -1,6 +1,7 @@
 /** What owners are told by mail, whoever did it and by whichever way. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createNode } from '../../src/index.ts'
+import { Authenticator } from '../support/authenticator.ts'
 import { type DeliveryStage, startDeliveryStage, tokenIn } from '../support/delivery-stage.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
@@ -86,6 +87,19 @@ test('each change of what one signs in with is told once, though two nodes hear 
   const bodies = stage.mail.mails.filter(({ to }) => to.includes(email)).map(({ body }) => body)
   expect(bodies[1]).toContain('an authenticator app.')
   expect(bodies[2]).toContain('Codes left: 9.')
+})
+
+test('a passkey that signs as a copy would is told of', async () => {
+  const { node } = stage
+  const { email, login, mail } = await verified('kim')
+  granted(await node.accounts.verifyEmail(tokenIn(mail.body)))
+  const { token } = granted(await login())
+  const device = new Authenticator('https://stream.example.org')
+  const { options } = granted(await node.accounts.passkeys.registrationOptions(token))
+  granted(await node.accounts.passkeys.register(token, { attestation: device.create(options), label: 'laptop' }))
+  const begun = granted(await node.accounts.passkeys.loginOptions())
+  expect(await node.accounts.passkeys.login(device.get(begun.options, { counter: 1 }))).toMatchObject({ ok: false })
+  expect(await subjectsTo(email, 3)).toContain('A passkey may have been copied')
 })
 
 test('a node without a mail server tells nobody, and refuses what needs one', async () => {

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RuntimeNode } from '../../src/index.ts'
 import { Authenticator, type Twist } from '../support/authenticator.ts'
-import { type AccountsNodes, granted, ORIGIN, PASSWORD, startAccountsNodes } from './accounts-nodes.ts'
+import { type AccountsNodes, ORIGIN, startAccountsNodes } from './accounts-nodes.ts'
+import { granted, PASSWORD } from './granted.ts'
 
 let nodes: AccountsNodes
 let node: RuntimeNode
@@ -153,6 +154,28 @@ describe('a passkey', () => {
     }
   })
 
+  test('registered at the same time as another on the other node is kept beside it', async () => {
+    const { token, userId } = await nodes.registered('ivy')
+    const answers = await Promise.all(
+      [node, other].map(async on => {
+        const { options } = granted(await on.accounts.passkeys.registrationOptions(token))
+        const attestation = new Authenticator(ORIGIN).create(options)
+        return { on, attestation }
+      }),
+    )
+    const registered = await Promise.all(
+      answers.map(({ on, attestation }) => on.accounts.passkeys.register(token, { attestation, label: 'one of two' })),
+    )
+    const ids = (await node.accounts.passkeys.list(userId)).map(({ id }) => id)
+    expect(ids.length).toBeGreaterThan(0)
+    // The session may have its new token before the second comes.
+    for (const answer of registered)
+      if (answer.ok) expect(ids).toContain(answer.passkeyId)
+      else expect(answer.reason).toBe('invalid_session')
+    expect(registered.some(({ ok }) => ok)).toBe(true)
+    expect((await node.accounts.factors(userId)).map(({ method }) => method)).toEqual(['passkey', 'backup_codes'])
+  })
+
   test('of a user who is out of use opens nothing', async () => {
     const { device, userId } = await withPasskey('zoe')
     await node.actor('user', userId).send({ type: 'user.deactivated' })
@@ -170,6 +193,19 @@ describe('a passkey', () => {
       await nowhere.stop()
     }
   })
+})
+
+test('the domain of passkeys may be one above the host', async () => {
+  const wide = await startAccountsNodes({ passkeyDomain: 'example.org' })
+  try {
+    const { token } = await wide.registered('ada')
+    const { options } = granted(await wide.node.accounts.passkeys.registrationOptions(token))
+    expect(options.rp.id).toBe('example.org')
+    const attestation = new Authenticator(ORIGIN).create(options)
+    granted(await wide.node.accounts.passkeys.register(token, { attestation, label: 'x' }))
+  } finally {
+    await wide.stop()
+  }
 })
 
 describe('an assertion', () => {

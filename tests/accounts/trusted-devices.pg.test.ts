@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseDeviceToken } from '../../src/auth/device-token.ts'
 import type { RuntimeNode } from '../../src/index.ts'
 import { Authenticator } from '../support/authenticator.ts'
-import { type AccountsNodes, granted, ORIGIN, PASSWORD, startAccountsNodes } from './accounts-nodes.ts'
+import { type AccountsNodes, ORIGIN, startAccountsNodes } from './accounts-nodes.ts'
+import { granted, PASSWORD } from './granted.ts'
 
 const DAY_MS = 86_400_000
 
@@ -109,6 +110,13 @@ describe('the trust in all devices ends at once, on each node,', () => {
     await node.actor('user', userId).send({ type: 'user.password.changed', passwordHash })
     expect((await login('kim', deviceToken, other)).pending).toBe(true)
     expect(await node.accounts.devices.list(userId)).toEqual([])
+  })
+
+  test('when the account is shut, also once it is open again', async () => {
+    const { userId, deviceToken } = await trusting('kai')
+    await node.actor('user', userId).send({ type: 'user.deactivated' })
+    await node.actor('user', userId).send({ type: 'user.reactivated' })
+    expect((await login('kai', deviceToken, other)).pending).toBe(true)
   })
 
   test('when a factor is added or removed', async () => {

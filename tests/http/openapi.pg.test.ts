@@ -7,6 +7,7 @@ import { accountProblem } from '../../src/http/problem.ts'
 import { entities } from '../../src/machines/index.ts'
 import { codeOf, granted, PASSWORD } from '../accounts/granted.ts'
 import { createStillClock, STEP_MS } from '../accounts/still-clock.ts'
+import { Authenticator, created, signed } from '../support/authenticator.ts'
 import type { Answer } from '../support/http-client.ts'
 import { startRuntime, type TestRuntime } from '../support/runtime.ts'
 import { differences, resolve } from './json-schema.ts'
@@ -29,10 +30,12 @@ interface Document {
 }
 
 const clock = createStillClock()
+const ORIGIN = 'https://stream.example.org'
+
 let runtime: TestRuntime
 let document: Document
 beforeAll(async () => {
-  runtime = await startRuntime({ clock })
+  runtime = await startRuntime({ accounts: { publicUrl: ORIGIN }, clock })
   const answer = await fetch(`${runtime.server.url}/openapi.json`)
   expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
   document = (await answer.json()) as Document
@@ -322,6 +325,49 @@ describe('answers are as the document says', () => {
     await expectDocumented('POST', '/api/auth/mfa/verify', 400, { ...pending, body: { ...body, code: 0 } })
     await expectDocumented('POST', '/api/auth/mfa/verify', 200, { ...pending, body })
     await expectDocumented('POST', '/api/auth/mfa/{method}/remove', 200, { headers, params: { method: 'totp' } })
+  })
+
+  test('of passkeys and trusted devices', async () => {
+    const { accounts } = runtime.node
+    const device = new Authenticator(ORIGIN)
+    granted(await accounts.register({ username: 'key', email: 'key@example.org', password: PASSWORD }))
+    const login = { login: 'key', password: PASSWORD }
+    const first = await expectDocumented('POST', '/api/auth/login', 200, { body: login })
+    const bearer = (session: Json) => ({ headers: { authorization: `Bearer ${session['token']}` } })
+    const route = '/api/auth/passkeys'
+    const begun = async (path: string, session: Json) =>
+      (await expectDocumented('POST', `${route}/${path}/options`, 200, bearer(session)))['options'] as never
+
+    const creation = await expectDocumented('POST', `${route}/register/options`, 200, { ...bearer(first), body: {} })
+    const register = { response: created(device, creation['options']), label: 'key' }
+    const registered = await expectDocumented('POST', `${route}/register`, 200, { ...bearer(first), body: register })
+    await expectDocumented('POST', `${route}/register`, 401, { ...bearer(registered), body: register })
+    await expectDocumented('GET', route, 200, bearer(registered))
+    const response = signed(device, await begun('login', {}))
+    const body = { response, cookie: false }
+    const session = await expectDocumented('POST', `${route}/login`, 200, { headers: { authorization: '' }, body })
+    await expectDocumented('POST', `${route}/login`, 401, { body })
+    await expectDocumented('POST', `${route}/login`, 400, { body: { response: { ...response, id: '=' } } })
+
+    const pending = await expectDocumented('POST', '/api/auth/login', 200, { body: login })
+    const shown = { response: signed(device, await begun('verify', pending)), trustDevice: 'laptop' }
+    const verified = await expectDocumented('POST', `${route}/verify`, 200, { ...bearer(pending), body: shown })
+    expect(verified['deviceToken']).toMatch(/^rsd_/)
+    const spared = { ...login, deviceToken: verified['deviceToken'] }
+    expect(await expectDocumented('POST', '/api/auth/login', 200, { body: spared })).toMatchObject({
+      deviceToken: expect.any(String),
+    })
+    await expectDocumented('POST', '/api/auth/devices/trust', 200, { ...bearer(verified), body: {} })
+    const { devices } = await expectDocumented('GET', '/api/auth/devices', 200, bearer(verified))
+    const params = { id: (devices as { id: number }[])[0]?.id }
+    await expectDocumented('POST', '/api/auth/devices/{id}/revoke', 204, { ...bearer(verified), params })
+    await expectDocumented('POST', '/api/auth/devices/{id}/revoke', 404, { ...bearer(verified), params })
+    await expectDocumented('POST', '/api/auth/devices/revoke', 200, bearer(session))
+
+    const named = { id: registered['passkeyId'], label: 'old key' }
+    await expectDocumented('POST', `${route}/rename`, 204, { ...bearer(verified), body: named })
+    await expectDocumented('POST', `${route}/remove`, 204, { ...bearer(verified), body: { id: named.id } })
+    await expectDocumented('POST', `${route}/remove`, 404, { ...bearer(verified), body: { id: named.id } })
   })
 
   test('of codes and mails', async () => {

@@ -114,6 +114,31 @@ export class Authenticator {
   }
 }
 
+/** As a browser sends it (`PublicKeyCredential.toJSON()`). */
+export function created(device: Authenticator, options: unknown, twist: Twist = {}) {
+  const { id, ...response } = device.create(options as CreationOptions, twist)
+  return {
+    id,
+    rawId: id,
+    type: 'public-key',
+    clientExtensionResults: {},
+    authenticatorAttachment: 'platform',
+    response,
+  }
+}
+
+export function signed(device: Authenticator, options: unknown, twist: Twist = {}) {
+  const { id, ...response } = device.get(options as RequestOptions, twist)
+  return {
+    id,
+    rawId: id,
+    type: 'public-key',
+    clientExtensionResults: {},
+    authenticatorAttachment: 'platform',
+    response,
+  }
+}
+
 function flags({ userVerified = true, backedUp = false }: Twist): number {
   return UP | (userVerified ? UV : 0) | (backedUp ? BE | BS : 0)
 }

@@ -19,7 +19,7 @@ export function startCommand(program: Command): void {
     .description('run a node: its database, its HTTP API, its projections and timers')
     .addHelpText(
       'after',
-      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWhere Postgres goes away, it takes what can be merged for ROOTSTREAM_CLOCK_LEASE_MINUTES (60).\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nWith SMTP_URL it sends mails, with ROOTSTREAM_SMS_WEBHOOK text messages.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
+      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWhere Postgres goes away, it takes what can be merged for ROOTSTREAM_CLOCK_LEASE_MINUTES (60).\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nWith SMTP_URL it sends mails, with ROOTSTREAM_SMS_WEBHOOK text messages.\nWith ROOTSTREAM_PUBLIC_URL users have passkeys, and mails links.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
     )
   runs(command, async ({ config, out }) => {
     const log = createLogger({ level: config.logLevel, node: config.node })

@@ -1,6 +1,6 @@
 /** Passkeys: registered, shown alone or beside a password, renamed, removed. */
 import { z } from 'zod'
-import type { Assertion, Attestation } from '../../../auth/passkey.ts'
+import type { Assertion, Attestation } from '../../../accounts/passkeys.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
