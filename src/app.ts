@@ -195,7 +195,7 @@ async function assemble(
     keys: createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
     attempts: createAttemptLimiter({
       budgets: settings.attemptBudgets,
-      ...(counters === undefined ? {} : { shared: counters }),
+      ...(counters === undefined ? {} : { shared: { ...counters, nameKey: await frameKey() } }),
     }),
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
