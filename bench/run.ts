@@ -6,12 +6,13 @@ import { append } from './append.ts'
 import { auth } from './auth.ts'
 import type { Bench } from './bench.ts'
 import { memory } from './memory.ts'
+import { passwords } from './passwords.ts'
 import { rebuild } from './rebuild.ts'
 import { replay } from './replay.ts'
 import { startBenchServer } from './server.ts'
 import { sync } from './sync.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { append, replay, rebuild, memory, sync, auth }
+const BENCHES: Readonly<Record<string, Bench>> = { append, replay, rebuild, memory, sync, auth, passwords }
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),

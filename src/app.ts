@@ -222,7 +222,7 @@ async function assemble(
     keys: ring,
     attempts: createAttemptLimiter({
       budgets: settings.attemptBudgets,
-      ...(counters === undefined ? {} : { shared: counters }),
+      ...(counters === undefined ? {} : { shared: { ...counters, nameKey: await frameKey() } }),
     }),
     delivery,
     background,

@@ -1,4 +1,5 @@
 /** Budgets of attempts, counted in Redis for all nodes, or in this process where there is none or it is away. */
+import { createHmac, generateKeySync, type KeyObject } from 'node:crypto'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import {
   ATTEMPT_BUDGETS,
@@ -15,6 +16,8 @@ export interface SharedCounters {
   readonly client: unknown
   /** Of all keys; the counters of one installation. */
   readonly prefix: string
+  /** Of all its nodes. What is counted is hashed under it: names and addresses are nothing for Redis. */
+  readonly nameKey: KeyObject
 }
 
 export interface AttemptLimiterOptions {
@@ -54,16 +57,19 @@ export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOpt
     }),
   )
   const of = (kind: AttemptKind) => kinds.get(kind) as Counters
+  const nameKey = shared?.nameKey ?? generateKeySync('hmac', { length: 256 })
+  const keyOf = (text: string) => createHmac('sha256', nameKey).update(text).digest('base64url')
   return {
-    take: (kind, key) => take(of(kind), key),
-    clear: async (kind, key) => {
+    take: (kind, text) => take(of(kind), keyOf(text)),
+    clear: async (kind, text) => {
       const { free, late, gate } = of(kind)
+      const key = keyOf(text)
       await Promise.all([free.delete(key), late.delete(key), gate.delete(key)])
     },
-    note: async (key, seconds) => {
-      await notes.set(key, 1, Math.min(seconds, LONGEST))
+    note: async (text, seconds) => {
+      await notes.set(keyOf(text), 1, Math.min(seconds, LONGEST))
     },
-    isNoted: async key => (await notes.get(key)) !== null,
+    isNoted: async text => (await notes.get(keyOf(text))) !== null,
   }
 }
 

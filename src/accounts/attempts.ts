@@ -41,6 +41,7 @@ export interface TakenAttempt {
   giveBack(): Promise<void>
 }
 
+/** Keys are any text; it is hashed under a key of the installation before it leaves the process. */
 export interface AttemptLimiter {
   /** Counts one attempt before it is made; refused where the budget is spent. */
   take(kind: AttemptKind, key: string): Promise<TakenAttempt | { readonly ok: false; readonly retryAfterMs: number }>

@@ -14,22 +14,21 @@ export async function knownPlace(
   account: Account | undefined,
   client: Client,
 ): Promise<string | undefined> {
-  const places = placesOf(ports, account?.id ?? 0, client)
+  const places = placesOf(account?.id ?? 0, client)
   const noted = await Promise.all(places.map(place => ports.attempts.isNoted(place)))
   return places.find((_, index) => noted[index] === true)
 }
 
 /** After a login. */
 export async function notePlace(ports: AccountPorts, account: Account, client: Client): Promise<void> {
-  await Promise.all(placesOf(ports, account.id, client).map(place => ports.attempts.note(place, REMEMBERED_S)))
+  await Promise.all(placesOf(account.id, client).map(place => ports.attempts.note(place, REMEMBERED_S)))
 }
 
 /** The device first: it is the narrower. */
-function placesOf({ keys }: AccountPorts, userId: number, { deviceId, ipAddress }: Client): readonly string[] {
-  const keyOf = (place: string) => keys.fingerprint(place, `place/${userId}`)
+function placesOf(userId: number, { deviceId, ipAddress }: Client): readonly string[] {
   return [
-    ...(deviceId === undefined ? [] : [keyOf(`device/${deviceId}`)]),
-    ...(ipAddress === undefined ? [] : [keyOf(`address/${networkOf(ipAddress)}`)]),
+    ...(deviceId === undefined ? [] : [`place/${userId}/device/${deviceId}`]),
+    ...(ipAddress === undefined ? [] : [`place/${userId}/address/${networkOf(ipAddress)}`]),
   ]
 }
 

@@ -97,7 +97,7 @@ async function takeAttempt(
   if (ofAddress?.ok === false) return ofAddress
   const place = await knownPlace(ports, account, client)
   const [kind, key]: [AttemptKind, string] =
-    place === undefined ? ['login.account', loginKey(ports, name)] : ['login.known', place]
+    place === undefined ? ['login.account', loginKey(name)] : ['login.known', place]
   const taken = await attempts.take(kind, key)
   if (!taken.ok) return taken
   return {
@@ -114,9 +114,9 @@ async function takeAttempt(
 /** After the password of an account was set by other means than a login. */
 export async function clearLoginAttempts(ports: AccountPorts, { context }: Account): Promise<void> {
   const names = [context.row?.username, context.row?.email].filter(name => name !== undefined)
-  await Promise.all(names.map(name => ports.attempts.clear('login.account', loginKey(ports, name))))
+  await Promise.all(names.map(name => ports.attempts.clear('login.account', loginKey(name))))
 }
 
-function loginKey({ keys }: AccountPorts, name: string): string {
-  return keys.fingerprint(normalName(name.slice(0, MAX_LOGIN)), 'login')
+function loginKey(name: string): string {
+  return normalName(name.slice(0, MAX_LOGIN))
 }

@@ -44,20 +44,23 @@ export function createRedisCounters({ url, ca, node, namespace, log }: RedisCoun
           clusterRetryStrategy: base.retryStrategy ?? null,
         })
       : new Redis({ ...toMaster({ address, node, ca }), ...patience, db: address.db })
+  const [channel = ''] = frameChannels(namespace, address.db)
+  const prefix = channel.replace(/:frames:.*$/, ':attempts')
   let told = false
   const tell = (error: unknown) => {
     if (told) return
     told = true
-    log.warn({ reason: reasonOf(error) }, 'Redis is away: each node counts attempts to sign in for itself')
+    log.warn({ reason: reasonOf(error) }, 'attempts to sign in cannot be counted in Redis: each node counts for itself')
   }
   client.on('error', tell)
   client.on('ready', () => {
     told = false
+    // Libraries pass over a right that is missing, and count alone for ever.
+    client.eval("return redis.call('pttl', KEYS[1])", 1, `${prefix}:rights`).catch(tell)
   })
-  const [channel = ''] = frameChannels(namespace, address.db)
   return {
     client,
-    prefix: channel.replace(/:frames:.*$/, ':attempts'),
+    prefix,
     // Redis may come later: nobody waits for it.
     start: async () => void client.connect().catch(tell),
     stop: async () => client.disconnect(),
