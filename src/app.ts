@@ -183,6 +183,8 @@ async function assemble(
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
     holderOf: claim => store.holderOf(claim),
+    listActors: (type, after, limit) => store.listActors(type, after, limit),
+    withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
     find: async (table, column, value) => {
       await projections.caughtUp(await store.head())
       return projections.find(table, column, value)

@@ -1,7 +1,9 @@
 /** Accounts of a node: who somebody is, and for how long that holds. */
+import { type Administration, createAdministration } from './administration.ts'
 import type { AccountRefusal } from './answers.ts'
 import type { Client } from './client.ts'
 import { type Credentials, login } from './login.ts'
+import { authorize, needsFreshFactor, type Permission } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
 import { type Registered, type Registration, register } from './registration.ts'
 import { endSessions, type OpenedSession, type PendingSession, revokeSession } from './sessions.ts'
@@ -17,6 +19,17 @@ export interface Accounts {
   revokeSession(sessionId: number, reason: string): Promise<void>
   /** All of a user, or all but one; answers how many were open. */
   endSessions(userId: number, reason: string, keepSession?: number): Promise<number>
+  /**
+   * Why a session may not do this, or undefined where it may.
+   * @param fresh whether the factor has to be fresh; default what the table of permissions says
+   */
+  authorize(
+    session: ValidSession,
+    permission: Permission,
+    options?: { readonly fresh?: boolean },
+  ): AccountRefusal | undefined
+  /** What administrators change of other accounts. */
+  readonly administration: Administration
 }
 
 export function createAccounts(ports: AccountPorts): Accounts {
@@ -30,5 +43,8 @@ export function createAccounts(ports: AccountPorts): Accounts {
     },
     revokeSession: (sessionId, reason) => revokeSession(ports, sessionId, reason),
     endSessions: (userId, reason, keepSession) => endSessions(ports, userId, reason, keepSession),
+    authorize: (session, permission, { fresh = needsFreshFactor(permission) } = {}) =>
+      authorize(session, permission, fresh ? { now: ports.clock.now(), withinMs: ports.settings.stepUpMs } : undefined),
+    administration: createAdministration(ports),
   }
 }

@@ -10,6 +10,8 @@ export const ACCOUNT_REFUSALS = {
   session_limit: { status: 409, meaning: 'As many sessions as allowed are open. End one of them first.' },
   unusable_password: { status: 422, meaning: 'The password is too short, too long or too well known.' },
   taken: { status: 409, meaning: 'The name or the address is in use.' },
+  last_admin: { status: 409, meaning: 'It is the only administrator. Name another one first.' },
+  not_in_this_state: { status: 409, meaning: 'The account is in no state that takes this.' },
   email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
 } as const
 

@@ -4,7 +4,7 @@ import type { KeyRing } from '../auth/key-ring.ts'
 import type { PasswordHasher } from '../auth/password-hasher.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
-import type { Claim, Clock, Logger } from '../core/ports.ts'
+import type { ActorHead, Claim, Clock, Lease, Logger } from '../core/ports.ts'
 import type { AttemptLimiter } from './attempts.ts'
 import type { AccountSettings } from './settings.ts'
 
@@ -21,6 +21,14 @@ export interface AccountPorts {
   holderOf(claim: Claim): Promise<ActorRef | undefined>
   /** Ids of the rows whose column has this value, as of everything committed before the call. */
   find(table: string, column: string, value: Json): Promise<readonly number[]>
+  /** Actors of a type by id, after one. */
+  listActors(type: string, after: number, limit: number): Promise<readonly ActorHead[]>
+  /** See `ActorSystem.withLease`. */
+  withLease<Result>(
+    name: string,
+    ttlMs: number,
+    work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result | undefined>
   /** Notes that a session is in use. */
   seen(sessionId: number, at: number): void
 }

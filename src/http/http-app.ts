@@ -20,12 +20,14 @@ import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sen
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
+import { userRoutes } from './routes/auth/users.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
 import { liveRoutes } from './routes/live.ts'
 import { snapshotRoutes } from './routes/snapshots.ts'
 import { statusRoutes } from './routes/status.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { guardUserRoutes } from './session.ts'
 import type { EventStreams } from './streams/event-streams.ts'
 import type { LiveStreams } from './streams/live-streams.ts'
 
@@ -89,6 +91,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
       parseJsonBody(body, request.routeOptions.config.maxDepth ?? MAX_DEPTH),
   )
   guard(app, shared, needsToken)
+  guardUserRoutes(app, node)
   app.setErrorHandler(async (error, request, reply) => {
     const problem = problemFor(error, shared.log, { method: request.method, route: request.routeOptions.url })
     if (problem.status === 413) await discardBody(request.raw)
@@ -114,6 +117,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   streamRoutes(app, shared)
   liveRoutes(app, shared)
   signInRoutes(app, shared)
+  userRoutes(app, shared)
   return app
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ERRORS } from '../../src/core/errors.ts'
 import { entities } from '../../src/machines/index.ts'
+import { PASSWORD, registerUser, signInAdmin } from '../support/accounts.ts'
 import type { Answer } from '../support/http-client.ts'
 import { startRuntime, type TestRuntime } from '../support/runtime.ts'
 import { differences, resolve } from './json-schema.ts'
@@ -110,7 +111,8 @@ describe('the document', () => {
 
   test('has every route of the server', async () => {
     const folder = path.resolve(import.meta.dirname, '../../src/http/routes')
-    const source = readdirSync(folder).map(file => readFileSync(path.join(folder, file), 'utf8'))
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts'))
+    const source = files.map(file => readFileSync(path.join(folder, file), 'utf8'))
     const registered = [...source.join().matchAll(/\bapp\.(\w+)\(\s*'([^']+)'/g)].map(
       ([, method, route = '']) => `${method} ${route.replaceAll(/:(\w+)/g, '{$1}')}`,
     )
@@ -136,7 +138,8 @@ describe('the document', () => {
     const { schemas } = document.components
     for (const entity of entities) {
       const sendable = Object.entries(entity.events).filter(([, { internal }]) => !internal)
-      const command = schemas[`${entity.type.charAt(0).toUpperCase()}${entity.type.slice(1)}Command`] as {
+      const name = entity.type.split('-').map(word => word.charAt(0).toUpperCase() + word.slice(1))
+      const command = schemas[`${name.join('')}Command`] as {
         oneOf: { $ref: string }[]
       }
       const shown = command.oneOf.map(({ $ref }) => {
@@ -226,6 +229,38 @@ describe('answers are as the document says', () => {
     await expectDocumented('GET', '/health', 200)
     await expectDocumented('GET', '/ready', 200)
     await expectDocumented('GET', '/openapi.json', 200)
+  })
+
+  test('of accounts', async () => {
+    await registerUser(runtime.node, 'someone')
+    const login = { login: 'someone', password: PASSWORD }
+    const opened = await expectDocumented('POST', '/api/auth/login', 200, { body: login })
+    await expectDocumented('POST', '/api/auth/login', 200, { body: { ...login, cookie: true } })
+    await expectDocumented('POST', '/api/auth/login', 401, { body: { ...login, password: 'wrong' } })
+    await expectDocumented('POST', '/api/auth/login', 400, { body: {} })
+    const viewer = { authorization: `Bearer ${opened['token']}` }
+    await expectDocumented('GET', '/api/auth/verify', 200, { headers: viewer })
+    await expectDocumented('GET', '/api/auth/verify', 401)
+
+    const admin = await signInAdmin(runtime.node, 'root')
+    const headers = { authorization: `Bearer ${admin.token}` }
+    const params = { id: opened['userId'] }
+    await expectDocumented('GET', '/api/users', 200, { headers, query: '?limit=1' })
+    await expectDocumented('GET', '/api/users', 403, { headers: viewer })
+    await expectDocumented('GET', '/api/users', 400, { headers, query: '?limit=0' })
+    await expectDocumented('GET', '/api/users/{id}', 200, { params, headers })
+    await expectDocumented('GET', '/api/users/{id}', 404, { params: { id: 4_242 }, headers })
+    for (const [route, body] of [
+      ['/api/users/{id}/session-limit', { limit: 3 }],
+      ['/api/users/{id}/sessions/end', { reason: 'asked' }],
+      ['/api/users/{id}/roles', { roles: ['operator'] }],
+      ['/api/users/{id}/deactivate', {}],
+    ] as const)
+      await expectDocumented('POST', route, 200, { params, headers, body })
+    await expectDocumented('POST', '/api/users/{id}/deactivate', 409, { params, headers, body: {} })
+    await expectDocumented('POST', '/api/users/{id}/reactivate', 200, { params, headers })
+    await expectDocumented('POST', '/api/auth/logout', 204, { headers })
+    await expectDocumented('GET', '/api/users', 401, { headers })
   })
 
   test('and the check would see one that is not', async () => {
