@@ -2,6 +2,8 @@
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { ACCOUNT_VARIABLES, type AccountVariable, readAccountSettings } from './accounts/environment.ts'
+import type { AccountSettings } from './accounts/settings.ts'
 import { AppError } from './core/errors.ts'
 import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
 import { readTracing } from './tracing/environment.ts'
@@ -28,6 +30,8 @@ export interface Config {
   readonly token: string | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** What is not set is the default. */
+  readonly accounts: Partial<AccountSettings>
   /** Where spans go; undefined: tracing is off. */
   readonly tracing: TracingOptions | undefined
   /** What is odd but no reason not to start, for the log. */
@@ -73,6 +77,7 @@ const VARIABLES = {
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
   ),
   LOG_LEVEL: text(value => /^(?:debug|info|warn|error|silent)$/i.test(value), 'debug, info, warn, error or silent'),
+  ...accountVariables(),
 }
 
 const environment = z.object(VARIABLES)
@@ -87,6 +92,8 @@ export function loadConfig(env: Environment = process.env): Config {
     throw refusal([['ROOTSTREAM_HTTP_HOST', VARIABLES.ROOTSTREAM_HTTP_HOST.description ?? '']])
   const home = path.resolve(values.ROOTSTREAM_HOME ?? '.rootstream')
   const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
+  const accounts = readAccountSettings(values)
+  if (accounts.wrong.length > 0) throw refusal(accounts.wrong)
   const { tracing, warnings } = readTracing(env)
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
   return {
@@ -101,6 +108,7 @@ export function loadConfig(env: Environment = process.env): Config {
     token: values.ROOTSTREAM_TOKEN,
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
+    accounts: accounts.settings,
     tracing,
     warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
   }
@@ -118,6 +126,14 @@ function given(env: Environment): Record<string, string> {
 
 function text(isValid: (value: string) => boolean, form: string) {
   return z.string().max(4_096, form).refine(isValid, form).optional().describe(form)
+}
+
+function accountVariables() {
+  const forms = Object.entries(ACCOUNT_VARIABLES).map(([name, { form, read }]) => [
+    name,
+    text(value => read(value) !== undefined, form),
+  ])
+  return Object.fromEntries(forms) as Record<AccountVariable, ReturnType<typeof text>>
 }
 
 function refusal(wrong: readonly (readonly [string, string])[]): AppError {

@@ -66,6 +66,7 @@ export function withNode(context: CommandContext, work: (node: RuntimeNode) => P
       log,
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
+      accounts: config.accounts,
       ...(config.tracing === undefined ? {} : { tracing: config.tracing }),
     })
     try {

@@ -13,6 +13,7 @@ import { migrateCommand } from './commands/migrate.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { replayCommand } from './commands/replay.ts'
 import { startCommand } from './commands/start.ts'
+import { usersCommand } from './commands/users.ts'
 
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
   version: string
@@ -34,6 +35,7 @@ for (const add of [
   migrateCommand,
   importCommand,
   actorsCommand,
+  usersCommand,
   conflictsCommand,
   replayCommand,
   auditCommand,

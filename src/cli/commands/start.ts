@@ -36,6 +36,7 @@ export function startCommand(program: Command): void {
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
       legacyRedis: config.legacyRedis,
+      accounts: config.accounts,
       ...(config.tracing === undefined ? {} : { tracing: config.tracing }),
     })
     try {
