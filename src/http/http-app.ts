@@ -6,7 +6,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
-import { MAX_DEPTH } from '../core/json.ts'
+import { type Json, MAX_DEPTH, poison } from '../core/json.ts'
 import type { Logger } from '../core/ports.ts'
 import { registerApiDocument } from './api-document.ts'
 import { commandSchemas } from './command-schemas.ts'
@@ -92,6 +92,15 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   )
   guard(app, shared, needsToken)
   guardUserRoutes(app, node)
+  app.addHook('preValidation', (request, _reply, done) => {
+    // The actors check their events. What users send is also looked up, and no lookup can be made with such a text.
+    const why = request.routeOptions.config.forUsers === true ? poisonIn(request.body) : undefined
+    done(
+      why === undefined
+        ? undefined
+        : new AppError('invalid_input', `The body was not taken: ${why}. Nothing was changed.`),
+    )
+  })
   app.setErrorHandler(async (error, request, reply) => {
     const problem = problemFor(error, shared.log, { method: request.method, route: request.routeOptions.url })
     if (problem.status === 413) await discardBody(request.raw)
@@ -149,6 +158,10 @@ function guard(app: HttpApp, { token, gate }: HttpShared, needsToken: boolean): 
 function carries(authorization: string | undefined, expected: Buffer): boolean {
   const given = /^Bearer ([\x21-\x7e]{1,512})$/.exec(authorization ?? '')?.[1]
   return given !== undefined && timingSafeEqual(digest(given), expected)
+}
+
+function poisonIn(body: unknown): string | undefined {
+  return body === undefined || body === null ? undefined : poison(body as Json, JSON.stringify(body))
 }
 
 /** Of fixed length, so that the comparison tells nothing. */
