@@ -1,4 +1,5 @@
 /** What is well in a node and what is not, asked of each part and never waited for long. */
+import type { Accounts } from './accounts/accounts.ts'
 import type { ActorSystem } from './actors/api.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { AppError } from './core/errors.ts'
@@ -15,11 +16,15 @@ export interface HealthReport {
   /** `down` where commands cannot be taken; `degraded` where they can, but something lags or is away. */
   readonly status: 'ok' | 'degraded' | 'down'
   readonly node: string
-  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit', ComponentHealth>>
+  readonly components: Readonly<
+    Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit' | 'accounts', ComponentHealth>
+  >
 }
 
 /** Projections this far behind the log are reported as lagging. */
 const LAG_LIMIT = 10_000
+/** Logins that wait behind so many password hashes are slow, and the next ones may be refused. */
+const HASHES_LIMIT = 32
 /** A part that has not answered by then counts as away: whoever asks after a node's health does not wait for what hangs. */
 const HEALTH_PATIENCE_MS = 2_000
 
@@ -33,9 +38,10 @@ export async function health(parts: {
   bus: Bus
   actors: ActorSystem
   audit: Auditor
+  accounts: Accounts
   legacy: LegacyBridge | undefined
 }): Promise<HealthReport> {
-  const { name, clock, store, projections, bus, actors, audit, legacy } = parts
+  const { name, clock, store, projections, bus, actors, audit, accounts, legacy } = parts
   const checks: Readonly<Record<Component, () => Promise<ComponentHealth>>> = {
     log: async () => ({ status: 'ok', detail: { head: await store.head() } }),
     projections: async () => {
@@ -63,6 +69,10 @@ export async function health(parts: {
     audit: async () => {
       const status = await audit.status()
       return { status: status.failing === null ? 'ok' : 'degraded', detail: { ...status } }
+    },
+    accounts: async () => {
+      const { hashing = { running: 0, waiting: 0, refused: 0 } } = accounts.stats()
+      return { status: hashing.waiting < HASHES_LIMIT ? 'ok' : 'degraded', detail: { hashing } }
     },
   }
   const answers = await Promise.all(

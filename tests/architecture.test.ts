@@ -84,7 +84,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'node-parts.ts',
     'system-clock.ts',
   ],
-  'health.ts': ['core', 'actors', 'audit', 'projections', 'sync'],
+  'health.ts': ['core', 'accounts', 'actors', 'audit', 'projections', 'sync'],
   'index.ts': [
     'core',
     'machines',

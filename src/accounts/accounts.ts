@@ -2,6 +2,7 @@
 import { type Administration, createAdministration } from './administration.ts'
 import type { AccountRefusal } from './answers.ts'
 import type { Client } from './client.ts'
+import { type AccountStats, countingRefusals, createAccountFigures } from './figures.ts'
 import { type Credentials, login } from './login.ts'
 import { authorize, needsFreshFactor, type Permission } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
@@ -30,10 +31,13 @@ export interface Accounts {
   ): AccountRefusal | undefined
   /** What administrators change of other accounts. */
   readonly administration: Administration
+  stats(): AccountStats
 }
 
 export function createAccounts(ports: AccountPorts): Accounts {
-  return {
+  const figures = createAccountFigures()
+  ports.onCommitted(figures.committed)
+  const accounts: Accounts = {
     register: registration => register(ports, registration),
     login: (credentials, client = {}) => login(ports, credentials, client),
     validate: (token, client = {}) => validate(ports, token, client),
@@ -46,5 +50,7 @@ export function createAccounts(ports: AccountPorts): Accounts {
     authorize: (session, permission, { fresh = needsFreshFactor(permission) } = {}) =>
       authorize(session, permission, fresh ? { now: ports.clock.now(), withinMs: ports.settings.stepUpMs } : undefined),
     administration: createAdministration(ports),
+    stats: () => ({ ...figures.stats(), hashing: ports.hasher.stats?.() }),
   }
+  return countingRefusals(accounts, figures.refused)
 }

@@ -2,6 +2,7 @@
 import type { ActorHandle } from '../actors/api.ts'
 import type { KeyRing } from '../auth/key-ring.ts'
 import type { PasswordHasher } from '../auth/password-hasher.ts'
+import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { ActorHead, Claim, Clock, Lease, Logger } from '../core/ports.ts'
@@ -29,6 +30,8 @@ export interface AccountPorts {
     ttlMs: number,
     work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result | undefined>
+  /** Called with what this node commits. */
+  onCommitted(listener: (events: readonly LogEvent[]) => void): void
   /** Notes that a session is in use. */
   seen(sessionId: number, at: number): void
 }

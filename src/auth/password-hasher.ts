@@ -7,6 +7,8 @@ export interface PasswordHasher {
   verify(stored: string, password: string): Promise<'wrong' | 'right' | 'stale'>
   /** Takes as long as `verify` and is wrong: what is asked where there is no such user. */
   verifyNobody(password: string): Promise<'wrong'>
+  /** Absent where nothing is counted. */
+  stats?(): { readonly running: number; readonly waiting: number; readonly refused: number }
 }
 
 // Argon2id is the library's default, and its enum is none that stripped types could import.

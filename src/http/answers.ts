@@ -234,6 +234,7 @@ export const health = z.object({
     actors: component,
     journal: component,
     audit: component,
+    accounts: component,
   }),
 })
 
