@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import { parseArgs } from 'node:util'
 import { append } from './append.ts'
+import { auth } from './auth.ts'
 import type { Bench } from './bench.ts'
 import { memory } from './memory.ts'
 import { rebuild } from './rebuild.ts'
@@ -10,7 +11,7 @@ import { replay } from './replay.ts'
 import { startBenchServer } from './server.ts'
 import { sync } from './sync.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { append, replay, rebuild, memory, sync }
+const BENCHES: Readonly<Record<string, Bench>> = { append, replay, rebuild, memory, sync, auth }
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
