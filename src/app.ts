@@ -229,6 +229,9 @@ async function assemble(
     actor: (type, id) => actors.actor(actorRef(type, id)),
     nextId: type => store.nextId(type),
     holderOf: claim => store.holderOf(claim),
+    listActors: (type, after, limit) => store.listActors(type, after, limit),
+    withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
+    onCommitted: listener => void actors.onCommitted(listener),
     find: async (table, column, value) => {
       await projections.caughtUp(await store.head())
       return projections.find(table, column, value)
@@ -325,7 +328,7 @@ async function assemble(
     live: (type, id) => liveState.handle(actors.actor(actorRef(type, id)).ref),
     onLive: (pattern, listener) => liveState.onChange(pattern, listener),
     liveStats: () => liveState.stats(),
-    health: () => health({ name, clock, store, projections, bus, actors, audit, keys, legacy }),
+    health: () => health({ name, clock, store, projections, bus, actors, audit, accounts, keys, legacy }),
     close: closeAll,
   }
 }

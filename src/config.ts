@@ -3,6 +3,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { ACCOUNT_VARIABLES, type AccountVariable, readAccountSettings } from './accounts/environment.ts'
+import type { AccountSettings } from './accounts/settings.ts'
 import { MAIL_FROM_FORM, parseSender } from './auth/delivery/mail-address.ts'
 import {
   isSmsSecret,
@@ -59,6 +61,8 @@ export interface Config {
   readonly deviceDays: number | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** What is not set is the default. */
+  readonly accounts: Partial<AccountSettings>
   /** Where spans go; undefined: tracing is off. */
   readonly tracing: TracingOptions | undefined
   /** What is odd but no reason not to start, for the log. */
@@ -138,6 +142,7 @@ const VARIABLES = {
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
   ),
   LOG_LEVEL: text(value => /^(?:debug|info|warn|error|silent)$/i.test(value), 'debug, info, warn, error or silent'),
+  ...accountVariables(),
 }
 
 const environment = z.object(VARIABLES)
@@ -156,6 +161,8 @@ export function loadConfig(env: Environment = process.env): Config {
   )
   if (rings.length > 1) throw refusal(rings.map(name => [name, 'the only one of its kind: it says where the keys are']))
   const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
+  const accounts = readAccountSettings(values)
+  if (accounts.wrong.length > 0) throw refusal(accounts.wrong)
   const { tracing, warnings } = readTracing(env)
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
   return {
@@ -181,6 +188,7 @@ export function loadConfig(env: Environment = process.env): Config {
     deviceDays: values.ROOTSTREAM_DEVICE_DAYS === undefined ? undefined : Number(values.ROOTSTREAM_DEVICE_DAYS),
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
+    accounts: accounts.settings,
     tracing,
     warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
   }
@@ -239,6 +247,14 @@ function minutes(value: string | undefined): number | undefined {
 
 function text(isValid: (value: string) => boolean, form: string) {
   return z.string().max(4_096, form).refine(isValid, form).optional().describe(form)
+}
+
+function accountVariables() {
+  const forms = Object.entries(ACCOUNT_VARIABLES).map(([name, { form, read }]) => [
+    name,
+    text(value => read(value) !== undefined, form),
+  ])
+  return Object.fromEntries(forms) as Record<AccountVariable, ReturnType<typeof text>>
 }
 
 function refusal(wrong: readonly (readonly [string, string])[]): AppError {

@@ -1,4 +1,5 @@
 /** What is well in a node and what is not, asked of each part and never waited for long. */
+import type { Accounts } from './accounts/accounts.ts'
 import type { ActorSystem } from './actors/api.ts'
 import type { Auditor } from './audit/auditor.ts'
 import type { KeyKeeper } from './auth/key-keeper.ts'
@@ -17,12 +18,14 @@ export interface HealthReport {
   readonly status: 'ok' | 'degraded' | 'down'
   readonly node: string
   readonly components: Readonly<
-    Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit' | 'keys', ComponentHealth>
+    Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit' | 'accounts' | 'keys', ComponentHealth>
   >
 }
 
 /** Projections this far behind the log are reported as lagging. */
 const LAG_LIMIT = 10_000
+/** Logins that wait behind so many password hashes are slow, and the next ones may be refused. */
+const HASHES_LIMIT = 32
 /** A part that has not answered by then counts as away: whoever asks after a node's health does not wait for what hangs. */
 const HEALTH_PATIENCE_MS = 2_000
 
@@ -36,10 +39,11 @@ export async function health(parts: {
   bus: Bus
   actors: ActorSystem
   audit: Auditor
+  accounts: Accounts
   keys: KeyKeeper
   legacy: LegacyBridge | undefined
 }): Promise<HealthReport> {
-  const { name, clock, store, projections, bus, actors, audit, keys, legacy } = parts
+  const { name, clock, store, projections, bus, actors, audit, accounts, keys, legacy } = parts
   const checks: Readonly<Record<Component, () => Promise<ComponentHealth>>> = {
     log: async () => ({ status: 'ok', detail: { head: await store.head() } }),
     projections: async () => {
@@ -74,6 +78,10 @@ export async function health(parts: {
     keys: async () => {
       const { missing, ...detail } = keys.status()
       return missing.length === 0 ? { status: 'ok', detail } : { status: 'degraded', detail: { ...detail, missing } }
+    },
+    accounts: async () => {
+      const { hashing = { running: 0, waiting: 0, refused: 0 } } = accounts.stats()
+      return { status: hashing.waiting < HASHES_LIMIT ? 'ok' : 'degraded', detail: { hashing } }
     },
   }
   const answers = await Promise.all(

@@ -1,8 +1,11 @@
 /** RootStream Runtime: what a program that embeds a node may use. */
 
 export type { Accounts } from './accounts/accounts.ts'
+export type { AccountView, Administration } from './accounts/administration.ts'
 export { ACCOUNT_REFUSALS, type AccountRefusal, type AccountRefusalReason } from './accounts/answers.ts'
 export type { Client } from './accounts/client.ts'
+export type { AccountStats } from './accounts/figures.ts'
+export { PERMISSIONS, type Permission } from './accounts/permissions.ts'
 export { ACCOUNT_DEFAULTS, type AccountSettings } from './accounts/settings.ts'
 export type { ActorHandle, ActorSystem, ActorView, StateOptions } from './actors/api.ts'
 export type { CommandOptions } from './actors/command.ts'

@@ -39,6 +39,7 @@ test('an empty environment is a node of its own on loopback', () => {
     deviceDays: undefined,
     node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
     logLevel: 'info',
+    accounts: {},
     tracing: undefined,
     warnings: [],
   })
@@ -88,6 +89,7 @@ test('every variable takes its place; spaces around a value do not count', () =>
     deviceDays: undefined,
     node: 'edge-1.example',
     logLevel: 'debug',
+    accounts: {},
     tracing: undefined,
     warnings: [],
   })
@@ -276,4 +278,68 @@ test('the key ring comes from one place', () => {
   expect(() => loadConfig({ ROOTSTREAM_KEYS: 's3cret', ROOTSTREAM_KEY_FILE: 'ring' })).toThrow(
     /ROOTSTREAM_KEYS must be the only one .* ROOTSTREAM_KEY_FILE must be the only one(?!.*s3cret)/,
   )
+})
+
+describe('account settings', () => {
+  test('each variable is one setting', () => {
+    const { accounts, warnings } = loadConfig({
+      ROOTSTREAM_ISSUER: 'Our Studio',
+      ROOTSTREAM_SESSION_IDLE: '15m',
+      ROOTSTREAM_SESSION_ABSOLUTE: '12h',
+      ROOTSTREAM_SESSION_REMEMBER: '14d',
+      ROOTSTREAM_SESSION_PENDING: '90s',
+      ROOTSTREAM_SESSION_BOUND: '500ms',
+      ROOTSTREAM_STEP_UP: '2m',
+      ROOTSTREAM_SESSION_LIMITS: 'admin=1:refuse, viewer=50',
+      ROOTSTREAM_ON_NEW_DEVICE: 'revoke',
+      ROOTSTREAM_ON_NEW_NETWORK: 'step_up',
+      ROOTSTREAM_REQUIRE_VERIFIED_EMAIL: 'true',
+      ROOTSTREAM_PASSWORD_MIN_LENGTH: '12',
+    })
+    expect(warnings).toEqual([])
+    expect(accounts).toEqual({
+      issuer: 'Our Studio',
+      idleMs: 900_000,
+      absoluteMs: 43_200_000,
+      rememberMs: 1_209_600_000,
+      pendingMs: 90_000,
+      maxStaleMs: 500,
+      stepUpMs: 120_000,
+      sessionLimits: {
+        admin: { most: 1, policy: 'refuse' },
+        operator: { most: 10, policy: 'revoke_oldest' },
+        viewer: { most: 50, policy: 'revoke_oldest' },
+      },
+      onNewDevice: 'revoke',
+      onNewNetwork: 'step_up',
+      requireVerifiedEmail: true,
+      passwordMinLength: 12,
+    })
+  })
+
+  test.each([
+    ['ROOTSTREAM_ISSUER', 'a:b'],
+    ['ROOTSTREAM_ISSUER', 'a\u0000b'],
+    ['ROOTSTREAM_SESSION_IDLE', '15'],
+    ['ROOTSTREAM_SESSION_IDLE', '59s'],
+    ['ROOTSTREAM_SESSION_IDLE', '31d'],
+    ['ROOTSTREAM_SESSION_IDLE', '1.5h'],
+    ['ROOTSTREAM_SESSION_IDLE', '-1h'],
+    ['ROOTSTREAM_SESSION_IDLE', '25h'],
+    ['ROOTSTREAM_SESSION_ABSOLUTE', '60d'],
+    ['ROOTSTREAM_SESSION_BOUND', '61s'],
+    ['ROOTSTREAM_SESSION_LIMITS', 'admin'],
+    ['ROOTSTREAM_SESSION_LIMITS', 'admin=0'],
+    ['ROOTSTREAM_SESSION_LIMITS', 'admin=1001'],
+    ['ROOTSTREAM_SESSION_LIMITS', 'admin=1,admin=2'],
+    ['ROOTSTREAM_SESSION_LIMITS', 'root=1'],
+    ['ROOTSTREAM_SESSION_LIMITS', 'admin=1:ask'],
+    ['ROOTSTREAM_ON_NEW_DEVICE', 'Ignore'],
+    ['ROOTSTREAM_REQUIRE_VERIFIED_EMAIL', 'yes'],
+    ['ROOTSTREAM_PASSWORD_MIN_LENGTH', '7'],
+  ])('%s: %j is refused, with the form it must have', (name, value) => {
+    const error = refusalOf({ [name]: value })
+    expect(error.code).toBe('invalid_input')
+    expect(error.message).toContain(`${name} must be`)
+  })
 })

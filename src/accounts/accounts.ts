@@ -2,6 +2,7 @@
 import type { FactorMethod } from '../machines/factor/events.ts'
 import type { Method } from '../machines/session/events.ts'
 import { type AddressEnrolment, confirmAddressFactor, enrolAddress } from './address-factors.ts'
+import { type Administration, createAdministration } from './administration.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { type NewBackupCodes, replaceBackupCodes } from './backup-codes.ts'
 import { changeEmail, type EmailChange } from './change-email.ts'
@@ -16,9 +17,11 @@ import {
   resetFactorsOf,
   type ShownFactor,
 } from './factor-changes.ts'
+import { type AccountStats, countingRefusals, createAccountFigures } from './figures.ts'
 import { type Credentials, login } from './login.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { changePassword, type PasswordChange, setPassword } from './passwords.ts'
+import { authorize, needsFreshFactor, type Permission } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
 import { type Asked, askRecovery, askVerification, completeRecovery } from './recovery.ts'
 import { refresh, type ShownTokens } from './refresh.ts'
@@ -105,12 +108,26 @@ export interface Accounts {
   resetFactors(userId: number, options?: { by?: number; reason?: string }): Promise<number>
   /** The same for an administrator with a fresh factor, by the token of their session. */
   resetFactorsOf(token: string, userId: number, client?: Client): Promise<ResetAnswer>
+  /**
+   * Why a session may not do this, or undefined where it may.
+   * @param fresh whether the factor has to be fresh; default what the table of permissions says
+   */
+  authorize(
+    session: ValidSession,
+    permission: Permission,
+    options?: { readonly fresh?: boolean },
+  ): AccountRefusal | undefined
+  /** What administrators change of other accounts. */
+  readonly administration: Administration
+  stats(): AccountStats
 }
 
 export function createAccounts(ports: AccountPorts): Accounts {
   const withSession = <Answer>(token: string, client: Client, work: (session: ShownSession) => Promise<Answer>) =>
     withShownSession(ports, token, client, work)
-  return {
+  const figures = createAccountFigures()
+  ports.onCommitted(figures.committed)
+  const accounts: Accounts = {
     passkeys: createPasskeys(ports),
     devices: createTrustedDevices(ports),
     settings: ports.settings,
@@ -168,5 +185,10 @@ export function createAccounts(ports: AccountPorts): Accounts {
     resetFactors: (userId, options) => resetFactors(ports, userId, options),
     resetFactorsOf: (token, userId, client = {}) =>
       withSession(token, client, session => resetFactorsOf(ports, session, userId)),
+    authorize: (session, permission, { fresh = needsFreshFactor(permission) } = {}) =>
+      authorize(session, permission, fresh ? { now: ports.clock.now(), withinMs: ports.settings.stepUpMs } : undefined),
+    administration: createAdministration(ports),
+    stats: () => ({ ...figures.stats(), hashing: ports.hasher.stats() }),
   }
+  return countingRefusals(accounts, figures.refused)
 }

@@ -23,6 +23,8 @@ export const ACCOUNT_REFUSALS = {
   taken: { status: 409, meaning: 'The name or the address is in use.' },
   not_offered: { status: 409, meaning: 'This is not offered here.' },
   invalid_ticket: { status: 422, meaning: 'The link was used before, is over, or never was. Ask for a new one.' },
+  last_admin: { status: 409, meaning: 'It is the only administrator. Name another one first.' },
+  not_in_this_state: { status: 409, meaning: 'The account is in no state that takes this.' },
   email_unverified: { status: 403, meaning: 'The address has to be verified first.' },
 } as const
 

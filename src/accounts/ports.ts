@@ -3,9 +3,10 @@ import type { ActorHandle } from '../actors/api.ts'
 import type { Delivery } from '../auth/delivery/delivery.ts'
 import type { KeyRing } from '../auth/key-ring.ts'
 import type { PasswordHasher } from '../auth/password-hasher.ts'
+import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
-import type { Claim, Clock, Logger } from '../core/ports.ts'
+import type { ActorHead, Claim, Clock, Lease, Logger } from '../core/ports.ts'
 import type { AttemptLimiter } from './attempts.ts'
 import type { Background } from './background.ts'
 import type { SessionActivity } from './session-activity.ts'
@@ -33,4 +34,14 @@ export interface AccountPorts {
   linkIsUp(): boolean
   /** Where an address is, as far as that is known: `London, GB`. */
   placeOf(ipAddress: string): string | undefined
+  /** Actors of a type by id, after one. */
+  listActors(type: string, after: number, limit: number): Promise<readonly ActorHead[]>
+  /** See `ActorSystem.withLease`. */
+  withLease<Result>(
+    name: string,
+    ttlMs: number,
+    work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result | undefined>
+  /** Called with what this node commits. */
+  onCommitted(listener: (events: readonly LogEvent[]) => void): void
 }

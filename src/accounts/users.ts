@@ -8,8 +8,9 @@ import type { SessionLimit } from './settings.ts'
 
 export interface Account {
   readonly id: number
-  readonly version: number
   readonly active: boolean
+  readonly state: string
+  readonly version: number
   readonly context: UserContext
   readonly handle: ActorHandle
 }
@@ -38,7 +39,8 @@ export async function readAccount(ports: AccountPorts, id: number, options?: Sta
 
 function asAccount(handle: ActorHandle, view: ActorView): Account {
   const context = view.context as unknown as UserContext
-  return { id: handle.ref.id, version: view.version, active: view.state === 'active', context, handle }
+  const { state, version } = view
+  return { id: handle.ref.id, active: state === 'active', state, version, context, handle }
 }
 
 /** The user's own, or the largest of the roles. */

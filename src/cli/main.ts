@@ -36,6 +36,7 @@ for (const add of [
   migrateCommand,
   importCommand,
   actorsCommand,
+  usersCommand,
   conflictsCommand,
   usersCommand,
   replayCommand,

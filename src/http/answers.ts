@@ -256,6 +256,7 @@ export const health = z.object({
     journal: component,
     keys: component.describe('The key ring that secrets of accounts are sealed under.'),
     audit: component,
+    accounts: component,
   }),
 })
 

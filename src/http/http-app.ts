@@ -7,7 +7,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
-import { MAX_DEPTH } from '../core/json.ts'
+import { type Json, MAX_DEPTH, poison } from '../core/json.ts'
 import type { Logger } from '../core/ports.ts'
 import { registerApiDocument } from './api-document.ts'
 import { commandSchemas } from './command-schemas.ts'
@@ -28,12 +28,14 @@ import { passwordRoutes } from './routes/auth/passwords.ts'
 import { recoveryRoutes } from './routes/auth/recovery.ts'
 import { sessionRoutes } from './routes/auth/sessions.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
+import { userRoutes } from './routes/auth/users.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
 import { liveRoutes } from './routes/live.ts'
 import { snapshotRoutes } from './routes/snapshots.ts'
 import { statusRoutes } from './routes/status.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { guardUserRoutes } from './session.ts'
 import type { EventStreams } from './streams/event-streams.ts'
 import type { LiveStreams } from './streams/live-streams.ts'
 
@@ -111,6 +113,16 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
     fingerprint: device => node.accounts.fingerprint(device),
   })
   guard(app, shared, needsToken)
+  guardUserRoutes(app, node)
+  app.addHook('preValidation', (request, _reply, done) => {
+    // The actors check their events. What users send is also looked up, and no lookup can be made with such a text.
+    const why = request.routeOptions.config.forUsers === true ? poisonIn(request.body) : undefined
+    done(
+      why === undefined
+        ? undefined
+        : new AppError('invalid_input', `The body was not taken: ${why}. Nothing was changed.`),
+    )
+  })
   app.setErrorHandler(async (error, request, reply) => {
     const problem = problemFor(error, shared.log, { method: request.method, route: request.routeOptions.url })
     if (problem.status === 413) await discardBody(request.raw)
@@ -144,6 +156,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   deviceRoutes(app, shared)
   const expected = digest(shared.token)
   passwordRoutes(app, shared, ({ headers }) => !needsToken || carries(headers.authorization, expected))
+  userRoutes(app, shared)
   return app
 }
 
@@ -175,6 +188,10 @@ function guard(app: HttpApp, { token, gate }: HttpShared, needsToken: boolean): 
 function carries(authorization: string | undefined, expected: Buffer): boolean {
   const given = /^Bearer ([\x21-\x7e]{1,512})$/.exec(authorization ?? '')?.[1]
   return given !== undefined && timingSafeEqual(digest(given), expected)
+}
+
+function poisonIn(body: unknown): string | undefined {
+  return body === undefined || body === null ? undefined : poison(body as Json, JSON.stringify(body))
 }
 
 /** Of fixed length, so that the comparison tells nothing. */

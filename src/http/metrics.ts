@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { RuntimeNode } from '../app.ts'
 import { noDrops } from '../sync/monitored-bus.ts'
+import { createAccountMetrics } from './account-metrics.ts'
 
 export interface HttpMetrics {
   readonly contentType: string
@@ -141,12 +142,14 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     repairs: liveCounter('repairs_total', 'Digests of other nodes that differed and were answered.'),
     flushes: liveCounter('flushes_total', 'Events with live figures that this node put into the log.'),
   }
+  const accountFigures = createAccountMetrics(node.accounts, registers)
   incarnation.set(node.incarnation)
   const all = Registry.merge([processMetrics(), registry])
 
   const ask = async () => {
     requestsInFlight.set(inFlight())
     eventStreams.set(streams())
+    accountFigures.ask()
     const live = node.liveStats()
     for (const part of ['actors', 'nodes'] as const) liveGauges[part].set(live[part])
     for (const part of Object.keys(liveCounters) as (keyof typeof liveCounters)[])

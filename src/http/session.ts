@@ -1,5 +1,5 @@
 /** Who asks, of routes for users: the session of a bearer token or a cookie, and what is known of the client. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AccountRefusal } from '../accounts/answers.ts'
 import type { Client } from '../accounts/client.ts'
 import type { ValidSession } from '../accounts/validation.ts'
@@ -8,6 +8,7 @@ import { AppError } from '../core/errors.ts'
 import { clientAddress } from './client-address.ts'
 import { type Cookie, clearCookie, readCookie, setCookie } from './cookies.ts'
 import { accountProblem, sendProblem } from './problem.ts'
+import { type Access, USER_ROUTES } from './route-permissions.ts'
 
 const SESSION: Cookie = { name: '__Host-rootstream-session', sameSite: 'Lax' }
 const REMEMBER: Cookie = { name: '__Host-rootstream-remember', sameSite: 'Strict' }
@@ -65,15 +66,52 @@ export function clientOf(request: FastifyRequest): Client {
   }
 }
 
+/** Sessions that were validated for a request, so that it is done once. */
+const validated = new WeakMap<FastifyRequest, ValidSession>()
+
 /** The session a route works for; where there is none, the answer is sent and this is undefined. */
 export async function sessionOf(
   node: RuntimeNode,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<ValidSession | undefined> {
+  const known = validated.get(request)
+  if (known !== undefined) return known
   const session = await node.accounts.validate(tokenOf(request) ?? '', clientOf(request))
-  if (session.ok) return session
+  if (session.ok) {
+    validated.set(request, session)
+    return session
+  }
   sendRefusal(reply, session)
+  return undefined
+}
+
+/** Holds each route to its row of the table before anything of its body is read. */
+export function guardUserRoutes(app: Pick<FastifyInstance, 'addHook'>, node: RuntimeNode): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const access = accessOf(request)
+    if (access !== undefined && access !== 'anyone') await permittedSession(node, request, reply)
+  })
+}
+
+function accessOf({ method, routeOptions }: FastifyRequest): Access | undefined {
+  return USER_ROUTES[`${method} ${routeOptions.url}`]
+}
+
+/** The session a route works for, where it has the permission that the table says; otherwise the answer is sent. */
+export async function permittedSession(
+  node: RuntimeNode,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ValidSession | undefined> {
+  const access = accessOf(request)
+  if (access === undefined || access === 'anyone')
+    throw new Error(`${request.method} ${request.routeOptions.url} asks for no permission`)
+  const session = await sessionOf(node, request, reply)
+  if (session === undefined || access === 'session') return session
+  const refusal = node.accounts.authorize(session, access)
+  if (refusal === undefined) return session
+  sendRefusal(reply, refusal)
   return undefined
 }
 

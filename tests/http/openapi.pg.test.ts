@@ -7,6 +7,7 @@ import { accountProblem } from '../../src/http/problem.ts'
 import { entities } from '../../src/machines/index.ts'
 import { codeOf, granted, PASSWORD } from '../accounts/granted.ts'
 import { createStillClock, STEP_MS } from '../accounts/still-clock.ts'
+import { registerUser, signInAdmin } from '../support/accounts.ts'
 import { Authenticator, created, signed } from '../support/authenticator.ts'
 import type { Answer } from '../support/http-client.ts'
 import { startRuntime, type TestRuntime } from '../support/runtime.ts'
@@ -388,6 +389,38 @@ describe('answers are as the document says', () => {
       body: { token: 'rst_1_x', password: 'correct horse battery staple' },
       ...nobody,
     })
+  })
+
+  test('of accounts', async () => {
+    await registerUser(runtime.node, 'someone')
+    const login = { login: 'someone', password: PASSWORD }
+    const opened = await expectDocumented('POST', '/api/auth/login', 200, { body: login })
+    await expectDocumented('POST', '/api/auth/login', 200, { body: { ...login, cookie: true } })
+    await expectDocumented('POST', '/api/auth/login', 401, { body: { ...login, password: 'wrong' } })
+    await expectDocumented('POST', '/api/auth/login', 400, { body: {} })
+    const viewer = { authorization: `Bearer ${opened['token']}` }
+    await expectDocumented('GET', '/api/auth/verify', 200, { headers: viewer })
+    await expectDocumented('GET', '/api/auth/verify', 401)
+
+    const admin = await signInAdmin(runtime.node, 'root')
+    const headers = { authorization: `Bearer ${admin.token}` }
+    const params = { id: opened['userId'] }
+    await expectDocumented('GET', '/api/users', 200, { headers, query: '?limit=1' })
+    await expectDocumented('GET', '/api/users', 403, { headers: viewer })
+    await expectDocumented('GET', '/api/users', 400, { headers, query: '?limit=0' })
+    await expectDocumented('GET', '/api/users/{id}', 200, { params, headers })
+    await expectDocumented('GET', '/api/users/{id}', 404, { params: { id: 4_242 }, headers })
+    for (const [route, body] of [
+      ['/api/users/{id}/session-limit', { limit: 3 }],
+      ['/api/users/{id}/sessions/end', { reason: 'asked' }],
+      ['/api/users/{id}/roles', { roles: ['operator'] }],
+      ['/api/users/{id}/deactivate', {}],
+    ] as const)
+      await expectDocumented('POST', route, 200, { params, headers, body })
+    await expectDocumented('POST', '/api/users/{id}/deactivate', 409, { params, headers, body: {} })
+    await expectDocumented('POST', '/api/users/{id}/reactivate', 200, { params, headers })
+    await expectDocumented('POST', '/api/auth/logout', 204, { headers })
+    await expectDocumented('GET', '/api/users', 401, { headers })
   })
 
   test('and the check would see one that is not', async () => {
