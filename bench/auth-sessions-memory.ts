@@ -5,16 +5,16 @@ import { SILENT } from './silent.ts'
 
 const [url = ''] = process.argv.slice(2)
 const node = await createNode({ database: url, log: SILENT })
-const idle = residentBytes()
+const idle = bytes()
 await openAll(node)
 await node.projections.caughtUp()
-const hot = residentBytes()
-process.send?.({ idle, hot } satisfies SessionMemory)
+const hot = bytes()
+process.send?.({ resident: [idle.rss, hot.rss], heap: [idle.heapUsed, hot.heapUsed] } satisfies SessionMemory)
 await node.close()
 process.disconnect()
 
-function residentBytes(): number {
+function bytes(): NodeJS.MemoryUsage {
   globalThis.gc?.()
   globalThis.gc?.()
-  return process.memoryUsage.rss()
+  return process.memoryUsage()
 }

@@ -18,14 +18,16 @@ export interface SessionFigures {
   readonly hotMicros: { readonly p50: number; readonly p99: number }
   readonly coldMs: { readonly p50: number; readonly p99: number }
   readonly cyclesPerSecond: { readonly median: number; readonly lowest: number; readonly highest: number }
-  /** Above the same node idle. */
+  /** Above the same node idle: resident, and what of it is in use. */
   readonly memoryMb: number
+  readonly heapMb: number
   readonly sessions: number
 }
 
+/** Bytes, idle and with all sessions open. */
 export interface SessionMemory {
-  readonly idle: number
-  readonly hot: number
+  readonly resident: readonly [idle: number, hot: number]
+  readonly heap: readonly [idle: number, hot: number]
 }
 
 export async function measureSessions(
@@ -58,7 +60,7 @@ export async function measureSessions(
   const cold = await coldTimes(url, users, quick ? 200 : 1_000)
   progress('sessions: memory')
   const memory: SessionMemory[] = []
-  for (let round = 0; round < rounds; round++) memory.push(await measureMemory(await server.database()))
+  for (let round = 0; round < (quick ? 1 : 3); round++) memory.push(await measureMemory(await server.database()))
   return {
     hotMicros: { p50: rounded(percentile(hot, 0.5)), p99: rounded(percentile(hot, 0.99)) },
     coldMs: { p50: rounded(percentile(cold, 0.5)), p99: rounded(percentile(cold, 0.99)) },
@@ -67,7 +69,8 @@ export async function measureSessions(
       lowest: rounded(Math.min(...cycles)),
       highest: rounded(Math.max(...cycles)),
     },
-    memoryMb: rounded(median(memory.map(({ idle, hot: used }) => used - idle)) / 2 ** 20),
+    memoryMb: rounded(median(memory.map(({ resident: [idle, used] }) => used - idle)) / 2 ** 20),
+    heapMb: rounded(median(memory.map(({ heap: [idle, used] }) => used - idle)) / 2 ** 20),
     sessions: CONCURRENT_SESSIONS,
   }
 }

@@ -1,10 +1,9 @@
 /** The life of a session: active until its time is up, it is closed, or revoked. A later end in this order takes the place of an earlier one; nothing undoes an end. */
 import { assign, cancel, raise, setup } from 'xstate'
-import type { z } from 'zod'
 import { msUntil } from '../fields.ts'
 import { changed, type WithRow } from '../read-row.ts'
-import type { clientFields, Method, SessionEvent } from './events.ts'
-import type { SessionRow, sessionRow } from './row.ts'
+import type { Method, SessionEvent } from './events.ts'
+import { asRow, boundTo, inUtc, latestOf, type SessionRow } from './row.ts'
 
 /** A token that was replaced, and for how long it is still taken: requests under way carry it. */
 export interface Replaced {
@@ -271,33 +270,6 @@ function replaceable(
   return rememberHash === undefined ? row?.session_token : remember?.tokenHash
 }
 
-/** All of the binding is the new client's: what it does not say is not asked of it later. */
-function boundTo(client: z.output<z.ZodObject<typeof clientFields>>): Partial<SessionRow> {
-  return {
-    device_id: client.deviceId ?? null,
-    device_fingerprint: client.deviceFingerprint ?? null,
-    user_agent: client.userAgent ?? null,
-    ip_address: client.ipAddress ?? null,
-    geo_location: client.geoLocation ?? null,
-  }
-}
-
-/** Never earlier than it was, and never after the event that says so. */
-function latestOf(known: string | null, seenAt: string | undefined, at: string): string {
-  if (seenAt === undefined) return at
-  const seen = Math.min(Date.parse(seenAt), Date.parse(at))
-  return known !== null && Date.parse(known) > seen ? known : new Date(seen).toISOString()
-}
-
 function lasts({ expiresAt, at }: { readonly expiresAt: string; readonly at: string }): boolean {
   return Date.parse(expiresAt) > Date.parse(at)
-}
-
-function asRow(row: z.output<typeof sessionRow>): SessionRow {
-  return { ...row, device_fingerprint: null, geo_location: null, is_remembered: false }
-}
-
-/** The column has no zone: it holds UTC. */
-function inUtc(time: string): string {
-  return new Date(time).toISOString()
 }
