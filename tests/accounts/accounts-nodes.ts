@@ -12,6 +12,8 @@ export interface AccountsNodes {
   readonly node: RuntimeNode
   readonly other: RuntimeNode
   pass(ms: number): void
+  /** What passed so. */
+  ahead(): number
   /** A new user with a session. */
   registered(username: string): Promise<{ readonly userId: number; readonly sessionId: number; readonly token: string }>
   stop(): Promise<void>
@@ -43,6 +45,7 @@ export async function startAccountsNodes({
     pass: ms => {
       ahead += ms
     },
+    ahead: () => ahead,
     registered: async username => {
       granted(await node.accounts.register({ username, email: `${username}@example.org`, password: PASSWORD }))
       return granted(await node.accounts.login({ login: username, password: PASSWORD }))
