@@ -90,7 +90,7 @@ export async function sessionOf(
 export function guardUserRoutes(app: Pick<FastifyInstance, 'addHook'>, node: RuntimeNode): void {
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(request)
-    if (access !== undefined && access !== 'anyone') await permittedSession(node, request, reply)
+    if (access !== undefined && access !== 'anyone' && access !== 'route') await permittedSession(node, request, reply)
   })
 }
 
@@ -105,7 +105,7 @@ export async function permittedSession(
   reply: FastifyReply,
 ): Promise<ValidSession | undefined> {
   const access = accessOf(request)
-  if (access === undefined || access === 'anyone')
+  if (access === undefined || access === 'anyone' || access === 'route')
     throw new Error(`${request.method} ${request.routeOptions.url} asks for no permission`)
   const session = await sessionOf(node, request, reply)
   if (session === undefined || access === 'session') return session

@@ -98,7 +98,7 @@ async function administer({ request, factorShown, users, password, keep, known }
   for (const [path, body] of [
     ['session-limit', { limit: 1 }],
     ['roles', { roles: ['operator'] }],
-    ['sessions/end', {}],
+    ['sessions/revoke', {}],
     ['deactivate', { reason: 'asked' }],
   ] as const)
     expectStatus(200, await request('POST', `/api/users/${id}/${path}`, { token, body }))

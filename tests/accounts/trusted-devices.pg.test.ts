@@ -15,6 +15,7 @@ import { systemClock } from '../../src/system-clock.ts'
 import { Authenticator } from '../support/authenticator.ts'
 import { type AccountsNodes, ORIGIN, startAccountsNodes } from './accounts-nodes.ts'
 import { granted, PASSWORD } from './granted.ts'
+import { QUIET_PORTS } from './quiet-ports.ts'
 
 const DAY_MS = 86_400_000
 
@@ -166,7 +167,7 @@ test('a login on a trusted device, in the middle of which a factor is added, wai
     },
     holderOf: claim => node.log.holderOf(claim),
     find: async () => [],
-    seen: () => undefined,
+    ...QUIET_PORTS,
   }
   const answer = granted(await passwordLogin(ports, { login: 'mia', password: PASSWORD, deviceToken }, {}))
   expect(answer).toMatchObject({ pending: true, factors: ['passkey', 'backup_codes'] })

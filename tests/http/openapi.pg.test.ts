@@ -412,7 +412,6 @@ describe('answers are as the document says', () => {
     await expectDocumented('GET', '/api/users/{id}', 404, { params: { id: 4_242 }, headers })
     for (const [route, body] of [
       ['/api/users/{id}/session-limit', { limit: 3 }],
-      ['/api/users/{id}/sessions/end', { reason: 'asked' }],
       ['/api/users/{id}/roles', { roles: ['operator'] }],
       ['/api/users/{id}/deactivate', {}],
     ] as const)

@@ -170,27 +170,6 @@ export function userRoutes(app: HttpApp, { node }: HttpShared): void {
       )
     },
   )
-
-  app.post(
-    '/api/users/:id/sessions/end',
-    {
-      config: forUsers,
-      schema: {
-        summary: 'End all sessions of an account',
-        operationId: 'endSessionsOfUser',
-        tags,
-        params: userPath,
-        body: z.strictObject({ reason }),
-        ...answers({ 200: changed }, { account: true }),
-      },
-    },
-    async (request, reply) => {
-      const session = await permittedSession(node, request, reply)
-      if (session === undefined) return reply
-      const why = request.body.reason ?? 'ended by an administrator'
-      return sendChanged(reply, await administration.endSessions(request.params.id, why, session.userId))
-    },
-  )
 }
 
 function sendChanged(reply: FastifyReply, result: Changed | AccountRefusal): FastifyReply {
