@@ -137,7 +137,7 @@ async function newestStanding(ports: AccountPorts, sessionId: number, shown: str
 
 function verdictOn(newest: string | undefined, previous: Replaced | null, shown: string, now: number): Verdict {
   if (newest !== undefined && sameHash(newest, shown)) return 'newest'
-  if (previous === null || !sameHash(previous.hash, shown)) return 'unknown'
+  if (previous === null || !sameHash(previous.tokenHash, shown)) return 'unknown'
   return Date.parse(previous.until) > now ? 'replaced' : 'copied'
 }
 

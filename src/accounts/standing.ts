@@ -85,5 +85,5 @@ export function opens({ row, tokenExpiresAt, previousToken }: SessionContext, ha
   if (row === null || Date.parse(row.expires_at) <= now) return false
   if (tokenExpiresAt !== null && Date.parse(tokenExpiresAt) <= now) return false
   if (sameHash(row.session_token, hash)) return true
-  return previousToken !== null && Date.parse(previousToken.until) > now && sameHash(previousToken.hash, hash)
+  return previousToken !== null && Date.parse(previousToken.until) > now && sameHash(previousToken.tokenHash, hash)
 }

@@ -137,7 +137,7 @@ export async function showDevice(
   if (used.ok) return told(next, row.expires_at)
   const { state, context: now } = await readDevice(ports, shown.id)
   const replaced = now.previousToken
-  const isRace = replaced?.hash === shown.hash && Date.parse(replaced.until) > ports.clock.now()
+  const isRace = replaced?.tokenHash === shown.hash && Date.parse(replaced.until) > ports.clock.now()
   if (state === 'trusted' && isRace) return {}
   ports.log.warn({ device: shown.id }, 'a token of a trusted device was shown after it was replaced: it is revoked')
   return end('a token was shown after it was replaced')

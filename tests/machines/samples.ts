@@ -238,7 +238,11 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
       'user.sessions.ended',
     ],
     // Before sessions were kept with the user.
-    ['user.registered', ['user.password.changed', 1, { passwordHash: 'other' }], ['user.login.recorded', 1, {}]],
+    [
+      ['user.registered', 1, { username: 'ada', email: 'ada@example.org', passwordHash: 'hash' }],
+      ['user.password.changed', 1, { passwordHash: 'other' }],
+      ['user.login.recorded', 1, {}],
+    ],
     [['user.imported', 1, { row: userRow, exactNames: true }], 'user.deleted'],
     // A new address was as verified as the old one, and is not any more.
     [

@@ -5,7 +5,7 @@ import { type FactorEvent, MAX_PASSKEYS, type Passkey } from './events.ts'
 import type { FactorRow } from './row.ts'
 
 interface SentCode {
-  readonly hash: string
+  readonly codeHash: string
   /** ISO 8601. */
   readonly expiresAt: string
   readonly misses: number
@@ -51,7 +51,7 @@ const countWrong = base.createAction(assign(({ context }) => ({ wrongCodes: cont
 const send = base.createAction(
   assign(({ event }) =>
     event.type === 'factor.code.sent'
-      ? { sentCode: { hash: event.codeHash, expiresAt: event.expiresAt, misses: 0 } }
+      ? { sentCode: { codeHash: event.codeHash, expiresAt: event.expiresAt, misses: 0 } }
       : {},
   ),
 )
@@ -70,7 +70,9 @@ const useCode = base.createAction(
 const useBackup = base.createAction(
   assign(({ context, event }) => {
     if (event.type !== 'factor.backup.used') return context
-    const left = (context.row?.backup_codes ?? []).filter(code => code !== event.codeHash)
+    const codes = context.row?.backup_codes ?? []
+    // By its place: it is the same where the codes themselves are masked.
+    const left = codes.toSpliced(codes.indexOf(event.codeHash), 1)
     return { row: changed(context.row, { backup_codes: left, last_used_at: event.at }) }
   }),
 )
@@ -279,7 +281,7 @@ export const machine = base.createMachine({
 })
 
 function isSent({ sentCode }: FactorContext, hash: string | undefined, at: string): boolean {
-  return sentCode !== null && sentCode.hash === hash && Date.parse(sentCode.expiresAt) > Date.parse(at)
+  return sentCode !== null && sentCode.codeHash === hash && Date.parse(sentCode.expiresAt) > Date.parse(at)
 }
 
 function held(passkey: Passkey, at: string): HeldPasskey {

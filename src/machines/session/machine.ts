@@ -7,7 +7,7 @@ import { asRow, boundTo, inUtc, latestOf, type SessionRow } from './row.ts'
 
 /** A token that was replaced, and for how long it is still taken: requests under way carry it. */
 export interface Replaced {
-  readonly hash: string
+  readonly tokenHash: string
   /** ISO 8601. */
   readonly until: string
 }
@@ -148,11 +148,11 @@ const refresh = base.createAction(
       }),
       tokenExpiresAt: event.tokenExpiresAt ?? context.tokenExpiresAt,
       previousToken:
-        event.tokenHash === undefined || row === null ? context.previousToken : { hash: row.session_token, until },
+        event.tokenHash === undefined || row === null ? context.previousToken : { tokenHash: row.session_token, until },
       remember:
         remember === null || event.rememberHash === undefined
           ? remember
-          : { ...remember, tokenHash: event.rememberHash, previousToken: { hash: remember.tokenHash, until } },
+          : { ...remember, tokenHash: event.rememberHash, previousToken: { tokenHash: remember.tokenHash, until } },
       // A token that goes on where a password was shown shows nothing anew.
       methods:
         event.rememberHash === undefined ? context.methods : [...new Set<Method>([...context.methods, 'remembered'])],

@@ -56,7 +56,7 @@ export const machine = base.createMachine({
           actions: assign({
             row: ({ context, event }) => changed(context.row, { token_hash: event.tokenHash, last_used_at: event.at }),
             previousToken: ({ event }) => ({
-              hash: event.shownHash,
+              tokenHash: event.shownHash,
               until: new Date(Date.parse(event.at) + REPLACED_FOR_MS).toISOString(),
             }),
           }),
