@@ -113,7 +113,7 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
     fingerprint: device => node.accounts.fingerprint(device),
   })
   guard(app, shared, needsToken)
-  guardUserRoutes(app, node)
+  guardUserRoutes(app, node, needsToken)
   app.addHook('preValidation', (request, _reply, done) => {
     // The actors check their events. What users send is also looked up, and no lookup can be made with such a text.
     const why = request.routeOptions.config.forUsers === true ? poisonIn(request.body) : undefined

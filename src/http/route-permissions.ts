@@ -13,7 +13,7 @@ export const USER_ROUTES: Readonly<Record<string, Access>> = {
   'GET /api/auth/verify': 'session',
   'POST /api/auth/refresh': 'anyone',
   'POST /api/auth/confirm': 'route',
-  'POST /api/auth/register': 'route',
+  'POST /api/auth/register': 'anyone',
   'POST /api/auth/password': 'session',
   'POST /api/auth/email': 'route',
   'POST /api/auth/email/verify': 'anyone',

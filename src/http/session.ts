@@ -1,6 +1,6 @@
 /** Who asks, of routes for users: the session of a bearer token or a cookie, and what is known of the client. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { AccountRefusal } from '../accounts/answers.ts'
+import { type AccountRefusal, refused } from '../accounts/answers.ts'
 import type { Client } from '../accounts/client.ts'
 import type { ValidSession } from '../accounts/validation.ts'
 import type { RuntimeNode } from '../app.ts'
@@ -29,7 +29,7 @@ export function rememberCookieOf(request: FastifyRequest): string | undefined {
 
 /** Whether the token of a request came in a cookie: a new one goes the same way. */
 export function usesCookie(request: FastifyRequest): boolean {
-  return request.headers.authorization === undefined && readCookie(request, SESSION) !== undefined
+  return bearerOf(request) === undefined && readCookie(request, SESSION) !== undefined
 }
 
 function setSessionCookie(reply: FastifyReply, token: string, expiresAt: string): void {
@@ -86,11 +86,17 @@ export async function sessionOf(
   return undefined
 }
 
-/** Holds each route to its row of the table before anything of its body is read. */
-export function guardUserRoutes(app: Pick<FastifyInstance, 'addHook'>, node: RuntimeNode): void {
+/**
+ * Holds each route to its row of the table before anything of its body is read.
+ * @param needsToken whether somebody who shows nothing is nobody: not on the socket, whose file says who may ask
+ */
+export function guardUserRoutes(app: Pick<FastifyInstance, 'addHook'>, node: RuntimeNode, needsToken: boolean): void {
   app.addHook('onRequest', async (request, reply) => {
     const access = accessOf(request)
-    if (access !== undefined && access !== 'anyone' && access !== 'route') await permittedSession(node, request, reply)
+    if (access === 'route' && needsToken && tokenOf(request) === undefined)
+      sendRefusal(reply, refused('invalid_session'))
+    else if (access !== undefined && access !== 'anyone' && access !== 'route')
+      await permittedSession(node, request, reply)
   })
 }
 

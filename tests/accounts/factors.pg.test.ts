@@ -37,8 +37,15 @@ afterAll(async () => {
   await database.drop()
 })
 
+const MANY_LOGINS = { free: 25, within: 60, firstWait: 30, longestWait: 60, most: 1_000, remembered: 60 }
+
 function start(options: NodeOptions): Promise<RuntimeNode> {
-  return createNode({ database: database.url, keys: TEST_KEYS, log: silentLogger, clock, ...options })
+  return createNode({
+    ...{ database: database.url, keys: TEST_KEYS, log: silentLogger, clock },
+    // Twenty logins at once are twenty attempts under way.
+    accounts: { attemptBudgets: { 'login.account': MANY_LOGINS } },
+    ...options,
+  })
 }
 
 async function registered(username: string) {
@@ -399,7 +406,7 @@ describe('step-up', () => {
     expect(await node.accounts.enrolTotp(token)).toMatchObject({ reason: 'factor_required' })
     expect(await node.accounts.enrolTotp(token, { password: 'wrong' })).toMatchObject({ reason: 'invalid_credentials' })
     expect(await node.accounts.enrolTotp(token, { password: PASSWORD })).toMatchObject({ ok: true })
-    for (let tries = 0; tries < 10; tries++) await node.accounts.enrolTotp(token, { password: 'wrong' })
+    for (let tries = 0; tries < 25; tries++) await node.accounts.enrolTotp(token, { password: 'wrong' })
     expect(await node.accounts.enrolTotp(token, { password: PASSWORD })).toMatchObject({ reason: 'too_many_attempts' })
   })
 

@@ -216,7 +216,7 @@ describe('a code', () => {
     granted(await node.accounts.sendCode(open, 'email'))
     const code = await codeByMail(email)
     stage.mail.before = () => undefined
-    expect(logged).toMatchObject({ misses: 0, hash: expect.any(String) })
+    expect(logged).toMatchObject({ misses: 0, codeHash: expect.any(String) })
     granted(await show(open, code))
   })
 })

@@ -286,13 +286,15 @@ describe('answers are as the document says', () => {
     await expectDocumented('GET', '/api/sessions', 200, { headers: now })
     await expectDocumented('GET', '/api/sessions', 401, { headers })
     const params = { id: made.userId }
-    await expectDocumented('GET', '/api/users/{id}/sessions', 200, { headers: now, params })
+    const admin = await signInAdmin(node, 'doc4')
+    const fresh = { authorization: `Bearer ${admin.token}` }
+    await expectDocumented('GET', '/api/users/{id}/sessions', 200, { headers: fresh, params })
     const unknown = { sessionId: 4_242 }
-    await expectDocumented('POST', '/api/users/{id}/sessions/revoke', 404, { headers: now, params, body: unknown })
+    await expectDocumented('POST', '/api/users/{id}/sessions/revoke', 404, { headers: fresh, params, body: unknown })
     await expectDocumented('POST', '/api/sessions/{id}/revoke', 404, { headers: now, params: { id: 4_242 } })
     await expectDocumented('POST', '/api/sessions/revoke', 200, { headers: now, body: { which: 'others' } })
-    await expectDocumented('POST', '/api/users/{id}/sessions/revoke', 200, { headers: now, params, body: {} })
-    await expectDocumented('POST', '/api/auth/logout', 204, { headers: now })
+    await expectDocumented('POST', '/api/users/{id}/sessions/revoke', 200, { headers: fresh, params, body: {} })
+    await expectDocumented('POST', '/api/auth/logout', 204, { headers: fresh })
     const valid = { userId: made.userId, factorAt: null, authenticatedAt: null } as never
     const stale = await node.accounts.requireFresh(valid)
     const problem = { ...accountProblem(stale ?? expect.unreachable('fresh')) }
@@ -380,7 +382,8 @@ describe('answers are as the document says', () => {
       ['/api/auth/mfa/{method}/confirm', { code: '123456' }],
     ] as const) {
       await expectDocumented('POST', route, 401, { params: { method: 'email' }, body, ...nobody })
-      await expectDocumented('POST', route, 400, { params: { method: 'fax' }, body: { ...body, more: 1 }, ...nobody })
+      const somebody = { headers: { authorization: 'Bearer rss_1_x' } }
+      await expectDocumented('POST', route, 400, { params: { method: 'fax' }, body: { ...body, more: 1 }, ...somebody })
     }
     for (const route of ['/api/auth/email/send', '/api/auth/recover'])
       await expectDocumented('POST', route, 409, { body: { login: 'doc' }, ...nobody })

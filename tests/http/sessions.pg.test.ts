@@ -1,6 +1,7 @@
 /** Sessions over HTTP: tokens in bodies and cookies, who is signed in where, and who may end that. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OpenedSession } from '../../src/accounts/sessions.ts'
+import { showFactor } from '../support/accounts.ts'
 import type { Answer } from '../support/http-client.ts'
 import { startRuntime, type TestRuntime } from '../support/runtime.ts'
 
@@ -201,7 +202,7 @@ describe('a user', () => {
     const asViewer = as((await signedIn(viewer.userId)).token)
     for (const answer of [await ask('GET', list, asViewer), await ask('POST', `${list}/revoke`, asViewer, {})])
       expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } })
-    const asAdmin = as((await signedIn(admin.userId)).token)
+    const asAdmin = as((await showFactor(runtime.node, await signedIn(admin.userId))).token)
     expect((await ask('GET', list, asAdmin)).body).toMatchObject({ sessions: [{ current: false }, {}] })
     const { sessionId } = second
     expect((await ask('POST', `${list}/revoke`, asAdmin, { sessionId })).body).toEqual({ ended: 1 })
