@@ -38,11 +38,9 @@ for (const add of [
   actorsCommand,
   usersCommand,
   conflictsCommand,
-  usersCommand,
   replayCommand,
   auditCommand,
   rebuildCommand,
-  usersCommand,
   keysCommand,
   doctorCommand,
 ])
