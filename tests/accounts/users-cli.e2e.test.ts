@@ -5,12 +5,13 @@ import { silentLogger } from '../../src/logging.ts'
 import { PASSWORD, signIn } from '../support/accounts.ts'
 import { type CliResult, runCli } from '../support/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 
 let database: TestDatabase
 let node: RuntimeNode
 beforeAll(async () => {
   database = await createTestDatabase()
-  node = await createNode({ database: database.url, name: 'running', log: silentLogger })
+  node = await createNode({ keys: TEST_KEYS, database: database.url, name: 'running', log: silentLogger })
 })
 afterAll(async () => {
   await node.close()
