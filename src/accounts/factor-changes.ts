@@ -5,6 +5,7 @@ import { type AccountRefusal, refused } from './answers.ts'
 import { demanded, type Factor, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
+import { isRightPassword } from './right-password.ts'
 import { endSessions } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
@@ -46,8 +47,7 @@ export async function mayChangeFactors(
   if (password === undefined) return refused('factor_required', 'Give the password again, as it was long ago.')
   const budget = await ports.attempts.take('login.account', String(userId))
   if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
-  const stored = (await readAccount(ports, userId)).context.row?.password_hash ?? ''
-  if ((await ports.hasher.verify(stored, password)) === 'wrong') return refused('invalid_credentials')
+  if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
   await ports.attempts.clear('login.account', String(userId))
   return undefined
 }

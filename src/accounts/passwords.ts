@@ -7,6 +7,7 @@ import { isFresh } from './fresh.ts'
 import { clearLoginAttempts } from './login.ts'
 import { passwordFault } from './password-rules.ts'
 import type { AccountPorts } from './ports.ts'
+import { isRightPassword } from './right-password.ts'
 import { type OpenedSession, readSession, revokeSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 import type { ValidSession } from './validation.ts'
@@ -29,12 +30,10 @@ export async function changePassword(
   const attempt = await ports.attempts.take('password', String(userId))
   if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
   const account = await readAccount(ports, userId)
-  const stored = account.active ? account.context.row?.password_hash : undefined
-  if (stored === undefined) return refused('invalid_session')
+  if (!account.active) return refused('invalid_session')
   const hasFactor = await hasSecondFactor(ports, userId)
   if (hasFactor && !isFresh(ports, session.factorAt)) return refused('factor_required')
-  const verdict = await ports.hasher.verify(stored, current)
-  if (verdict !== 'right' && verdict !== 'stale') return refused('invalid_credentials')
+  if (!(await isRightPassword(ports, account, current))) return refused('invalid_credentials')
   await ports.attempts.clear('password', String(userId))
   const changed = await writePassword(ports, account, next, { hasFactor, keepSession: sessionId })
   if (changed !== undefined) return changed

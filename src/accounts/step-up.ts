@@ -5,6 +5,7 @@ import { factorShown } from './factor-shown.ts'
 import { demanded, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
+import { isRightPassword } from './right-password.ts'
 import type { OpenedSession } from './sessions.ts'
 import { standingOf } from './standing.ts'
 import { readAccount } from './users.ts'
@@ -39,10 +40,7 @@ export async function reauthenticate(
   if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
   const factors = await methodsOf(ports, userId)
   if (factors.length > 0) return { ...refused('factor_required'), factors }
-  const account = await readAccount(ports, userId)
-  const stored = account.context.row?.password_hash
-  const verdict = stored === undefined ? 'wrong' : await ports.hasher.verify(stored, password)
-  if (verdict !== 'right' && verdict !== 'stale') return refused('invalid_credentials')
+  if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
   await ports.attempts.clear('factor', String(userId))
   return factorShown(ports, sessionId, 'password', client)
 }
