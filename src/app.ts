@@ -252,13 +252,7 @@ async function assemble(
     placeOf: address => places?.placeOf(address),
   }
   const accounts = createAccounts(accountPorts)
-  if (actors.entities.has('session'))
-    await started(
-      createSessionSweep({
-        ports: accountPorts,
-        withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
-      }),
-    )
+  if (actors.entities.has('session')) await started(createSessionSweep(accountPorts))
 
   const caughtUp = async () => projections.caughtUp(await store.head())
   const keys = createKeyKeeper({

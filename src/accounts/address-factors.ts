@@ -1,17 +1,16 @@
 /** Addresses as second factors: enrolled, and confirmed by a first code that was sent there. */
+
 import { isMailAddress } from '../auth/delivery/mail-address.ts'
 import { isPhoneNumber } from '../auth/delivery/sms-webhook.ts'
 import { AppError } from '../core/errors.ts'
+import { type ConfirmedFactor, confirmFactor, makeRoom } from './added-factor.ts'
 import { type AccountRefusal, refused } from './answers.ts'
-import { issueBackupCodes } from './backup-codes.ts'
 import type { Client } from './client.ts'
-import { endOthers, mayChangeFactors } from './factor-changes.ts'
-import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
+import { mayChangeFactors } from './factor-changes.ts'
 import { factorOf, factorsOf, secretContext } from './factors.ts'
 import type { AccountPorts } from './ports.ts'
 import { type AddressMethod, type CodeSent, confirmBySentCode, sendCodeTo } from './sent-codes.ts'
 import type { ShownSession } from './shown-session.ts'
-import type { ConfirmedFactor } from './totp.ts'
 import { readAccount } from './users.ts'
 
 export interface AddressEnrolment {
@@ -38,13 +37,7 @@ export async function enrolAddress(
       'invalid_input',
       `That is no ${method === 'email' ? 'mail address' : 'number in the form + and 7 to 15 digits'}. Nothing was changed.`,
     )
-  const existing = await factorOf(ports, userId, method)
-  if (existing?.enabled) return refused('factor_exists')
-  // The version: it may be confirmed at this moment.
-  await existing?.handle.send(
-    { type: 'factor.removed', reason: 'enrolled anew' },
-    { expectedVersion: existing.version, userId },
-  )
+  if (!(await makeRoom(ports, userId, method))) return refused('factor_exists')
   const id = await ports.nextId('factor')
   const secret = ports.keys.seal(address, secretContext(id))
   const enrolled = await ports.actor('factor', id).send({ type: 'factor.enrolled', userId, method, secret }, { userId })
@@ -71,22 +64,9 @@ async function mayHave(
 /** From now on a login waits for a factor. The other sessions of the user end, and this one has a new token. */
 export async function confirmAddressFactor(
   ports: AccountPorts,
-  { sessionId, userId, incomplete }: ShownSession,
+  session: ShownSession,
   { method, code }: { readonly method: AddressMethod; readonly code: string },
   client: Client,
 ): Promise<ConfirmedFactor | AccountRefusal> {
-  if (incomplete) return refused('factor_required')
-  const factor = await factorOf(ports, userId, method)
-  if (factor?.enabled) return refused('factor_exists')
-  const budget = await ports.attempts.take('factor', String(userId))
-  if (!budget.ok) return tooManyCodes(budget.retryAfterMs)
-  const success = factor !== undefined && (await confirmBySentCode(ports, factor, code))
-  await recordAttempt(ports, { userId, method, success, ipAddress: client.ipAddress })
-  if (!success) return refused('invalid_code')
-  await ports.attempts.clear('factor', String(userId))
-  await endOthers(ports, userId, 'a factor was added', sessionId)
-  const opened = await factorShown(ports, sessionId, method, client)
-  if (!opened.ok) return opened
-  const hasCodes = (await factorsOf(ports, userId)).some(known => known.method === 'backup_codes')
-  return hasCodes ? opened : { ...opened, backupCodes: await issueBackupCodes(ports, userId) }
+  return confirmFactor(ports, session, method, client, factor => confirmBySentCode(ports, factor, code))
 }

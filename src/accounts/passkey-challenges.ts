@@ -1,10 +1,11 @@
 /** Challenges of passkeys: tickets that are answered once, over all nodes, within five minutes, by whom they were given to. */
 import { type Assertion, type Attestation, challengeOf, type RelyingParty } from '../auth/passkey.ts'
-import { issueToken, parseToken, sameHash } from '../auth/token.ts'
+import { parseToken, sameHash } from '../auth/token.ts'
 import { AppError } from '../core/errors.ts'
 import type { TicketContext } from '../machines/ticket/machine.ts'
 import type { AccountPorts } from './ports.ts'
 import type { AccountSettings } from './settings.ts'
+import { issueBound } from './tickets.ts'
 
 /** Registrations apart: those are given only to whom may change factors. */
 type ChallengePurpose = 'passkey_challenge' | 'passkey_registration'
@@ -29,16 +30,9 @@ export function relyingParty({ publicUrl, passkeyDomain, issuer }: AccountSettin
 }
 
 export async function issueChallenge(ports: AccountPorts, purpose: ChallengePurpose, bound?: Bound): Promise<string> {
-  const id = await ports.nextId('ticket')
-  const { token, hash } = issueToken('ticket', id)
-  const issued = await ports.actor('ticket', id).send({
-    type: 'ticket.issued',
-    purpose,
-    secretHash: hash,
-    expiresAt: new Date(ports.clock.now() + CHALLENGE_MS).toISOString(),
-    ...(bound === undefined ? {} : { sessionId: bound.sessionId, userId: bound.userId }),
-  })
-  if (!issued.ok) throw new AppError('conflict', 'The user was deleted meanwhile. No challenge was given out.')
+  const to = bound === undefined ? {} : { sessionId: bound.sessionId, userId: bound.userId }
+  const token = await issueBound(ports, purpose, CHALLENGE_MS, to)
+  if (token === undefined) throw new AppError('conflict', 'The user was deleted meanwhile. No challenge was given out.')
   return token
 }
 

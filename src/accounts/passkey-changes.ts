@@ -8,16 +8,15 @@ import {
 } from '../auth/passkey.ts'
 import { AppError } from '../core/errors.ts'
 import { MAX_PASSKEYS, type Passkey } from '../machines/factor/events.ts'
+import { type ConfirmedFactor, factorAdded } from './added-factor.ts'
 import { type AccountRefusal, refused } from './answers.ts'
-import { issueBackupCodes } from './backup-codes.ts'
 import type { Client } from './client.ts'
 import { endOthers, mayChangeFactors, removeFactor } from './factor-changes.ts'
-import { factorShown, recordAttempt } from './factor-shown.ts'
-import { factorOf, factorsOf } from './factors.ts'
+import { recordAttempt } from './factor-shown.ts'
+import { factorOf } from './factors.ts'
 import { userHandle } from './passkey-assertions.ts'
 import { issueChallenge, relyingParty, spendChallenge } from './passkey-challenges.ts'
 import type { AccountPorts } from './ports.ts'
-import type { OpenedSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
 
@@ -65,11 +64,7 @@ export interface PasskeyAnswer {
   readonly label: string
 }
 
-export type RegisteredPasskey = OpenedSession & {
-  readonly passkeyId: string
-  /** Shown this once; absent where the user has some. */
-  readonly backupCodes?: readonly string[]
-}
+export type RegisteredPasskey = ConfirmedFactor & { readonly passkeyId: string }
 
 /** From now on a login waits for a factor. The other sessions of the user end, and this one has a new token. */
 export async function registerPasskey(
@@ -78,7 +73,7 @@ export async function registerPasskey(
   { attestation, label }: PasskeyAnswer,
   client: Client,
 ): Promise<RegisteredPasskey | AccountRefusal> {
-  const { sessionId, userId, incomplete } = session
+  const { userId, incomplete } = session
   const party = relyingParty(ports.settings)
   if (incomplete) return refused('factor_required')
   const challenge = await spendChallenge(ports, 'passkey_registration', attestation, session)
@@ -87,12 +82,8 @@ export async function registerPasskey(
   if (passkey === undefined) return refused('invalid_passkey')
   const refusal = await keep(ports, userId, kept(passkey, label))
   if (refusal !== undefined) return refusal
-  await endOthers(ports, userId, 'a factor was added', sessionId)
-  const opened = await factorShown(ports, sessionId, 'passkey', client)
-  if (!opened.ok) return opened
-  const registered = { ...opened, passkeyId: passkey.id }
-  const hasCodes = (await factorsOf(ports, userId)).some(({ method }) => method === 'backup_codes')
-  return hasCodes ? registered : { ...registered, backupCodes: await issueBackupCodes(ports, userId) }
+  const opened = await factorAdded(ports, session, 'passkey', client)
+  return opened.ok ? { ...opened, passkeyId: passkey.id } : opened
 }
 
 export async function listPasskeys(ports: AccountPorts, userId: number): Promise<readonly ShownPasskey[]> {

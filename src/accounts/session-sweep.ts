@@ -9,16 +9,6 @@ import { PUSHED_OUT, readSession, revokeSession } from './sessions.ts'
 import { isIdle, isOpen } from './standing.ts'
 import { readAccount } from './users.ts'
 
-export interface SessionSweepOptions {
-  readonly ports: AccountPorts
-  /** Runs work as the only one in the installation; undefined while another does. */
-  readonly withLease: <Result>(
-    name: string,
-    ttlMs: number,
-    work: (lease: unknown, signal: AbortSignal) => Promise<Result>,
-  ) => Promise<Result | undefined>
-}
-
 export interface SessionSweep extends Service {
   /** One look at the sessions that rest; answers how many it ended. */
   sweep(signal?: AbortSignal): Promise<number>
@@ -33,8 +23,7 @@ const TOGETHER = 20
 /** What is younger may be a login under way, and the log is told of the use of a session once a minute. */
 const REST_MS = 5 * 60_000
 
-export function createSessionSweep(options: SessionSweepOptions): SessionSweep {
-  const { ports, withLease } = options
+export function createSessionSweep(ports: AccountPorts): SessionSweep {
   const { clock, log, settings } = ports
   let cancel = () => {}
   let running: Promise<void> | undefined
@@ -59,7 +48,7 @@ export function createSessionSweep(options: SessionSweepOptions): SessionSweep {
 
   const look = async (): Promise<void> => {
     try {
-      await withLease(LEASE, LEASE_MS, (_lease, signal) => sweep(signal))
+      await ports.withLease(LEASE, LEASE_MS, (_lease, signal) => sweep(signal))
     } catch (error) {
       const code = error instanceof AppError ? error.code : 'failed'
       log.warn({ code, error: String(error) }, 'sessions that are over were not ended; it is tried again')

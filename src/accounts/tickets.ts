@@ -1,6 +1,7 @@
 /** Tickets that are sent to an address and shown once: the log has their hashes alone. */
 import type { ActorHandle } from '../actors/api.ts'
 import { issueToken, parseToken, sameHash } from '../auth/token.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Purpose } from '../machines/ticket/events.ts'
 import type { TicketContext } from '../machines/ticket/machine.ts'
 import { normalName } from '../machines/user/index.ts'
@@ -14,17 +15,24 @@ export async function issueTicket(
   purpose: Purpose,
   lifetimeMs: number,
 ): Promise<string | undefined> {
+  const { id: userId, context } = account
+  const bound = { userId, authEpoch: context.authEpoch, addressHash: addressHash(ports, account) }
+  return issueBound(ports, purpose, lifetimeMs, bound)
+}
+
+/** @param bound what it is good for alone */
+export async function issueBound(
+  ports: AccountPorts,
+  purpose: Purpose,
+  lifetimeMs: number,
+  bound: JsonObject,
+): Promise<string | undefined> {
   const id = await ports.nextId('ticket')
   const { token, hash } = issueToken('ticket', id)
-  const issued = await ports.actor('ticket', id).send({
-    type: 'ticket.issued',
-    purpose,
-    secretHash: hash,
-    expiresAt: new Date(ports.clock.now() + lifetimeMs).toISOString(),
-    userId: account.id,
-    authEpoch: account.context.authEpoch,
-    addressHash: addressHash(ports, account),
-  })
+  const expiresAt = new Date(ports.clock.now() + lifetimeMs).toISOString()
+  const issued = await ports
+    .actor('ticket', id)
+    .send({ type: 'ticket.issued', purpose, secretHash: hash, expiresAt, ...bound })
   return issued.ok ? token : undefined
 }
 

@@ -1,14 +1,19 @@
 /** The sessions of a user: new tokens for old ones, who is signed in where, and ending that. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { refused } from '../../../accounts/answers.ts'
-import type { ValidSession } from '../../../accounts/validation.ts'
 import { MAX_INT4 } from '../../../core/ids.ts'
 import { METHODS, type Method } from '../../../machines/session/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { wholeText } from '../../input.ts'
-import { bearerOf, clientOf, rememberCookieOf, sendRefusal, sessionOf, tokenOf } from '../../session.ts'
+import {
+  bearerOf,
+  clientOf,
+  permittedSession,
+  rememberCookieOf,
+  sendRefusal,
+  sessionOf,
+  tokenOf,
+} from '../../session.ts'
 import { opened, password, sendOpened } from './sign-in.ts'
 
 const id = wholeText.transform(Number).refine(value => value >= 1 && value <= MAX_INT4, 'no such id')
@@ -149,16 +154,6 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
     },
   )
 
-  /** Whoever manages the sessions of others; a second factor, where there is one, has to be fresh. */
-  const adminOf = async (request: FastifyRequest, reply: FastifyReply): Promise<ValidSession | undefined> => {
-    const session = await sessionOf(node, request, reply)
-    if (session === undefined) return undefined
-    const refusal = session.roles.includes('admin') ? await node.accounts.requireFresh(session) : refused('forbidden')
-    if (refusal === undefined) return session
-    sendRefusal(reply, refusal)
-    return undefined
-  }
-
   app.get(
     '/api/users/:id/sessions',
     {
@@ -173,7 +168,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const admin = await adminOf(request, reply)
+      const admin = await permittedSession(node, request, reply)
       if (admin === undefined) return reply
       const sessions = await node.accounts.sessions(request.params.id, admin.sessionId)
       return reply.send({ sessions: copies(sessions) })
@@ -197,7 +192,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const admin = await adminOf(request, reply)
+      const admin = await permittedSession(node, request, reply)
       if (admin === undefined) return reply
       const { sessionId } = request.body
       const { id: userId } = request.params
