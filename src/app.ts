@@ -2,22 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
-import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
-import { createBackground } from './accounts/background.ts'
-import { createFactorSecrets } from './accounts/factor-secrets.ts'
 import { tellOwners } from './accounts/notices.ts'
-import type { AccountPorts } from './accounts/ports.ts'
-import { createSessionActivity } from './accounts/session-activity.ts'
 import { createSessionSweep } from './accounts/session-sweep.ts'
-import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
-import { openDelivery } from './auth/delivery/open-delivery.ts'
-import { createGeoDatabase } from './auth/geo-database.ts'
-import { createKeyKeeper, type KeyKeeper, namingRecord } from './auth/key-keeper.ts'
-import { createPasswordHasher } from './auth/password-hasher.ts'
+import type { KeyKeeper } from './auth/key-keeper.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
 import type { Bus, EventStore, Service } from './core/ports.ts'
@@ -30,6 +21,7 @@ import { createLogger } from './logging.ts'
 import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
+import { createKeys, openAccountPorts } from './node-accounts.ts'
 import type { NodeOptions } from './node-options.ts'
 import { createBridge, openKeys, openLog, openOwnJournal, openTracer } from './node-parts.ts'
 import type { Projections } from './projections/projections.ts'
@@ -38,12 +30,8 @@ import { createFrameBatcher } from './sync/frame-batcher.ts'
 import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
-import { createRedisCounters } from './sync/redis-counters.ts'
 import { systemClock } from './system-clock.ts'
 import { createTentativeExchange } from './tentative/exchange.ts'
-
-/** Sessions that are not over, by when the log last heard of them. */
-const RESTING = { table: 'sessions', flag: 'is_active', time: 'last_activity' }
 
 export interface RuntimeNode extends SnapshotReader {
   readonly name: string
@@ -193,96 +181,16 @@ async function assemble(
       : undefined
   if (legacy !== undefined) await started(legacy)
 
-  const places =
-    options.geoDatabase === undefined
-      ? undefined
-      : await started(createGeoDatabase({ file: options.geoDatabase, clock, log }))
-  const delivery = await openDelivery({ mail: options.mail, sms: options.sms, clock, log })
-  opened.push({ close: () => delivery.stop() })
-  const background = createBackground(log)
-  opened.push({ close: () => background.idle() })
-  const settings = { ...ACCOUNT_DEFAULTS, ...options.accounts }
-  const counters =
-    options.redis === undefined
-      ? undefined
-      : await started(
-          createRedisCounters({
-            url: options.redis,
-            ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
-            namespace: installation,
-            node: name,
-            log,
-          }),
-        )
-  const accountPorts: AccountPorts = {
-    clock,
-    log,
-    settings,
-    hasher: createPasswordHasher(settings.passwordHashing),
-    keys: ring,
-    attempts: createAttemptLimiter({
-      budgets: settings.attemptBudgets,
-      ...(counters === undefined ? {} : { shared: { ...counters, nameKey: await frameKey() } }),
-    }),
-    delivery,
-    background,
-    actor: (type, id) => actors.actor(actorRef(type, id)),
-    nextId: type => store.nextId(type),
-    holderOf: claim => store.holderOf(claim),
-    listActors: (type, after, limit) => store.listActors(type, after, limit),
-    withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
-    onCommitted: listener => void actors.onCommitted(listener),
-    find: async (table, column, value) => {
-      await projections.caughtUp(await store.head())
-      return projections.find(table, column, value)
-    },
-    restingSessions: (before, after, limit) => projections.olderThan(RESTING, before, after, limit),
-    linkIsUp: () => bus.healthy,
-    activity: createSessionActivity({
-      clock,
-      log,
-      live: {
-        tell: (sessionId, at) => liveState.handle(actorRef('session', sessionId)).set('lastSeen', at),
-        read: sessionId => {
-          const { lastSeen } = liveState.handle(actorRef('session', sessionId)).read()
-          return lastSeen === undefined ? undefined : Number(lastSeen)
-        },
-      },
-    }),
-    placeOf: address => places?.placeOf(address),
-  }
+  const accountPorts = await openAccountPorts(
+    { ...options, clock, log, name },
+    { store, actors, projections, bus, liveState, keys: ring, installation, frameKey },
+    opened,
+    started,
+  )
   const accounts = createAccounts(accountPorts)
   if (actors.entities.has('session')) await started(createSessionSweep(accountPorts))
 
-  const caughtUp = async () => projections.caughtUp(await store.head())
-  const keys = createKeyKeeper({
-    opened: openedKeys,
-    records: [
-      createFactorSecrets({
-        keys: ring,
-        factor: id => actors.actor(actorRef('factor', id)),
-        uses: async () => {
-          await caughtUp()
-          return sealedSecrets.uses()
-        },
-        notUnder: async (keyId, after, limit) => {
-          await caughtUp()
-          return sealedSecrets.notUnder(keyId, after, limit)
-        },
-      }),
-      namingRecord(namingKey, ring),
-    ],
-    clock,
-    alone: work => actors.withLease('key-ring', 10_000, work),
-  })
-
-  void keys.list().then(
-    () => {
-      const { missing } = keys.status()
-      if (missing.length > 0) log.error({ missing }, 'secrets are sealed under keys that are not in the key ring')
-    },
-    () => {},
-  )
+  const keys = createKeys({ actors, projections, store, clock, log, openedKeys, namingKey, sealedSecrets })
 
   const topics = createTopics<LogEvent>({ log })
   const tell = (events: readonly LogEvent[]) => {

@@ -29,7 +29,7 @@ import { legacyAddress, openLegacyKeys } from './sync/legacy-keys.ts'
 const READ_PATIENCE_MS = 5_000
 
 /** What has to be closed again, in reverse. */
-type Opened = { close(): Promise<void> }[]
+export type Opened = { close(): Promise<void> }[]
 
 type BridgeOptions = Pick<NodeOptions, 'redis' | 'redisCa'> &
   Required<Pick<NodeOptions, 'name' | 'clock' | 'log'>> & {
@@ -104,7 +104,7 @@ export function openKeys(
   return openKeyRing({ source: keys ?? own, store, clock, log })
 }
 
-interface OpenLog {
+export interface OpenLog {
   readonly store: EventStore
   readonly sealedLog: SealedLog
   readonly incarnation: number
