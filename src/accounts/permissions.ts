@@ -1,6 +1,7 @@
 /** What each role may do: the one table that routes ask and the reference shows. */
 import type { Role } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { isWithin } from './fresh.ts'
 import type { ValidSession } from './validation.ts'
 
 interface PermissionRow {
@@ -54,9 +55,7 @@ export function authorize(
   fresh?: Freshness,
 ): AccountRefusal | undefined {
   if (!permits(roles, permission)) return refused('forbidden')
-  if (fresh === undefined) return undefined
-  const age = factorAt === null ? Number.POSITIVE_INFINITY : fresh.now - Date.parse(factorAt)
-  if (age <= fresh.withinMs) return undefined
+  if (fresh === undefined || isWithin(factorAt, fresh.now, fresh.withinMs)) return undefined
   const detail =
     factorAt === null
       ? 'This asks for a second factor, and the session has shown none. Enrol one, or show it.'
