@@ -5,6 +5,8 @@ export interface BenchContext {
   readonly server: BenchServer
   /** Ends within a minute: fewer events, the same number of rounds. */
   readonly quick: boolean
+  /** The parts to run, where a benchmark has parts; all where undefined. */
+  readonly only?: readonly string[] | undefined
   progress(text: string): void
 }
 

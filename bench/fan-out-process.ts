@@ -8,6 +8,7 @@ export interface FanOutProcess<Questions> {
     name: Name,
     argument: Argument<Questions[Name]>,
   ): Promise<Answer<Questions[Name]>>
+  signal(name: NodeJS.Signals): void
   close(): Promise<void>
 }
 
@@ -52,6 +53,7 @@ export async function startFanOut<Questions>(
       child.send({ name, argument })
       return (await answered()) as never
     },
+    signal: name => void child.kill(name),
     close: async () => {
       const ended = once(child, 'exit')
       child.send({ name: 'close' })

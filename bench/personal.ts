@@ -1,4 +1,7 @@
 /** What sealing personal data costs a node: the same events appended to a log in memory and read back, sealed and in the clear. */
+
+import { createKeyRing } from '../src/auth/key-ring.ts'
+import { newKey } from '../src/auth/key-text.ts'
 import { actorRef } from '../src/core/ids.ts'
 import type { EventStore } from '../src/core/ports.ts'
 import { createMemoryEventStore } from '../src/eventstore/memory-event-store.ts'
@@ -44,7 +47,11 @@ export const personal: Bench = async ({ server, quick, progress }) => {
 function open(how: 'sealed' | 'in the clear'): EventStore {
   const store = createMemoryEventStore({ node: 'bench', clock: systemClock })
   if (how === 'in the clear') return store
-  const keys = new PersonalKeys({ table: createMemoryKeyTable(), clock: systemClock })
+  const keys = new PersonalKeys({
+    table: createMemoryKeyTable(),
+    clock: systemClock,
+    wrapping: createKeyRing([newKey(systemClock.now())]),
+  })
   return createPersonalStore({ store, keys, entities, log: SILENT })
 }
 

@@ -3,6 +3,8 @@ alter table sessions
   add column if not exists device_fingerprint varchar(255),
   add column if not exists geo_location varchar(100),
   add column if not exists is_remembered boolean default false;
+-- Few of all sessions are open: those at rest are found without a look at the others.
+create index if not exists idx_sessions_open on sessions (id) where is_active;
 
 create table user_mfa (
   id integer primary key,
@@ -44,3 +46,11 @@ create table trusted_devices (
 create index trusted_devices_user on trusted_devices (user_id);
 create trigger refuse_direct_write before insert or update or delete or truncate on trusted_devices
   for each statement execute function refuse_direct_write();
+
+-- What names and short codes are hashed with, sealed under the key ring that all nodes of this log share: a node that
+-- cannot open it has another ring.
+create table naming_key (
+  only_one boolean primary key default true check (only_one),
+  sealed text not null
+);
+revoke all on naming_key from public;

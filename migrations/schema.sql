@@ -157,8 +157,17 @@ create table incarnations (
   incarnation bigint generated always as identity not null,
   node text not null,
   started_at timestamp with time zone not null,
+  journal uuid,
+  clock_ceiling bigint,
+  clock_last bigint,
+  alive_until timestamp with time zone,
+  logged_n bigint,
+  sealed_n bigint,
+  sealed_at timestamp with time zone,
   constraint incarnations_pkey PRIMARY KEY (incarnation)
 );
+CREATE INDEX incarnations_ceiling ON incarnations USING btree (clock_ceiling);
+CREATE INDEX incarnations_open ON incarnations USING btree (node, incarnation) WHERE sealed_at IS NULL;
 
 create table installation (
   only_one boolean default true not null,
@@ -194,6 +203,13 @@ create table mfa_attempts (
 );
 CREATE INDEX idx_mfa_attempts_user_id ON mfa_attempts USING btree (user_id);
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON mfa_attempts FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
+
+create table naming_key (
+  only_one boolean default true not null,
+  sealed text not null,
+  constraint naming_key_pkey PRIMARY KEY (only_one),
+  constraint naming_key_only_one_check CHECK (only_one)
+);
 
 create table personal_keys (
   user_id bigint not null,
@@ -268,6 +284,7 @@ create table sessions (
   constraint sessions_session_token_key UNIQUE (session_token) DEFERRABLE INITIALLY DEFERRED,
   constraint valid_expiration CHECK ((expires_at > created_at))
 );
+CREATE INDEX idx_sessions_open ON sessions USING btree (id) WHERE is_active;
 CREATE INDEX idx_sessions_user_id ON sessions USING btree (user_id);
 CREATE TRIGGER refuse_direct_write BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON sessions FOR EACH STATEMENT EXECUTE FUNCTION refuse_direct_write();
 
@@ -622,7 +639,9 @@ begin
   ),
   -- Apart from the other extras: it is nearly always empty, and then costs the insert nothing.
   origins as materialized (
-    select x.a, x.origin from extra x where x.op = 'origin'
+    select x.a, x.origin, x.origin ->> 'node' as node, (x.origin ->> 'incarnation')::bigint as incarnation,
+      (x.origin ->> 'n')::bigint as n
+    from extra x where x.op = 'origin'
   ),
   -- Index probes are scalar subqueries, so that no table size makes the planner hash the whole log: it does so for
   -- joins and for exists (select …), by the size the table had when the connection first wrote.
@@ -661,18 +680,22 @@ begin
       select v.a, 2, null, 'conflict', null, null
         from verdict v where (v.there_position is not null and not v.mine) or v.gap
       union all
-      select x.a, 3, x.ordinality, 'fenced', null, x.name
+      select o.a, 3, null, 'sealed', null, s.node || '#' || s.incarnation
+        from origins o join incarnations s on s.incarnation = o.incarnation and s.node = o.node
+        where s.sealed_n < o.n and not exists (select from mine m where m.a = o.a)
+      union all
+      select x.a, 4, x.ordinality, 'fenced', null, x.name
         from extra x left join leases l on l.name = x.name
         where x.op = 'lease' and l.token is distinct from x.token and not exists (select from mine m where m.a = x.a)
       union all
       -- A nested state is written as JSON that begins with its top: {"live":"recording"}.
-      select f.a, 4, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
+      select f.a, 5, f.ordinality, 'missing', null, f.actor_type || '/' || f.actor_id
         from referred f
         where not exists (select from mine m where m.a = f.a) and (f.state is null or exists (
           select from unnest(f.gone_in) as gone (name)
           where f.state = gone.name or starts_with(f.state, '{' || to_json(gone.name)::text || ':')))
       union all
-      select x.a, 5, x.ordinality, 'claimed', null, x.kind
+      select x.a, 6, x.ordinality, 'claimed', null, x.kind
         from extra x join claims c on (c.kind, c.key) = (x.kind, x.key)
         where x.op = 'claim' and (c.actor_type, c.actor_id) <> (x.actor_type, x.actor_id)
           and not exists (select from mine m where m.a = x.a)
@@ -693,6 +716,15 @@ begin
   fresh as materialized (
     select x.* from extra x
     where not exists (select from refused r where r.a = x.a) and not exists (select from mine m where m.a = x.a)
+  ),
+  logged as (
+    update incarnations s set logged_n = greatest(s.logged_n, w.n)
+    from (
+      select o.node, o.incarnation, max(o.n) as n from origins o
+      where not exists (select from refused r where r.a = o.a) and not exists (select from mine m where m.a = o.a)
+      group by 1, 2
+    ) w
+    where s.incarnation = w.incarnation and s.node = w.node
   ),
   claimed as (
     insert into claims (kind, key, actor_type, actor_id)

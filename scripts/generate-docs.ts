@@ -9,6 +9,7 @@ import { entities } from '../src/machines/index.ts'
 import { errorsPage } from './reference/errors.ts'
 import { eventsPage } from './reference/events.ts'
 import { machinesPage } from './reference/machines.ts'
+import { permissionsPage } from './reference/permissions.ts'
 import { dumpSchema } from './reference/schema.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
@@ -18,6 +19,7 @@ const pages: Readonly<Record<string, string>> = {
   'docs/reference/machines.md': machinesPage(entities),
   'docs/reference/events.md': eventsPage(entities),
   'docs/reference/errors.md': errorsPage(),
+  'docs/reference/permissions.md': permissionsPage(),
 }
 
 if (process.argv.includes('--check')) check()

@@ -1,15 +1,14 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
-import { createAttemptLimiter } from './accounts/attempt-limiter.ts'
-import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
+import { tellOwners } from './accounts/notices.ts'
+import { createSessionSweep } from './accounts/session-sweep.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
-import { createKeyRing } from './auth/key-ring.ts'
-import { createPasswordHasher } from './auth/password-hasher.ts'
+import type { KeyKeeper } from './auth/key-keeper.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
 import { sealedPart } from './core/personal.ts'
@@ -24,8 +23,10 @@ import { conflict } from './machines/conflict/index.ts'
 import type { EntityDefinition, OutgoingEvent } from './machines/define.ts'
 import { entities as registry } from './machines/index.ts'
 import { ERASURE_END } from './machines/user/events.ts'
+import { createKeys, openAccountPorts } from './node-accounts.ts'
+import { openLog } from './node-log.ts'
 import type { NodeOptions } from './node-options.ts'
-import { createBridge, openLog, openOwnJournal, openTracer } from './node-parts.ts'
+import { createBridge, openOwnJournal, openTracer } from './node-parts.ts'
 import { createInOrder } from './privacy/in-order.ts'
 import type { Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
@@ -34,6 +35,7 @@ import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
 import { systemClock } from './system-clock.ts'
+import { createTentativeExchange } from './tentative/exchange.ts'
 
 export interface RuntimeNode extends SnapshotReader {
   readonly name: string
@@ -44,6 +46,8 @@ export interface RuntimeNode extends SnapshotReader {
   readonly audit: Auditor
   /** Users and their sessions, factors and devices. */
   readonly accounts: Accounts
+  /** The key ring that secrets of accounts are sealed under. */
+  readonly keys: KeyKeeper
   /** Throws AppError `unknown_type`, `invalid_input`. */
   actor(type: string, id: number): ActorHandle
   /** Sends the first event of a new actor; its id is in the result. */
@@ -64,8 +68,6 @@ export interface RuntimeNode extends SnapshotReader {
    */
   onLive(pattern: string, listener: (change: LiveChange) => void): () => void
   liveStats(): LiveStats
-  /** Seals the keys of personal data under the newest key of the ring; may be run again. Answers how many were not. */
-  rewrapPersonalKeys(): Promise<number>
   health(): Promise<HealthReport>
   /** Finishes what is under way and stops everything the node started. */
   close(): Promise<void>
@@ -103,8 +105,8 @@ async function assemble(
   }
 
   const tracer = await openTracer({ ...options, clock, name, log }, opened)
-  const { store, rewriteEvents, personalKeys, sealedLog, incarnation, installation, frameKey, projections } =
-    await openLog({ ...options, clock, entities, name, log, tracer }, opened)
+  const openedLog = await openLog({ ...options, clock, entities, name, log, tracer }, opened)
+  const { store, sealedLog, incarnation, register, installation, frameKey, projections, personalKeys } = openedLog
   await started(projections)
 
   const bus: Bus =
@@ -137,6 +139,7 @@ async function assemble(
 
   // Made after the actors, which ask it what to keep before a life ends.
   let live: LiveState | undefined
+  const tentatives = await started(createTentativeExchange({ node: name, incarnation, bus, clock, entities }))
   const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
     createActorSystem({
@@ -149,7 +152,10 @@ async function assemble(
       destroyPersonalKey: user => personalKeys.destroy(user),
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
-      ...(journal === undefined ? {} : { outage: { journal, node: name, incarnation } }),
+      tentatives,
+      ...(journal === undefined
+        ? {}
+        : { outage: { journal, node: name, incarnation, register, leaseMs: options.clockLeaseMs } }),
       readTables: {
         find: async (table, column, value, position) => {
           await projections.caughtUp(position)
@@ -162,7 +168,7 @@ async function assemble(
   const liveState = await started(
     createLiveState({
       ...{ node: name, incarnation, bus, clock, log, entities },
-      state: actor => actors.actor(actor).state(),
+      state: actor => actors.actor(actor).state({ logged: true }),
       send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
     }),
   )
@@ -178,30 +184,16 @@ async function assemble(
       : undefined
   if (legacy !== undefined) await started(legacy)
 
-  const accounts = createAccounts({
-    clock,
-    log,
-    settings: { ...ACCOUNT_DEFAULTS, ...options.accounts },
-    hasher: createPasswordHasher(),
-    keys: options.keyRing ?? createKeyRing([{ id: 'memory', key: randomBytes(32) }]),
-    attempts: createAttemptLimiter(),
-    clearData: {
-      count: async (actor, user) => (await store.sealedLater(actor, user)).length,
-      seal: async (actor, user) => {
-        const events = await store.sealedLater(actor, user)
-        if (events.length > 0) await rewriteEvents?.(events)
-        return events.length
-      },
-    },
-    actor: (type, id) => actors.actor(actorRef(type, id)),
-    nextId: type => store.nextId(type),
-    holderOf: claim => store.holderOf(claim),
-    find: async (table, column, value) => {
-      await projections.caughtUp(await store.head())
-      return projections.find(table, column, value)
-    },
-    seen: (sessionId, at) => liveState.handle(actorRef('session', sessionId)).set('lastSeen', at),
-  })
+  const accountPorts = await openAccountPorts(
+    { ...options, clock, log, name },
+    { ...openedLog, actors, projections, bus, liveState },
+    opened,
+    started,
+  )
+  const accounts = createAccounts(accountPorts)
+  if (actors.entities.has('session')) await started(createSessionSweep(accountPorts))
+
+  const keys = createKeys({ ...openedLog, actors, clock, log })
 
   const topics = createTopics<LogEvent>({ log })
   const tell = (events: readonly LogEvent[]) => {
@@ -220,13 +212,15 @@ async function assemble(
     outgoing.add(events)
     projections.wake()
     tell(events)
+    tellOwners(accountPorts, events)
   })
   bus.onFrame(({ events, traceparent }) => {
     const span = traceparent === undefined ? undefined : tracer?.receive(events, traceparent)
     for (const { type, actorId } of events) if (type === ERASURE_END) personalKeys.destroyed(actorId)
     const open = store.openNow(events)
     actors.hear(open)
-    // Their writer projects them, and has their actors at hand. Where it died, the next look at the log comes by itself.
+    // Their writer projects them, and has their actors at hand.
+    projections.heard(events.at(-1)?.position ?? 0)
     tellOpened(open)
     span?.ended()
   })
@@ -240,6 +234,7 @@ async function assemble(
     projections,
     audit,
     accounts,
+    keys,
     actor: (type, id) => actors.actor(actorRef(type, id)),
     ...createSnapshotReader({ actors, store }),
     create: (type, event, createOptions) => actors.create(type, event, createOptions),
@@ -247,8 +242,7 @@ async function assemble(
     live: (type, id) => liveState.handle(actors.actor(actorRef(type, id)).ref),
     onLive: (pattern, listener) => liveState.onChange(pattern, listener),
     liveStats: () => liveState.stats(),
-    rewrapPersonalKeys: () => personalKeys.rewrap(),
-    health: () => health({ name, clock, store, projections, bus, actors, audit, legacy }),
+    health: () => health({ name, clock, store, projections, bus, actors, audit, accounts, keys, legacy }),
     close: closeAll,
   }
 }

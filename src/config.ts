@@ -1,7 +1,21 @@
 /** What the environment says: the only reader of process.env, and the one place that knows the names of its variables. */
+import { isIPv4, isIPv6 } from 'node:net'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
+import { ACCOUNT_VARIABLES, type AccountVariable, readAccountSettings } from './accounts/environment.ts'
+import type { AccountSettings } from './accounts/settings.ts'
+import { MAIL_FROM_FORM, parseSender } from './auth/delivery/mail-address.ts'
+import {
+  isSmsSecret,
+  isSmsWebhook,
+  SMS_SECRET_FORM,
+  SMS_WEBHOOK_FORM,
+  type SmsOptions,
+} from './auth/delivery/sms-webhook.ts'
+import type { SmtpOptions } from './auth/delivery/smtp.ts'
+import { parseSmtpUrl, SMTP_URL_FORM } from './auth/delivery/smtp-url.ts'
+import type { KeySource } from './auth/key-source.ts'
 import { AppError } from './core/errors.ts'
 import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
 import { readTracing } from './tracing/environment.ts'
@@ -12,6 +26,8 @@ export interface Config {
   readonly database: string | undefined
   /** The log that `replay --from` reads, where the address is not in its arguments. */
   readonly from: string | undefined
+  /** How long a read waits for Postgres, in milliseconds; undefined: the node's own default. */
+  readonly readPatienceMs: number | undefined
   /** See `parseRedisUrl`; undefined: no other node is told anything. */
   readonly redis: string | undefined
   /** PEM file of the authorities to trust for `rediss://`, instead of the system's (NODE_EXTRA_CA_CERTS adds to those). */
@@ -20,14 +36,33 @@ export interface Config {
   readonly legacyRedis: boolean
   /** Directory of the node's own files; absolute. */
   readonly home: string
+  /** How far ahead events may be stamped that are accepted while Postgres is away; undefined: the default of the node. */
+  readonly clockLeaseMs: number | undefined
   /** Port 0 is a free one. */
   readonly http: { readonly host: string; readonly port: number }
   /** Path of the Unix socket; undefined where the one under `home` would be too long (see `warnings`). */
   readonly socket: string | undefined
   /** What callers over TCP must show; undefined: the node makes one. */
   readonly token: string | undefined
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[]
+  /** MaxMind database of places; undefined: addresses have none. */
+  readonly geoDatabase: string | undefined
+  /** Where the key ring comes from. */
+  readonly keys: KeySource
+  /** What mails go by; undefined: none are sent. */
+  readonly mail: SmtpOptions | undefined
+  readonly sms: SmsOptions | undefined
+  /** Where links in mails lead. */
+  readonly publicUrl: string | undefined
+  /** Domain of the passkeys, where it is not the host of `publicUrl` but one above it. */
+  readonly passkeyDomain: string | undefined
+  /** How long a device is trusted, where it is not the default. */
+  readonly deviceDays: number | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** What is not set is the default. */
+  readonly accounts: Partial<AccountSettings>
   /** Where spans go; undefined: tracing is off. */
   readonly tracing: TracingOptions | undefined
   /** What is odd but no reason not to start, for the log. */
@@ -47,10 +82,18 @@ const POSTGRES_FORM = 'postgres://[user[:password]@]host[:port]/database, specia
 const VARIABLES = {
   DATABASE_URL: text(isPostgresUrl, POSTGRES_FORM),
   ROOTSTREAM_FROM_URL: text(isPostgresUrl, POSTGRES_FORM),
+  ROOTSTREAM_READ_PATIENCE_MS: text(
+    value => /^\d{3,6}$/.test(value) && Number(value) >= 500 && Number(value) <= 600_000,
+    'a number of milliseconds from 500 to 600000',
+  ),
   REDIS_URL: text(isRedisUrl, REDIS_URL_FORM),
   ROOTSTREAM_REDIS_CA: text(() => true, 'the path of a PEM file'),
   ROOTSTREAM_LEGACY_REDIS: text(value => value === 'true' || value === 'false', 'true or false'),
   ROOTSTREAM_HOME: text(() => true, 'the path of a directory'),
+  ROOTSTREAM_CLOCK_LEASE_MINUTES: text(
+    value => /^\d{1,4}$/.test(value) && Number(value) >= 1 && Number(value) <= 1_440,
+    'a number of minutes from 1 to 1440',
+  ),
   ROOTSTREAM_HTTP_HOST: text(
     value => HOST.test(value),
     'a loopback address (127.0.0.1, ::1, localhost), or another one together with ROOTSTREAM_HTTP_ALLOW_REMOTE=true',
@@ -68,11 +111,38 @@ const VARIABLES = {
     value => /^[\x21-\x7e]{16,512}$/.test(value),
     '16 to 512 printable ASCII characters without spaces',
   ),
+  ROOTSTREAM_TRUSTED_PROXIES: text(
+    value => listOf(value).every(isNetwork),
+    'addresses or networks as 10.0.0.0/8, separated by commas',
+  ),
+  ROOTSTREAM_GEO_DB: text(() => true, 'the path of a MaxMind DB file (.mmdb)'),
+  ROOTSTREAM_KEYS: text(() => true, 'keys of the form id:key, between commas or lines'),
+  ROOTSTREAM_KEY_FILE: text(() => true, 'the path of a file'),
+  ROOTSTREAM_KEY_COMMAND: text(
+    value => programOf(value) !== undefined,
+    'a program and its arguments as a JSON array of texts: ["vault", "kv", "get", "-field=keys", "secret/rootstream"]',
+  ),
+  SMTP_URL: text(isSmtpUrl, SMTP_URL_FORM),
+  ROOTSTREAM_SMTP_CA: text(() => true, 'the path of a PEM file'),
+  ROOTSTREAM_MAIL_FROM: text(value => parseSender(value) !== undefined, MAIL_FROM_FORM),
+  ROOTSTREAM_SMS_WEBHOOK: text(isSmsWebhook, SMS_WEBHOOK_FORM),
+  ROOTSTREAM_SMS_BEARER: text(isSmsSecret, SMS_SECRET_FORM),
+  ROOTSTREAM_SMS_HMAC_KEY: text(isSmsSecret, SMS_SECRET_FORM),
+  ROOTSTREAM_PASSKEY_DOMAIN: text(
+    value => /^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}$/.test(value),
+    'the host of ROOTSTREAM_PUBLIC_URL or a domain above it, in lower case',
+  ),
+  ROOTSTREAM_DEVICE_DAYS: text(
+    value => /^[1-9]\d{0,2}$/.test(value) && Number(value) <= 365,
+    'a number of days from 1 to 365',
+  ),
+  ROOTSTREAM_PUBLIC_URL: text(isPublicUrl, 'https://host without user, query or fragment; http on loopback only'),
   ROOTSTREAM_NODE: text(
     isNodeName,
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
   ),
   LOG_LEVEL: text(value => /^(?:debug|info|warn|error|silent)$/i.test(value), 'debug, info, warn, error or silent'),
+  ...accountVariables(),
 }
 
 const environment = z.object(VARIABLES)
@@ -86,23 +156,78 @@ export function loadConfig(env: Environment = process.env): Config {
   if (!LOOPBACK.test(host) && values.ROOTSTREAM_HTTP_ALLOW_REMOTE !== 'true')
     throw refusal([['ROOTSTREAM_HTTP_HOST', VARIABLES.ROOTSTREAM_HTTP_HOST.description ?? '']])
   const home = path.resolve(values.ROOTSTREAM_HOME ?? '.rootstream')
+  const rings = (['ROOTSTREAM_KEYS', 'ROOTSTREAM_KEY_FILE', 'ROOTSTREAM_KEY_COMMAND'] as const).filter(
+    name => values[name] !== undefined,
+  )
+  if (rings.length > 1) throw refusal(rings.map(name => [name, 'the only one of its kind: it says where the keys are']))
   const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
+  const accounts = readAccountSettings(values)
+  if (accounts.wrong.length > 0) throw refusal(accounts.wrong)
   const { tracing, warnings } = readTracing(env)
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
   return {
     database: values.DATABASE_URL,
     from: values.ROOTSTREAM_FROM_URL,
+    readPatienceMs:
+      values.ROOTSTREAM_READ_PATIENCE_MS === undefined ? undefined : Number(values.ROOTSTREAM_READ_PATIENCE_MS),
     redis: values.REDIS_URL,
     redisCa: values.ROOTSTREAM_REDIS_CA,
     legacyRedis: values.ROOTSTREAM_LEGACY_REDIS === 'true',
     home,
+    clockLeaseMs: minutes(values.ROOTSTREAM_CLOCK_LEASE_MINUTES),
     http: { host, port: Number(values.ROOTSTREAM_HTTP_PORT ?? 9880) },
     socket: fits ? socket : undefined,
     token: values.ROOTSTREAM_TOKEN,
+    trustedProxies: listOf(values.ROOTSTREAM_TRUSTED_PROXIES ?? ''),
+    geoDatabase: values.ROOTSTREAM_GEO_DB,
+    keys: keySource(values, home),
+    mail: mailOptions(values),
+    sms: smsOptions(values),
+    publicUrl: values.ROOTSTREAM_PUBLIC_URL,
+    passkeyDomain: passkeyDomain(values.ROOTSTREAM_PASSKEY_DOMAIN, values.ROOTSTREAM_PUBLIC_URL),
+    deviceDays: values.ROOTSTREAM_DEVICE_DAYS === undefined ? undefined : Number(values.ROOTSTREAM_DEVICE_DAYS),
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
+    accounts: accounts.settings,
     tracing,
     warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
+  }
+}
+
+type Values = z.output<typeof environment>
+
+function mailOptions({ SMTP_URL: url, ROOTSTREAM_MAIL_FROM: from, ROOTSTREAM_SMTP_CA: ca }: Values) {
+  if (url === undefined) return undefined
+  if (from === undefined) throw refusal([['ROOTSTREAM_MAIL_FROM', `set where SMTP_URL is: ${MAIL_FROM_FORM}`]])
+  return { url, from, ...(ca === undefined ? {} : { ca }) }
+}
+
+function smsOptions(values: Values): SmsOptions | undefined {
+  const { ROOTSTREAM_SMS_WEBHOOK: url, ROOTSTREAM_SMS_BEARER: bearer, ROOTSTREAM_SMS_HMAC_KEY: hmac } = values
+  if (url === undefined) return undefined
+  const secret = bearer ?? hmac
+  if (secret === undefined || (bearer !== undefined && hmac !== undefined)) {
+    const form = `set where ROOTSTREAM_SMS_WEBHOOK is, one of the two: ${SMS_SECRET_FORM}`
+    throw refusal(['ROOTSTREAM_SMS_BEARER', 'ROOTSTREAM_SMS_HMAC_KEY'].map(name => [name, form]))
+  }
+  return { url, auth: { kind: bearer === undefined ? 'hmac' : 'bearer', secret } }
+}
+
+function keySource(
+  values: Partial<Record<'ROOTSTREAM_KEYS' | 'ROOTSTREAM_KEY_FILE' | 'ROOTSTREAM_KEY_COMMAND', string | undefined>>,
+  home: string,
+): KeySource {
+  if (values.ROOTSTREAM_KEYS !== undefined) return { kind: 'text', text: values.ROOTSTREAM_KEYS }
+  if (values.ROOTSTREAM_KEY_FILE !== undefined) return { kind: 'file', file: path.resolve(values.ROOTSTREAM_KEY_FILE) }
+  const argv = programOf(values.ROOTSTREAM_KEY_COMMAND ?? '')
+  return argv === undefined ? { kind: 'own_file', file: path.join(home, 'keys') } : { kind: 'command', argv }
+}
+
+function programOf(value: string): readonly string[] | undefined {
+  try {
+    return z.array(z.string().min(1)).min(1).max(50).parse(JSON.parse(value))
+  } catch {
+    return undefined
   }
 }
 
@@ -116,8 +241,20 @@ function given(env: Environment): Record<string, string> {
   return Object.fromEntries(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== ''))
 }
 
+function minutes(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value) * 60_000
+}
+
 function text(isValid: (value: string) => boolean, form: string) {
   return z.string().max(4_096, form).refine(isValid, form).optional().describe(form)
+}
+
+function accountVariables() {
+  const forms = Object.entries(ACCOUNT_VARIABLES).map(([name, { form, read }]) => [
+    name,
+    text(value => read(value) !== undefined, form),
+  ])
+  return Object.fromEntries(forms) as Record<AccountVariable, ReturnType<typeof text>>
 }
 
 function refusal(wrong: readonly (readonly [string, string])[]): AppError {
@@ -157,6 +294,43 @@ function decodes(url: string): boolean {
   } catch {
     return false
   }
+}
+
+function listOf(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '')
+}
+
+function isNetwork(value: string): boolean {
+  const [address = '', prefix = '0', ...more] = value.split('/')
+  const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1
+  return more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
+}
+
+function isSmtpUrl(value: string): boolean {
+  try {
+    parseSmtpUrl(value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Browsers refuse any other, at the first user who tries. */
+function passkeyDomain(domain: string | undefined, publicUrl: string | undefined): string | undefined {
+  if (domain === undefined) return undefined
+  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname
+  if (host === domain || host.endsWith(`.${domain}`)) return domain
+  throw refusal([['ROOTSTREAM_PASSKEY_DOMAIN', VARIABLES.ROOTSTREAM_PASSKEY_DOMAIN.description ?? '']])
+}
+
+function isPublicUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, hostname, username, password, search, hash } = new URL(value)
+  const safe = protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname.replace(/^\[(.*)\]$/, '$1')))
+  return safe && username + password + search + hash === '' && !/[?#\s]/.test(value)
 }
 
 function isNodeName(value: string): boolean {

@@ -1,6 +1,8 @@
 /** What is well in a node and what is not, asked of each part and never waited for long. */
+import type { Accounts } from './accounts/accounts.ts'
 import type { ActorSystem } from './actors/api.ts'
 import type { Auditor } from './audit/auditor.ts'
+import type { KeyKeeper } from './auth/key-keeper.ts'
 import { AppError } from './core/errors.ts'
 import type { Bus, Clock, EventStore } from './core/ports.ts'
 import type { Projections } from './projections/projections.ts'
@@ -15,11 +17,15 @@ export interface HealthReport {
   /** `down` where commands cannot be taken; `degraded` where they can, but something lags or is away. */
   readonly status: 'ok' | 'degraded' | 'down'
   readonly node: string
-  readonly components: Readonly<Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit', ComponentHealth>>
+  readonly components: Readonly<
+    Record<'log' | 'projections' | 'bus' | 'actors' | 'journal' | 'audit' | 'accounts' | 'keys', ComponentHealth>
+  >
 }
 
 /** Projections this far behind the log are reported as lagging. */
 const LAG_LIMIT = 10_000
+/** Logins that wait behind so many password hashes are slow, and the next ones may be refused. */
+const HASHES_LIMIT = 32
 /** A part that has not answered by then counts as away: whoever asks after a node's health does not wait for what hangs. */
 const HEALTH_PATIENCE_MS = 2_000
 
@@ -33,9 +39,11 @@ export async function health(parts: {
   bus: Bus
   actors: ActorSystem
   audit: Auditor
+  accounts: Accounts
+  keys: KeyKeeper
   legacy: LegacyBridge | undefined
 }): Promise<HealthReport> {
-  const { name, clock, store, projections, bus, actors, audit, legacy } = parts
+  const { name, clock, store, projections, bus, actors, audit, accounts, keys, legacy } = parts
   const checks: Readonly<Record<Component, () => Promise<ComponentHealth>>> = {
     log: async () => ({ status: 'ok', detail: { head: await store.head() } }),
     projections: async () => {
@@ -53,16 +61,27 @@ export async function health(parts: {
       }
       return { status: well ? 'ok' : 'degraded', detail }
     },
-    actors: async () => ({ status: 'ok', detail: { ...actors.stats() } }),
+    actors: async () => {
+      const tentative = actors.tentatives()
+      return { status: 'ok', detail: { ...actors.stats(), ...(tentative !== undefined && { tentative }) } }
+    },
     journal: async () => {
       const status = actors.outage()
       if (status === undefined) return { status: 'ok', detail: { enabled: false } }
-      const well = status.pending === 0 && status.stuck === null
+      const well = status.pending === 0 && status.stuck === null && status.clock.refusing === null
       return { status: well ? 'ok' : 'degraded', detail: { enabled: true, ...status } }
     },
     audit: async () => {
       const status = await audit.status()
       return { status: status.failing === null ? 'ok' : 'degraded', detail: { ...status } }
+    },
+    keys: async () => {
+      const { missing, ...detail } = keys.status()
+      return missing.length === 0 ? { status: 'ok', detail } : { status: 'degraded', detail: { ...detail, missing } }
+    },
+    accounts: async () => {
+      const { hashing = { running: 0, waiting: 0, refused: 0 } } = accounts.stats()
+      return { status: hashing.waiting < HASHES_LIMIT ? 'ok' : 'degraded', detail: { hashing } }
     },
   }
   const answers = await Promise.all(

@@ -1,8 +1,12 @@
 /** RootStream Runtime: what a program that embeds a node may use. */
 
 export type { Accounts } from './accounts/accounts.ts'
+export type { AccountView, Administration } from './accounts/administration.ts'
 export { ACCOUNT_REFUSALS, type AccountRefusal, type AccountRefusalReason } from './accounts/answers.ts'
 export type { Client } from './accounts/client.ts'
+export type { Erasure, ErasureOptions } from './accounts/erasure.ts'
+export type { AccountStats } from './accounts/figures.ts'
+export { PERMISSIONS, type Permission } from './accounts/permissions.ts'
 export { ACCOUNT_DEFAULTS, type AccountSettings } from './accounts/settings.ts'
 export type { ActorHandle, ActorSystem, ActorView, StateOptions } from './actors/api.ts'
 export type { CommandOptions } from './actors/command.ts'
@@ -38,4 +42,5 @@ export { type ActorDelta, applyDelta, type DeltaEvent, maskDelta, parseDelta } f
 export { type ActorSnapshot, maskSnapshot, parseSnapshot } from './snapshots/snapshot.ts'
 export { decodeSnapshot, encodeSnapshot } from './snapshots/snapshot-bytes.ts'
 export { createInProcessHub, type InProcessHub } from './sync/in-process-bus.ts'
+export type { TentativeStats } from './tentative/api.ts'
 export type { TracerProvider, TracingOptions } from './tracing/tracing-options.ts'

@@ -1,37 +1,16 @@
-/** Opens the parts of a node that depend on its options: the log, the journal, the tracer, the bridge to readers of 24.2. */
-import { generateKeySync, type KeyObject } from 'node:crypto'
+/** Opens the parts of a node that depend on its options: the journal, the tracer, the bridge to readers of 24.2. */
 import path from 'node:path'
 import type { ActorSystem } from './actors/api.ts'
 import { AppError } from './core/errors.ts'
 import { actorRef } from './core/ids.ts'
-import type { EventStore, Logger, SealedLog } from './core/ports.ts'
+import type { Logger } from './core/ports.ts'
 import type { Tracer } from './core/tracing.ts'
-import { startPostgres } from './embedded/postgres.ts'
-import { readFrameKey } from './eventstore/frame-key.ts'
-import { createMemoryEventStore, createMemoryLog } from './eventstore/memory-event-store.ts'
-import { createMemorySealedLog } from './eventstore/memory-sealed-log.ts'
-import { migrate } from './eventstore/migrate.ts'
-import { createPgKeyTable } from './eventstore/personal-key-table.ts'
-import { createPgEventStore } from './eventstore/pg-event-store.ts'
-import { rewriteEvents } from './eventstore/rewrite-events.ts'
-import { createPgSealedLog } from './eventstore/sealed-log.ts'
 import { type Journal, openJournal } from './journal/journal.ts'
+import type { Opened, OpenLog } from './node-log.ts'
 import type { NodeOptions } from './node-options.ts'
-import { createMemoryKeyTable } from './privacy/memory-key-table.ts'
-import { PersonalKeys } from './privacy/personal-keys.ts'
-import {
-  type ClearEvents,
-  createPersonalStore,
-  type PersonalFrames,
-  type SealedLater,
-} from './privacy/personal-store.ts'
-import { createMemoryProjections } from './projections/memory-projections.ts'
-import { createProjections, type Projections } from './projections/projections.ts'
+import type { Projections } from './projections/projections.ts'
 import { createLegacyBridge, type LegacyBridge } from './sync/legacy-bridge.ts'
 import { legacyAddress, openLegacyKeys } from './sync/legacy-keys.ts'
-
-/** What has to be closed again, in reverse. */
-type Opened = { close(): Promise<void> }[]
 
 type BridgeOptions = Pick<NodeOptions, 'redis' | 'redisCa'> &
   Required<Pick<NodeOptions, 'name' | 'clock' | 'log'>> & {
@@ -58,7 +37,7 @@ export function createBridge(options: BridgeOptions): LegacyBridge {
       await projections.caughtUp(position)
       return projections.find('streams', 'is_live', true)
     },
-    streamState: id => actors.actor(actorRef('stream', id)).state(),
+    streamState: id => actors.actor(actorRef('stream', id)).state({ logged: true }),
   })
 }
 
@@ -92,68 +71,4 @@ export async function openTracer(
   if (provider === undefined) return undefined
   const { createOtelTracer } = await import('./tracing/otel-tracer.ts')
   return createOtelTracer({ provider, log, messaging: options.redis === undefined ? undefined : 'redis' })
-}
-
-interface OpenLog {
-  readonly store: EventStore & PersonalFrames & ClearEvents
-  /** Absent where nothing was ever written in the clear. */
-  readonly rewriteEvents?: (rewrites: readonly SealedLater[]) => Promise<void>
-  readonly personalKeys: PersonalKeys
-  readonly sealedLog: SealedLog
-  readonly incarnation: number
-  readonly projections: Projections
-  /** Names the log, so that runtimes on different ones do not hear each other on a shared Redis. */
-  readonly installation: string
-  /** Asked for only where frames leave the process. */
-  readonly frameKey: () => Promise<KeyObject>
-}
-
-type OpenOptions = NodeOptions &
-  Required<Pick<NodeOptions, 'clock' | 'entities' | 'name' | 'log'>> & { readonly tracer: Tracer | undefined }
-
-export async function openLog(options: OpenOptions, opened: Opened): Promise<OpenLog> {
-  const { clock, entities, name, log, tracer } = options
-  if (options.memory) {
-    const memory = createMemoryLog()
-    const inner = createMemoryEventStore({ node: name, clock, log: memory })
-    const personalKeys = new PersonalKeys({ table: createMemoryKeyTable(), clock })
-    const store = createPersonalStore({ store: inner, keys: personalKeys, entities, log })
-    return {
-      store,
-      personalKeys,
-      sealedLog: createMemorySealedLog(memory),
-      incarnation: store.incarnation,
-      projections: createMemoryProjections({ store, entities }),
-      installation: store.installation,
-      // A log in memory is no other node's, so nobody shares its key.
-      frameKey: async () => generateKeySync('hmac', { length: 256 }),
-    }
-  }
-  let url = options.database
-  if (url === undefined) {
-    const home = path.resolve(options.home ?? '.rootstream')
-    const postgres = await startPostgres({ dataDir: path.join(home, 'postgres'), log })
-    opened.push({ close: () => postgres.stop() })
-    url = postgres.url
-  }
-  const { applied } = await migrate({ url, log })
-  if (applied.length > 0) log.info({ applied }, 'migrations applied')
-  const inner = await createPgEventStore({
-    url,
-    node: name,
-    clock,
-    log,
-    tracer,
-    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
-  })
-  opened.push({ close: () => inner.close() })
-  const table = createPgKeyTable(inner.pool)
-  const personalKeys = new PersonalKeys({ table, clock, wrapping: options.keyRing })
-  const store = createPersonalStore({ store: inner, keys: personalKeys, entities, log })
-  const projections = createProjections({ store, pool: store.pool, entities, clock, log, tracer })
-  const { incarnation, installation } = store
-  const sealedLog = createPgSealedLog(store.pool)
-  const frameKey = () => readFrameKey(store.pool)
-  const rewrite = (rewrites: readonly SealedLater[]) => rewriteEvents(store.pool, rewrites)
-  return { store, personalKeys, sealedLog, incarnation, projections, installation, frameKey, rewriteEvents: rewrite }
 }

@@ -11,6 +11,8 @@ const SECRET_KEY =
 // Greedy up to the last @ of the word: a password with an unencoded @ or / must not show its tail. Bounded, so that no text makes it slow.
 const URL_PASSWORD = /:\/\/([^\s:@/?#]{0,256}):\S{1,1024}@/g
 const QUERY_SECRET = /([?&](?:ssl)?(?:password|token|secret)=)[^\s&#]{1,1024}/gi
+// Of sessions, devices and mails: the id says enough.
+const TOKEN = /\b(rs[srdt]_\d{1,16})_[\w-]{16,}/g
 const BEARER = /\b(bearer|basic) +[\w.~+/=-]{4,2048}/gi
 
 /** Hides the password of a URL (and secrets in its query); also of one that cannot be parsed. */
@@ -25,6 +27,7 @@ export function redactText(text: string): string {
     .replace(URL_PASSWORD, `://$1:${HIDDEN}@`)
     .replace(QUERY_SECRET, `$1${HIDDEN}`)
     .replace(BEARER, `$1 ${HIDDEN}`)
+    .replace(TOKEN, `$1_${HIDDEN}`)
 }
 
 /** A copy of log fields without secrets, as plain JSON values, bounded in depth and width. */

@@ -38,6 +38,15 @@ test('below its level a logger is silent', () => {
 })
 
 describe('secrets stay out', () => {
+  test('tokens of accounts, wherever they stand in a text; what they name may be read', () => {
+    const { log, written } = capture()
+    const secret = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO_-'
+    const texts = ['rss', 'rsr', 'rsd', 'rst'].map(kind => `GET /x?a=${kind}_12_${secret}_${secret}&b`)
+    log.info({ url: texts[0], list: texts }, `${texts[1]}`)
+    expect(written.join()).not.toContain(secret.slice(0, 8))
+    expect(written.join()).toContain('rss_12_***')
+  })
+
   test.each([
     ['a password', { password: 's3cret' }],
     ['a hash', { passwordHash: 's3cret' }],

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createNode, type RuntimeNode } from '../src/app.ts'
 import type { LogEvent } from '../src/core/event.ts'
 import { silentLogger } from '../src/logging.ts'
+import type { NodeOptions } from '../src/node-options.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { createManualClock } from './support/manual-clock.ts'
 import { eventually } from './sync/eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from './sync/private-redis.ts'
 
@@ -20,12 +22,13 @@ afterEach(async () => {
   await database.drop()
 })
 
-async function start(name: string): Promise<RuntimeNode> {
+async function start(name: string, options: NodeOptions = {}): Promise<RuntimeNode> {
   const node = await createNode({
     database: database.url,
     redis: `redis://127.0.0.1:${redis.port}`,
     name,
     log: silentLogger,
+    ...options,
   })
   nodes.push(node)
   return node
@@ -57,6 +60,24 @@ test('a subscriber on one node hears what another commits, and both see the same
   expect((await a.actor('user', id).state()).version).toBe(51)
   expect(await b.actor('user', id).state()).toEqual(await a.actor('user', id).state())
   await eventually(() => expect(heard.filter(event => event.actorId === id).length).toBeGreaterThanOrEqual(51))
+})
+
+test('what a writer did not project any more is in the read tables half a second after the others heard of it', async () => {
+  const clock = createManualClock()
+  const [a, b] = [await start('a'), await start('b', { clock })]
+  const heard: LogEvent[] = []
+  b.subscribe('user.*', event => heard.push(event))
+  await eventually(async () => {
+    for (const node of [a, b]) expect((await node.health()).components.bus.status).toBe('ok')
+  })
+  // As if it had been killed between its commit and the next page.
+  await a.projections.stop()
+  const ada = { type: 'user.registered', username: 'ada', email: 'ada@example.org', passwordHash: 'x' }
+  expect((await a.create('user', ada)).ok).toBe(true)
+  await eventually(() => expect(heard).toHaveLength(1))
+  expect(await b.projections.status()).toMatchObject({ position: 0, head: 1 })
+  clock.advance(500)
+  await eventually(async () => expect(await b.projections.status()).toMatchObject({ position: 1, lag: 0 }))
 })
 
 test('without Redis commands are taken all the same, and health says what is away', async () => {

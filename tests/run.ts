@@ -19,7 +19,7 @@ interface Report {
 }
 
 const ROOT = path.resolve(import.meta.dirname, '..')
-const PROJECTS = ['unit', 'pg15', 'pg18', 'redis', 'e2e']
+const PROJECTS = ['unit', 'pg15', 'pg18', 'redis', 'e2e', 'load']
 const inCi = process.env.CI === 'true'
 
 process.exitCode = main(process.argv.slice(2))

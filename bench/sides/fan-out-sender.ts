@@ -1,4 +1,4 @@
-/** Node A: takes updates at a fixed rate, and publishes the same bytes by plain Redis for comparison. */
+/** Node A: takes updates, durable and live, and publishes the same bytes by plain Redis for comparison. */
 import { Redis } from 'ioredis'
 import { createNode } from '../../src/app.ts'
 import { AppError } from '../../src/core/errors.ts'
@@ -7,22 +7,24 @@ import type { ActorId } from '../../src/core/ids.ts'
 import { type FanOutOptions, sharedNow } from '../fan-out-process.ts'
 import { SILENT } from '../silent.ts'
 import { liveStreams } from './ours.ts'
+import { atRate, DISTINCT, type Flooded, flood, type Sent } from './pace.ts'
 
-const STREAMS = 2_000
 export const RAW_CHANNEL = 'raw'
+/** On which a receiver says that it has seen a group of updates. */
+export const SEEN_CHANNEL = 'seen'
+
+const LIVE_FIELDS = ['bitrateKbps', 'fps'] as const
+const STREAMS = DISTINCT / LIVE_FIELDS.length
+
+/** Durable and live updates of ours; by plain Redis the bytes that one of either has on its way. */
+export type Way = 'durable' | 'live' | 'durableBytes' | 'liveBytes'
 
 export interface Load {
+  readonly way: Way
+  /** Number of the first update: no two runs have the same, for a figure that stays as it is is not sent. */
+  readonly first: number
   readonly perSecond: number
   readonly count: number
-}
-
-export interface Sent {
-  /** When each update was due to be sent, by its number. */
-  readonly dueAt: Float64Array
-  /** When each was durable and answered, or handed to the Redis client; NaN where it was not taken. */
-  readonly acceptedAt: Float64Array
-  readonly seconds: number
-  readonly cpuMicros: number
 }
 
 export type SenderQuestions = Awaited<ReturnType<typeof open>>['questions']
@@ -31,9 +33,19 @@ export async function open({ database, redis, name }: FanOutOptions) {
   const node = await createNode({ database, redis, name, log: SILENT })
   const streams = await liveStreams(node.actors, STREAMS)
   const client = new Redis(redis, { enableAutoPipelining: true })
+  const listening = new Redis(redis)
+  /** Of the run whose first update this is: how many groups each receiver has seen. */
+  const seen = { run: '', groups: new Map<string, number>() }
+  listening.on('message', (_channel, text: string) => {
+    const [run = '', receiver = ''] = text.split(' ')
+    if (run === seen.run) seen.groups.set(receiver, (seen.groups.get(receiver) ?? 0) + 1)
+  })
+  await listening.subscribe(SEEN_CHANNEL)
   const sample = await node.actor('stream', streams[0] as ActorId).send({ type: 'stream.stats.updated', bytesSent: 1 })
   if (!sample.ok || sample.tentative) throw new Error('the sample was not written to the log')
   const sampleEvent: LogEvent = sample.event
+  const handles = streams.map(id => node.live('stream', id))
+  if (!(await Promise.all(handles.map(handle => handle.opened()))).every(Boolean)) throw new Error('not all are live')
 
   const update = async (n: number): Promise<number> => {
     const stream = node.actor('stream', streams[n % STREAMS] as ActorId)
@@ -46,17 +58,47 @@ export async function open({ database, redis, name }: FanOutOptions) {
       throw error
     }
   }
-  const publish = async (n: number): Promise<number> => {
-    const data = { bitrateKbps: 6_000, fps: 60, bytesSent: n }
+  const fieldOf = (n: number) => LIVE_FIELDS[Math.floor(n / STREAMS) % LIVE_FIELDS.length] ?? LIVE_FIELDS[0]
+  const set = (n: number): number => {
+    handles[n % STREAMS]?.set(fieldOf(n), n)
+    return sharedNow()
+  }
+  const publish = async (text: string): Promise<number> => {
     const handedOver = sharedNow()
-    await client.publish(RAW_CHANNEL, JSON.stringify({ ...sampleEvent, data }))
+    await client.publish(RAW_CHANNEL, text)
     return handedOver
+  }
+  const operations: Readonly<Record<Way, (n: number) => number | Promise<number>>> = {
+    durable: update,
+    live: set,
+    durableBytes: n => publish(JSON.stringify({ ...sampleEvent, data: { bitrateKbps: 6_000, fps: 60, bytesSent: n } })),
+    liveBytes: n =>
+      publish(
+        JSON.stringify(['stream', streams[n % STREAMS], sampleEvent.at, [[fieldOf(n), 0, Date.now() * 1_000, n]]]),
+      ),
   }
 
   return {
     questions: {
-      update: (load: Load) => atRate(load, update),
-      publish: (load: Load) => atRate(load, publish),
+      atRate: ({ way, first, ...load }: Load): Promise<Sent> => atRate(load, n => operations[way](first + n)),
+      /** @param receivers how many say that they have seen a group */
+      flood: ({ way, first, ms, receivers }: Pick<Load, 'way' | 'first'> & { ms: number; receivers: number }) => {
+        seen.run = String(first)
+        seen.groups.clear()
+        const operation = (n: number) => operations[way](first + n)
+        const seenByAll = () => (seen.groups.size < receivers ? 0 : Math.min(...seen.groups.values()))
+        return flood(ms, operation, seenByAll) satisfies Promise<Flooded>
+      },
+      /** So many durable updates as fast as they are taken; answers the version that each stream then has. */
+      write: async (count: number): Promise<ReadonlyMap<number, number>> => {
+        let left = count
+        const write = async (id: ActorId) => {
+          while (left-- > 0) await node.actor('stream', id).send({ type: 'stream.stats.updated', bytesSent: left })
+        }
+        await Promise.all(streams.map(write))
+        const views = await Promise.all(streams.map(id => node.actor('stream', id).state({ maxStaleMs: 60_000 })))
+        return new Map(views.map(({ ref, version }) => [ref.id, version]))
+      },
       head: (_: null) => node.log.head(),
       idle: async (_: null) => {
         await node.projections.caughtUp()
@@ -65,33 +107,8 @@ export async function open({ database, redis, name }: FanOutOptions) {
     },
     close: async () => {
       client.disconnect()
+      listening.disconnect()
       await node.close()
     },
   }
-}
-
-/** Sends at a fixed rate, whatever the answers take. @param operation answers when its update was taken */
-async function atRate({ perSecond, count }: Load, operation: (n: number) => Promise<number>): Promise<Sent> {
-  const dueAt = new Float64Array(count)
-  const acceptedAt = new Float64Array(count).fill(Number.NaN)
-  const running: Promise<void>[] = []
-  const cpu = process.cpuUsage()
-  const started = sharedNow()
-  for (let n = 0; n < count; ) {
-    for (const now = sharedNow(); n < count && started + (n * 1_000) / perSecond <= now; n++) {
-      const mine = n
-      dueAt[mine] = started + (mine * 1_000) / perSecond
-      running.push(
-        operation(mine).then(at => {
-          acceptedAt[mine] = at
-        }),
-      )
-    }
-    // A timer, not a spin: the CPU belongs to the others too.
-    await new Promise(resolve => setTimeout(resolve, 1))
-  }
-  await Promise.all(running)
-  const seconds = (sharedNow() - started) / 1_000
-  const { user, system } = process.cpuUsage(cpu)
-  return { dueAt, acceptedAt, seconds, cpuMicros: user + system }
 }

@@ -1,33 +1,128 @@
-/** Budgets of attempts, counted in this process. */
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import type { AttemptKind, AttemptLimiter } from './attempts.ts'
+/** Budgets of attempts, counted in Redis for all nodes, or in this process where there is none or it is away. */
+import { createHmac, generateKeySync, type KeyObject } from 'node:crypto'
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import {
+  ATTEMPT_BUDGETS,
+  ATTEMPT_KINDS,
+  type AttemptBudget,
+  type AttemptKind,
+  type AttemptLimiter,
+  type TakenAttempt,
+} from './attempts.ts'
 
-/** Attempts within a time, and how long there is none after that; seconds. */
-const BUDGETS: Readonly<Record<AttemptKind, { points: number; duration: number; blockDuration: number }>> = {
-  'login.account': { points: 10, duration: 300, blockDuration: 300 },
-  'login.address': { points: 100, duration: 300, blockDuration: 300 },
-  factor: { points: 10, duration: 900, blockDuration: 900 },
-  delivery: { points: 5, duration: 900, blockDuration: 900 },
-  recovery: { points: 20, duration: 900, blockDuration: 900 },
+/** Where counters of several nodes lie. */
+export interface SharedCounters {
+  /** A client of ioredis. */
+  readonly client: unknown
+  /** Of all keys; the counters of one installation. */
+  readonly prefix: string
+  /** Of all its nodes. What is counted is hashed under it: names and addresses are nothing for Redis. */
+  readonly nameKey: KeyObject
 }
 
-export function createAttemptLimiter(): AttemptLimiter {
-  const limiters = new Map(
-    Object.entries(BUDGETS).map(([kind, budget]) => [kind, new RateLimiterMemory({ keyPrefix: kind, ...budget })]),
-  )
-  const of = (kind: AttemptKind) => limiters.get(kind) as RateLimiterMemory
-  return {
-    take: async (kind, key) => {
-      try {
-        await of(kind).consume(key)
-        return { ok: true }
-      } catch (spent) {
-        if (spent instanceof RateLimiterRes) return { ok: false, retryAfterMs: spent.msBeforeNext }
-        throw spent
+export interface AttemptLimiterOptions {
+  readonly shared?: SharedCounters
+  readonly budgets?: Partial<Record<AttemptKind, AttemptBudget>>
+}
+
+/** A timer of Node cannot be longer than 24.8 days: it would be over at once. */
+const LONGEST = 20 * 86_400
+
+type Counter = RateLimiterMemory | RateLimiterRedis
+
+/** Counted for one kind. Each key lives for as long as its counter says. */
+interface Counters {
+  readonly budget: AttemptBudget
+  /** The free attempts. */
+  readonly free: Counter
+  /** Those that had to wait. */
+  readonly late: Counter
+  /** There while one has to wait: whoever makes it has the next attempt, so of many at once on all nodes it is one. */
+  readonly gate: Counter
+}
+
+export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOptions = {}): AttemptLimiter {
+  const counter = counterFactory(shared)
+  const notes = counter('noted', 1, 1)
+  const kinds = new Map(
+    ATTEMPT_KINDS.map(kind => {
+      const budget = budgets[kind] ?? ATTEMPT_BUDGETS[kind]
+      const counters: Counters = {
+        budget,
+        free: counter(`${kind}.free`, budget.free - 1, budget.within),
+        late: counter(`${kind}.late`, budget.most, Math.min(budget.remembered, LONGEST)),
+        gate: counter(`${kind}.gate`, 1, budget.firstWait),
       }
+      return [kind, counters] as const
+    }),
+  )
+  const of = (kind: AttemptKind) => kinds.get(kind) as Counters
+  const nameKey = shared?.nameKey ?? generateKeySync('hmac', { length: 256 })
+  const keyOf = (text: string) => createHmac('sha256', nameKey).update(text).digest('base64url')
+  return {
+    take: (kind, text) => take(of(kind), keyOf(text)),
+    clear: async (kind, text) => {
+      const { free, late, gate } = of(kind)
+      const key = keyOf(text)
+      await Promise.all([free.delete(key), late.delete(key), gate.delete(key)])
     },
-    clear: async (kind, key) => {
-      await of(kind).delete(key)
+    note: async (text, seconds) => {
+      await notes.set(keyOf(text), 1, Math.min(seconds, LONGEST))
     },
+    isNoted: async text => (await notes.get(keyOf(text))) !== null,
+  }
+}
+
+async function take({ budget, free, late, gate }: Counters, key: string) {
+  const [waiting, waited] = await Promise.all([gate.get(key), late.get(key)])
+  // One whose time is up may still be there for a moment.
+  if (waiting !== null && waiting.msBeforeNext > 0) return refusal(waiting)
+  const before = Math.max(0, waited?.consumedPoints ?? 0)
+  if (before === 0 && budget.free > 1) {
+    if ((await spent(free.consume(key))) === undefined) return taken(() => free.reward(key))
+    // Counted past its points, it would swallow what is given back.
+    await free.reward(key)
+  }
+  // The first attempt that is followed by a wait is the last free one.
+  if (waited !== null && before > budget.most - budget.free) return refusal(waited)
+  const wait = Math.min(budget.firstWait * 2 ** Math.min(before, 30), budget.longestWait)
+  const gated = await spent(gate.consume(key, 1, { customDuration: wait }))
+  if (gated !== undefined) return refusal(gated)
+  await late.penalty(key)
+  return taken(() => Promise.all([late.reward(key), gate.delete(key)]))
+}
+
+function taken(undo: () => Promise<unknown>): TakenAttempt {
+  return { ok: true, giveBack: async () => void (await undo()) }
+}
+
+/** What a spent counter rejects with, undefined for one that passed. */
+async function spent(consumed: Promise<unknown>): Promise<RateLimiterRes | undefined> {
+  try {
+    await consumed
+    return undefined
+  } catch (reason) {
+    if (reason instanceof RateLimiterRes) return reason
+    throw reason
+  }
+}
+
+function refusal({ msBeforeNext }: RateLimiterRes) {
+  return { ok: false, retryAfterMs: Math.max(1_000, msBeforeNext) } as const
+}
+
+function counterFactory(shared: SharedCounters | undefined) {
+  return (name: string, points: number, duration: number): Counter => {
+    const memory = new RateLimiterMemory({ keyPrefix: name, points, duration })
+    if (shared === undefined) return memory
+    return new RateLimiterRedis({
+      storeClient: shared.client,
+      keyPrefix: `${shared.prefix}:${name}`,
+      points,
+      duration,
+      // Each node counts for itself then: more attempts pass, but none passes uncounted.
+      insuranceLimiter: memory,
+      rejectIfRedisNotReady: true,
+    })
   }
 }

@@ -15,10 +15,17 @@ export function clientData({ ipAddress, userAgent, deviceId, deviceFingerprint, 
   return {
     ...(ipAddress === undefined ? {} : { ipAddress }),
     ...(userAgent === undefined ? {} : { userAgent: cut(userAgent, 2_000) }),
-    ...(deviceId === undefined ? {} : { deviceId: cut(deviceId, 255) }),
-    ...(deviceFingerprint === undefined ? {} : { deviceFingerprint: cut(deviceFingerprint, 255) }),
+    ...(deviceId === undefined ? {} : { deviceId: asKept(deviceId) }),
+    ...(deviceFingerprint === undefined ? {} : { deviceFingerprint: asKept(deviceFingerprint) }),
     ...(geoLocation === undefined ? {} : { geoLocation: cut(geoLocation, 100) }),
   }
+}
+
+/** A device as a session holds it, to compare with. */
+export function asKept(device: string): string
+export function asKept(device: string | undefined): string | undefined
+export function asKept(device: string | undefined): string | undefined {
+  return device === undefined ? undefined : cut(device, 255)
 }
 
 function cut(text: string, max: number): string {

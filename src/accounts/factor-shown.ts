@@ -1,46 +1,74 @@
 /** What follows when a factor was shown: a pending session becomes a real one, an active one is fresh again, both under a new token. */
 import { issueToken } from '../auth/token.ts'
+import { ipAddress } from '../machines/fields.ts'
 import type { Method } from '../machines/session/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { located } from './binding.ts'
+import { type Client, clientData } from './client.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, readSession, takeRoom } from './sessions.ts'
+import { lifeOf, type OpenedSession, readSession, takeRoom } from './sessions.ts'
 import { readAccount } from './users.ts'
 
-/** @param sessionId of a session whose token the caller has shown */
+/**
+ * @param sessionId of a session whose token the caller has shown
+ * @param client who showed the factor; a session that was challenged is bound to it
+ */
 export async function factorShown(
   ports: AccountPorts,
   sessionId: number,
   method: Method,
+  client: Client = {},
 ): Promise<OpenedSession | AccountRefusal> {
   const { state, context } = await readSession(ports, sessionId)
   const { row } = context
   if (row === null) return refused('invalid_session')
   const { token, hash } = issueToken('session', sessionId)
   if (state === 'active') {
-    const elevated = await ports.actor('session', sessionId).send({ type: 'session.elevated', tokenHash: hash, method })
+    const bound = clientData(located(ports, client))
+    const elevated = await ports
+      .actor('session', sessionId)
+      .send({ type: 'session.elevated', tokenHash: hash, method, ...bound })
     if (!elevated.ok) return refused('invalid_session')
-    return { ok: true, sessionId, userId: row.user_id, token, expiresAt: row.expires_at }
+    return { ok: true, sessionId, userId: row.user_id, token, expiresAt: context.tokenExpiresAt ?? row.expires_at }
   }
   const account = await readAccount(ports, row.user_id)
-  if (!account.active) return refused('invalid_session')
-  const { clock, settings } = ports
-  const expiresAt = new Date(clock.now() + settings.absoluteMs).toISOString()
+  const { authEpoch } = account.context
+  if (!account.active || (context.authEpoch ?? authEpoch) !== authEpoch) return refused('invalid_session')
+  const { times, told, endsAt } = lifeOf(ports, sessionId, context.wantsRemember)
   const authenticated = await ports.actor('session', sessionId).send({
     type: 'session.authenticated',
     tokenHash: hash,
     method,
-    expiresAt,
-    idleMs: settings.idleMs,
+    ...times,
   })
   if (!authenticated.ok) return refused('invalid_session')
-  const room = await takeRoom(ports, account, sessionId, expiresAt)
-  return room ?? { ok: true, sessionId, userId: account.id, token, expiresAt }
+  const room = await takeRoom(ports, account, sessionId, endsAt)
+  return room ?? { ok: true, sessionId, userId: account.id, token, ...told }
 }
 
 /** Records an attempt to show a factor, whatever came of it. */
-export async function recordAttempt(
-  ports: AccountPorts,
-  attempt: { readonly userId: number; readonly method: Method; readonly success: boolean; readonly ipAddress?: string },
-): Promise<void> {
-  await ports.actor('mfa-attempt', await ports.nextId('mfa-attempt')).send({ type: 'mfa.attempted', ...attempt })
+export async function recordAttempt(ports: AccountPorts, { ipAddress: given, ...attempt }: Attempt): Promise<void> {
+  // What is no address a column can hold, as one with a zone, is no reason to leave the attempt out.
+  const parsed = ipAddress.safeParse(given)
+  const from = parsed.success ? { ipAddress: parsed.data } : {}
+  await ports
+    .actor('mfa-attempt', await ports.nextId('mfa-attempt'))
+    .send({ type: 'mfa.attempted', ...attempt, ...from })
+}
+
+interface Attempt {
+  readonly userId: number
+  readonly method: Method
+  readonly success: boolean
+  readonly ipAddress?: string | undefined
+}
+
+/** Said alike for all methods, as they share the budget. */
+export function tooManyCodes(retryAfterMs: number): AccountRefusal {
+  const minutes = Math.max(1, Math.ceil(retryAfterMs / 60_000))
+  return refused(
+    'too_many_attempts',
+    `Too many codes were wrong, of whichever factor. The next is taken in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}; an administrator can reset the factors.`,
+    retryAfterMs,
+  )
 }

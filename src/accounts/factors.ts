@@ -7,6 +7,7 @@ import type { AccountPorts } from './ports.ts'
 export interface Factor {
   readonly method: FactorMethod
   readonly handle: ActorHandle
+  readonly version: number
   readonly context: FactorContext
   /** Confirmed, and asked for at a login. */
   readonly enabled: boolean
@@ -22,6 +23,18 @@ export async function factorOf(ports: AccountPorts, userId: number, method: Fact
   const holder = await ports.holderOf({ kind: 'factor', key: `${userId}/${method}` })
   if (holder === undefined) return undefined
   const handle = ports.actor('factor', holder.id)
-  const context = (await handle.state()).context as unknown as FactorContext
-  return { method, handle, context, enabled: context.row?.is_enabled === true }
+  const view = await handle.state()
+  const context = view.context as unknown as FactorContext
+  return { method, handle, version: view.version, context, enabled: context.row?.is_enabled === true }
+}
+
+/** What is asked for at a login. Backup codes alone are no factor: they stand in for one. */
+export function demanded(factors: readonly Factor[]): readonly Factor[] {
+  const enabled = factors.filter(factor => factor.enabled)
+  return enabled.some(({ method }) => method !== 'backup_codes') ? enabled : []
+}
+
+/** What a factor's secret is sealed for: it opens nowhere else. */
+export function secretContext(factorId: number): string {
+  return `factor/${factorId}/secret`
 }

@@ -1,39 +1,122 @@
 /** Signing in with a password. Whether the account exists shows neither in the answer nor in the time it takes. */
+import type { FactorMethod } from '../machines/factor/events.ts'
+import { normalName } from '../machines/user/index.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import type { AttemptKind } from './attempts.ts'
 import type { Client } from './client.ts'
-import { factorsOf } from './factors.ts'
+import { demanded, type Factor, factorsOf } from './factors.ts'
+import { knownPlace, networkOf, notePlace } from './known-place.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openPending, openSession, type PendingSession } from './sessions.ts'
+import { type OpenedSession, openPending, openSession, type PendingSession, revokeSession } from './sessions.ts'
+import { sameFactors, showDevice } from './trusted-devices.ts'
+import { isPlainLine } from './username.ts'
 import { type Account, findAccount } from './users.ts'
+
+/** Two columns of the table are 255 characters; some of them grow in compatibility form. */
+const MAX_LOGIN = 512
 
 export interface Credentials {
   /** User name or address. */
   readonly login: string
   readonly password: string
+  /** The session is to outlive a day without use, by tokens that change. */
+  readonly remember?: boolean | undefined
+  /** Of a device on which a factor was shown before. */
+  readonly deviceToken?: string
 }
 
 export async function login(
   ports: AccountPorts,
-  { login: name, password }: Credentials,
+  { login: name, password, remember = false, deviceToken }: Credentials,
   client: Client,
 ): Promise<OpenedSession | PendingSession | AccountRefusal> {
-  const account = await findAccount(ports, name)
-  const verdict = await verdictOn(ports, account, password)
-  if (account === undefined || verdict === 'wrong' || !account.active) return refused('invalid_credentials')
+  // What no name can be is asked for as nobody: it takes as long, and the log could not even be asked.
+  const account = await findAccount(ports, isPlainLine(name) && name.length <= MAX_LOGIN ? name : '')
+  const attempt = await takeAttempt(ports, name, account, client)
+  if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
+  const verdict = await verdictOn(ports, account, password).catch(async error => {
+    // Nothing was tried: the queue was full, say.
+    await attempt.undone()
+    throw error
+  })
+  if (account === undefined || (verdict !== 'right' && verdict !== 'stale')) return refused('invalid_credentials')
+  await Promise.all([attempt.succeeded(), notePlace(ports, account, client)])
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
-  const factors = (await factorsOf(ports, account.id)).filter(({ enabled }) => enabled).map(({ method }) => method)
-  // Backup codes alone are no factor: they stand in for one.
-  const wanted = factors.some(method => method !== 'backup_codes')
-  return wanted ? openPending(ports, account.id, factors, client) : openSession(ports, account, ['password'], client)
+  const before = demanded(await factorsOf(ports, account.id))
+  const device = before.length === 0 ? {} : await showDevice(ports, account, before, deviceToken, client)
+  if (device === undefined) return openPending(ports, account, methodsOf(before), client, remember)
+  const shown = before.length === 0 ? (['password'] as const) : (['password', 'trusted_device'] as const)
+  const session = await openSession(ports, account, shown, client, remember)
+  if (!session.ok) return session
+  // Factors that were changed meanwhile have ended the sessions that were open then, and this one came after.
+  const after = demanded(await factorsOf(ports, account.id))
+  if (after.length === 0 || sameFactors(before, after)) return { ...session, ...device }
+  await revokeSession(ports, session.sessionId, 'a factor was added')
+  return openPending(ports, account, methodsOf(after), client, remember)
 }
 
-function verdictOn({ hasher }: AccountPorts, account: Account | undefined, password: string) {
-  const stored = account?.context.row?.password_hash
-  return stored === undefined ? hasher.verifyNobody(password) : hasher.verify(stored, password)
+function methodsOf(factors: readonly Factor[]): readonly FactorMethod[] {
+  return factors.map(({ method }) => method)
 }
 
-async function rehash({ hasher }: AccountPorts, { handle }: Account, password: string): Promise<void> {
-  await handle.send({ type: 'user.password.rehashed', passwordHash: await hasher.hash(password) })
+/** An account out of use has no password: it costs and answers what none does. */
+async function verdictOn({ hasher, log }: AccountPorts, account: Account | undefined, password: string) {
+  const stored = account?.active === true ? account.context.row?.password_hash : undefined
+  if (stored === undefined) return hasher.verifyNobody(password)
+  const verdict = await hasher.verify(stored, password)
+  if (verdict === 'unusable')
+    log.warn({ userId: account?.id }, 'an account has a password hash that is not computed; set a new password')
+  return verdict
+}
+
+async function rehash({ hasher }: AccountPorts, { handle, context }: Account, password: string): Promise<void> {
+  const passwordHash = await hasher.hash(password)
+  // Refused where the password was changed meanwhile: this one is over, and the login with it.
+  await handle.send({ type: 'user.password.rehashed', passwordHash, authEpoch: context.authEpoch })
+}
+
+type Attempt =
+  | { readonly ok: true; succeeded(): Promise<void>; undone(): Promise<void> }
+  | { readonly ok: false; readonly retryAfterMs: number }
+
+/**
+ * Counted by the name as it was typed, whether there is such an account or not: a budget over both names of an account
+ * would tell that they are of one. Whoever is locked out by strangers still has the budget of the place where he signed in.
+ */
+async function takeAttempt(
+  ports: AccountPorts,
+  name: string,
+  account: Account | undefined,
+  client: Client,
+): Promise<Attempt> {
+  const { attempts } = ports
+  const address = client.ipAddress === undefined ? undefined : networkOf(client.ipAddress)
+  const ofAddress = address === undefined ? undefined : await attempts.take('login.address', address)
+  if (ofAddress?.ok === false) return ofAddress
+  const place = await knownPlace(ports, account, client)
+  const [kind, key]: [AttemptKind, string] =
+    place === undefined ? ['login.account', loginKey(name)] : ['login.known', place]
+  const taken = await attempts.take(kind, key)
+  if (!taken.ok) return taken
+  return {
+    ok: true,
+    succeeded: async () => {
+      await Promise.all([attempts.clear(kind, key), ofAddress?.giveBack()])
+    },
+    undone: async () => {
+      await Promise.all([taken.giveBack(), ofAddress?.giveBack()])
+    },
+  }
+}
+
+/** After the password of an account was set by other means than a login. */
+export async function clearLoginAttempts(ports: AccountPorts, { context }: Account): Promise<void> {
+  const names = [context.row?.username, context.row?.email].filter(name => name !== undefined)
+  await Promise.all(names.map(name => ports.attempts.clear('login.account', loginKey(name))))
+}
+
+function loginKey(name: string): string {
+  return normalName(name.slice(0, MAX_LOGIN))
 }

@@ -1,11 +1,13 @@
 /** Sessions: opened by a login, within the limit of the user, and ended one by one or all together. */
-import { issueToken } from '../auth/token.ts'
+import { issueRemember, issueToken } from '../auth/token.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import type { Method } from '../machines/session/events.ts'
 import type { SessionContext } from '../machines/session/machine.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { located } from './binding.ts'
 import { type Client, clientData } from './client.ts'
 import type { AccountPorts } from './ports.ts'
+import { isIdle } from './standing.ts'
 import { type Account, readAccount, sessionLimitOf } from './users.ts'
 
 export interface OpenedSession {
@@ -15,8 +17,15 @@ export interface OpenedSession {
   readonly userId: number
   /** For the client alone; it is kept nowhere. */
   readonly token: string
-  /** ISO 8601. */
+  /** When the token ends, ISO 8601. */
   readonly expiresAt: string
+  /** Of a session that is to be remembered: goes on where the token has ended. For the client alone. */
+  readonly rememberToken?: string
+  /** When the remembered session ends for good, ISO 8601. */
+  readonly rememberedUntil?: string
+  /** Of a trusted device, in place of the one it showed. */
+  readonly deviceToken?: string
+  readonly deviceExpiresAt?: string
 }
 
 /** A session of which everything was shown that has to be. */
@@ -25,23 +34,38 @@ export async function openSession(
   account: Account,
   methods: readonly Method[],
   client: Client,
+  remember = false,
 ): Promise<OpenedSession | AccountRefusal> {
-  const { settings, clock } = ports
   const sessionId = await ports.nextId('session')
   const { token, hash } = issueToken('session', sessionId)
-  const expiresAt = new Date(clock.now() + settings.absoluteMs).toISOString()
+  const { times, told, endsAt } = lifeOf(ports, sessionId, remember)
   const created = await ports.actor('session', sessionId).send({
     type: 'session.created',
     userId: account.id,
     tokenHash: hash,
-    expiresAt,
-    idleMs: settings.idleMs,
+    ...times,
     methods: [...methods],
-    ...clientData(client),
+    ...clientData(located(ports, client)),
   })
   if (!created.ok) return refused('invalid_credentials')
-  const room = await takeRoom(ports, account, sessionId, expiresAt)
-  return room ?? { ok: true, sessionId, userId: account.id, token, expiresAt }
+  const room = await takeRoom(ports, account, sessionId, endsAt)
+  return room ?? { ok: true, sessionId, userId: account.id, token, ...told }
+}
+
+/** How long a session that begins now lasts: as events say it, and as its owner is told. */
+export function lifeOf({ settings, clock }: AccountPorts, sessionId: number, remember: boolean) {
+  const now = clock.now()
+  const tokenEndsAt = new Date(now + settings.absoluteMs).toISOString()
+  const { idleMs } = settings
+  if (!remember)
+    return { times: { expiresAt: tokenEndsAt, idleMs }, told: { expiresAt: tokenEndsAt }, endsAt: tokenEndsAt }
+  const endsAt = new Date(now + Math.max(settings.rememberMs, settings.absoluteMs)).toISOString()
+  const { token: rememberToken, hash: tokenHash, familyHash } = issueRemember(sessionId)
+  return {
+    times: { expiresAt: endsAt, tokenExpiresAt: tokenEndsAt, idleMs, remember: { familyHash, tokenHash } },
+    told: { expiresAt: tokenEndsAt, rememberToken, rememberedUntil: endsAt },
+    endsAt,
+  }
 }
 
 /** What a login leads to where a factor is still to be shown. */
@@ -61,9 +85,10 @@ export interface PendingSession {
 /** A session that waits for a factor; it takes no room among the open ones. */
 export async function openPending(
   ports: AccountPorts,
-  userId: number,
+  { id: userId, context: { authEpoch } }: Account,
   factors: readonly FactorMethod[],
   client: Client,
+  remember = false,
 ): Promise<PendingSession | AccountRefusal> {
   const { settings, clock } = ports
   const sessionId = await ports.nextId('session')
@@ -76,7 +101,9 @@ export async function openPending(
     expiresAt,
     methods: ['password'],
     pending: true,
-    ...clientData(client),
+    authEpoch,
+    ...(remember ? { wantsRemember: true } : {}),
+    ...clientData(located(ports, client)),
   })
   if (!created.ok) return refused('invalid_credentials')
   return { ok: true, pending: true, sessionId, userId, token, expiresAt, factors }
@@ -90,30 +117,70 @@ export async function takeRoom(
   expiresAt: string,
 ): Promise<AccountRefusal | undefined> {
   const { most: limit, policy } = sessionLimitOf(ports, account)
-  const ended = account.context.sessions.length < limit ? [] : await endedOf(ports, account)
-  const opened = { sessionId, expiresAt, limit, policy, ended: [...ended] }
-  const result = await account.handle.send({ type: 'user.login.recorded', opened })
-  if (!result.ok) {
+  for (let refusals = 0; ; refusals++) {
+    // Others may have come and gone since the account was read.
+    const { context } = refusals === 0 ? account : await readAccount(ports, account.id)
+    const ended = context.sessions.length < limit ? [] : await endedOf(ports, context.sessions, policy)
+    // What was shown was held against the account as it was read: a password that was changed since opens nothing.
+    const { authEpoch } = account.context
+    const opened = { sessionId, expiresAt, limit, policy, ended: [...ended], authEpoch }
+    const result = await account.handle.send({ type: 'user.login.recorded', opened })
+    if (result.ok) {
+      const after = await readAccount(ports, account.id, { maxStaleMs: ports.settings.maxStaleMs })
+      const pushedOut = context.sessions.filter(({ id }) => !after.context.sessions.some(open => open.id === id))
+      await Promise.all(pushedOut.map(({ id }) => revokeSession(ports, id, PUSHED_OUT)))
+      return undefined
+    }
+    if (result.state === 'active' && refusals === 0 && context.sessions.length < limit) continue
     await revokeSession(ports, sessionId, 'no room')
-    return result.reason === 'not_allowed' && result.state === 'active'
-      ? refused('session_limit')
-      : refused('invalid_credentials')
+    const { authEpoch: epoch } = (await readAccount(ports, account.id)).context
+    return result.state === 'active' && epoch === authEpoch ? refused('session_limit') : refused('invalid_credentials')
   }
-  const { context } = await readAccount(ports, account.id)
-  const pushedOut = account.context.sessions.filter(({ id }) => !context.sessions.some(open => open.id === id))
-  await Promise.all(pushedOut.map(({ id }) => revokeSession(ports, id, 'a newer session took its place')))
-  return undefined
 }
 
-/** Sessions among the open ones that have ended by themselves meanwhile. */
-async function endedOf(ports: AccountPorts, { context }: Account): Promise<readonly number[]> {
-  const views = await Promise.all(context.sessions.map(({ id }) => ports.actor('session', id).state()))
-  return views.filter(({ state }) => state !== 'active').map(({ ref }) => ref.id)
+export const PUSHED_OUT = 'a newer session took its place'
+/** Sessions that are looked at together. */
+const LOOKED_AT = 50
+
+/**
+ * Sessions among the open ones that have ended by themselves meanwhile: nothing undoes an end, so memory will do for
+ * those. Where the oldest would make room it is enough to find one.
+ */
+async function endedOf(
+  ports: AccountPorts,
+  open: readonly { readonly id: number }[],
+  policy: 'refuse' | 'revoke_oldest',
+): Promise<readonly number[]> {
+  const ended: number[] = []
+  for (let from = 0; from < open.length; from += LOOKED_AT) {
+    const some = open.slice(from, from + LOOKED_AT)
+    const over = await Promise.all(
+      some.map(({ id }) => isOver(ports, id, policy === 'refuse' ? 0 : ports.settings.maxStaleMs)),
+    )
+    ended.push(...some.filter((_, index) => over[index]).map(({ id }) => id))
+    if (policy === 'revoke_oldest') break
+  }
+  return ended
+}
+
+async function isOver(ports: AccountPorts, id: number, maxStaleMs: number): Promise<boolean> {
+  const { state, context } = await readSession(ports, id, maxStaleMs)
+  return state !== 'active' || (context.remember === null && isIdle(ports, id, context, ports.clock.now()))
 }
 
 /** What is over already stays as it ended. */
-export async function revokeSession(ports: AccountPorts, sessionId: number, reason: string): Promise<void> {
-  await ports.actor('session', sessionId).send({ type: 'session.revoked', reason })
+export async function revokeSession(
+  ports: AccountPorts,
+  sessionId: number,
+  reason: string,
+  by?: number,
+): Promise<void> {
+  await ports.actor('session', sessionId).send({ type: 'session.revoked', reason }, byUser(by))
+}
+
+/** As the audit names who did it. */
+function byUser(userId: number | undefined): { readonly userId?: number } {
+  return userId === undefined ? {} : { userId }
 }
 
 /** At once for all of them, or all but one: whatever the sessions themselves say, the user has none open any more. */
@@ -122,12 +189,13 @@ export async function endSessions(
   userId: number,
   reason: string,
   keepSession?: number,
+  by?: number,
 ): Promise<number> {
   const { context, handle } = await readAccount(ports, userId)
   const keep = keepSession === undefined ? {} : { keepSession }
-  await handle.send({ type: 'user.sessions.ended', reason, ...keep })
+  await handle.send({ type: 'user.sessions.ended', reason, ...keep }, byUser(by))
   const ending = context.sessions.filter(({ id }) => id !== keepSession)
-  await Promise.all(ending.map(({ id }) => revokeSession(ports, id, reason)))
+  await Promise.all(ending.map(({ id }) => revokeSession(ports, id, reason, by)))
   return ending.length
 }
 

@@ -1,13 +1,11 @@
 /** Whether a token opens anything: asked with each request, so answered from memory wherever that is certain. */
-import { parseToken, sameHash } from '../auth/token.ts'
 import type { Method } from '../machines/session/events.ts'
-import type { SessionContext } from '../machines/session/machine.ts'
 import type { Role } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { followClient } from './binding.ts'
 import type { Client } from './client.ts'
 import type { AccountPorts } from './ports.ts'
-import { readSession } from './sessions.ts'
-import { readAccount } from './users.ts'
+import { type Standing, standingOf, used } from './standing.ts'
 
 export interface ValidSession {
   readonly ok: true
@@ -16,44 +14,46 @@ export interface ValidSession {
   readonly username: string
   readonly roles: readonly Role[]
   readonly methods: readonly Method[]
-  /** When a second factor was last shown, ISO 8601. */
+  /** When the user last showed anything, and when a second factor, ISO 8601. */
+  readonly authenticatedAt: string | null
   readonly factorAt: string | null
   readonly expiresAt: string
 }
 
-/** Throws AppError `log_unavailable` where neither memory nor the log can tell within the bound. */
+/**
+ * @param client who shows the token; without it the binding is not looked at, which is for callers in this process
+ * Throws AppError `log_unavailable` where neither memory nor the log can tell within the bound.
+ */
 export async function validate(
   ports: AccountPorts,
   token: string,
-  _client: Client,
+  client?: Client,
 ): Promise<ValidSession | AccountRefusal> {
-  const { clock, settings } = ports
-  const shown = parseToken('session', token)
-  if (shown === undefined) return refused('invalid_session')
-  const { state, context } = await readSession(ports, shown.id, settings.maxStaleMs)
-  const now = clock.now()
-  const { row } = context
-  if (row === null || state !== 'active' || !opens(context, shown.hash, now)) return refused('invalid_session')
-  const account = await readAccount(ports, row.user_id, { maxStaleMs: settings.maxStaleMs })
-  if (!account.active || !account.context.sessions.some(({ id }) => id === shown.id)) return refused('invalid_session')
-  if (context.challenged) return refused('factor_required')
-  ports.seen(shown.id, now)
-  const { methods, factorAt } = context
-  return {
-    ok: true,
-    sessionId: shown.id,
-    userId: account.id,
-    username: account.context.row?.username ?? '',
-    roles: account.context.roles,
-    methods,
-    factorAt,
-    expiresAt: row.expires_at,
+  const standing = await standingOf(ports, token)
+  if (standing === undefined || standing.state !== 'active') return refused('invalid_session')
+  if (standing.session.challenged) return refused('factor_required')
+  if (client !== undefined) {
+    const refusal = followClient(ports, standing, client)
+    if (refusal !== undefined) {
+      const answer = await refusal
+      if (answer !== undefined) return answer
+    }
   }
+  used(ports, standing)
+  return validOf(standing)
 }
 
-function opens({ row, tokenExpiresAt, previousToken }: SessionContext, hash: string, now: number): boolean {
-  if (row === null || Date.parse(row.expires_at) <= now) return false
-  if (tokenExpiresAt !== null && Date.parse(tokenExpiresAt) <= now) return false
-  if (sameHash(row.session_token, hash)) return true
-  return previousToken !== null && Date.parse(previousToken.until) > now && sameHash(previousToken.hash, hash)
+export function validOf({ sessionId, userId, session, user }: Standing): ValidSession {
+  const { row, tokenExpiresAt, methods, authenticatedAt, factorAt } = session
+  return {
+    ok: true,
+    sessionId,
+    userId,
+    username: user.row?.username ?? '',
+    roles: user.roles,
+    methods,
+    authenticatedAt,
+    factorAt,
+    expiresAt: tokenExpiresAt ?? row?.expires_at ?? '',
+  }
 }

@@ -3,19 +3,21 @@ import { faultPoint } from '#fault-point'
 import { AppError, isErrorCode } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
-import { sealedPart } from '../core/personal.ts'
 import type { CommandResult } from '../core/result.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
-import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { afterCommit } from './after-commit.ts'
-import { type Command, repeatedOutcome } from './command.ts'
+import { answerFailed, answerRefused, answerRepeated } from './answer.ts'
+import type { Command } from './command.ts'
 import { Freshness } from './freshness.ts'
 import { catchUp, type Loaded, load } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
-import { appendOf, type Plan, planBatch, type Refused, refusal } from './plan.ts'
+import { away } from './outage.ts'
+import { Overlay } from './overlay.ts'
+import { appendOf, type Plan, planBatch, refusal } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
+import { type Copy, Reads } from './reads.ts'
 import { Backoff } from './supervision.ts'
 
 /** Other writers may win this often before the command is given back as a conflict. */
@@ -29,8 +31,8 @@ export class Actor {
   readonly #ports: ActorPorts
   readonly #mailbox = new Mailbox()
   readonly #backoff: Backoff
-  readonly #freshness = new Freshness()
-  #loaded: Loaded | undefined
+  readonly #copy: Copy = { loaded: undefined, freshness: new Freshness() }
+  readonly #reads: Reads
   #running: Promise<void> | undefined
   #restart = false
   /** What was taken while the log was away; undefined where nothing is. */
@@ -44,7 +46,13 @@ export class Actor {
     this.#entity = entity
     this.#ports = ports
     this.#backoff = new Backoff(ports.clock)
-    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage)
+    const overlay = new Overlay(entity, ref, ports)
+    this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage, overlay)
+    this.#reads = new Reads(entity, ref, ports, overlay, this.#copy, {
+      isIdle: () => this.idle,
+      entries: () => this.#offside?.entries ?? [],
+      drain: () => this.drain(),
+    })
     this.lastUsed = ports.clock.now()
   }
 
@@ -106,54 +114,21 @@ export class Actor {
     })
   }
 
-  /**
-   * The newest state: what is in memory, brought up to the log; or as it is, where it is certain to be no older than asked.
-   * While the log is away, with what was accepted on top.
-   */
-  async current(maxStaleMs = 0): Promise<Loaded> {
-    const asked = this.#ports.clock.now()
-    this.lastUsed = asked
-    if (this.pending > 0) {
-      const local = this.#offside?.local
-      try {
-        if (local === undefined || this.#ports.outage?.away === false) await this.drain()
-      } catch (error) {
-        if (local === undefined || !isErrorCode(error, 'log_unavailable')) throw error
-      }
-      if (this.pending > 0 && local !== undefined) return { ...local, tentative: true }
-    }
-    const known = this.#loaded
-    const { reading } = this.#ports.link
-    if (known !== undefined && this.#freshness.allows(known.version, asked, maxStaleMs, reading)) return known
-    const fresh =
-      known === undefined
-        ? await load(this.#ports, this.#entity, this.ref)
-        : await catchUp(this.#ports, this.#entity, this.ref, known)
-    // The mailbox may have moved on meanwhile; the state never goes back.
-    if (this.idle && fresh.version >= (this.#loaded?.version ?? 0)) {
-      this.#loaded = fresh
-      this.#freshness.known(asked, reading)
-    }
-    return fresh
+  /** See `Reads`. */
+  current(maxStaleMs = 0, logged = false): Promise<Loaded> {
+    this.lastUsed = this.#ports.clock.now()
+    return this.#reads.current(maxStaleMs, logged)
   }
 
-  /** An event of another node. Anything but the next version is left to the log. */
+  /** See `Reads`. */
+  recall(maxStaleMs: number): Loaded | undefined {
+    this.lastUsed = this.#ports.clock.now()
+    return this.#reads.recall(maxStaleMs)
+  }
+
+  /** An event of another node. */
   hear(event: LogEvent): void {
-    this.#freshness.heard(event.version)
-    // Under accepted commands the state stays what they were decided on.
-    if (!this.idle || this.pending > 0 || this.#loaded === undefined || event.version !== this.#loaded.version + 1)
-      return
-    // Its user's key is not at hand here: the log opens it.
-    if (sealedPart(event.data) !== undefined) {
-      this.#loaded = undefined
-      return
-    }
-    try {
-      this.#loaded = { version: event.version, state: fold(this.#entity, this.#loaded.state, event), at: event.at }
-    } catch {
-      // A newer node may write what this code cannot fold: forget the copy; the next use loads it and tells the user.
-      this.#loaded = undefined
-    }
+    this.#reads.hear(event)
   }
 
   async #run(): Promise<void> {
@@ -179,7 +154,7 @@ export class Actor {
         for (const waiting of left) this.#mailbox.take(waiting)?.reject(error)
       }
       this.#sent = undefined
-      if (this.#restart) this.#loaded = undefined
+      if (this.#restart) this.#copy.loaded = undefined
       this.#restart = false
     }
     this.#ports.turns.done()
@@ -190,23 +165,23 @@ export class Actor {
   /** One round of load → decide → append → answer. False where another writer came first and the batch must be decided anew. */
   async #process(batch: readonly Waiting[]): Promise<boolean> {
     const { store, outage } = this.#ports
-    if (outage?.away === true && (this.pending > 0 || this.#offside?.canTake(batch, this.#loaded) === true))
+    if (outage?.away === true && (this.pending > 0 || this.#offside?.canTake(batch, this.#copy.loaded) === true))
       throw away()
-    if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
+    if (this.pending > 0) await this.#drainAll()
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
-    this.#loaded ??= await load(this.#ports, this.#entity, this.ref)
+    this.#copy.loaded ??= await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
-    const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#loaded)
+    const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#copy.loaded)
     if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
     if (plan.taken.length === 0) {
-      const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
-      if (newest !== this.#loaded) {
-        this.#loaded = newest
+      const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+      if (newest !== this.#copy.loaded) {
+        this.#copy.loaded = newest
         return false
       }
       this.#mailbox.drop(handled)
-      await this.#refuse(plan.refused)
+      await answerRefused(this.#ports, this.ref, plan.refused)
       return true
     }
 
@@ -216,23 +191,26 @@ export class Actor {
     const asked = this.#ports.clock.now()
     const { reading } = this.#ports.link
     this.#sent = plan
-    const answer = await store.append(append)
+    // What can be taken without the log does not wait for one that is silent.
+    const answer = await (this.#offside?.canTake(batch, this.#copy.loaded) === true && outage !== undefined
+      ? outage.unlessSilent(store.append(append))
+      : store.append(append))
     this.#sent = undefined
     switch (answer.outcome) {
       case 'appended': {
         faultPoint('actor.committed')
-        this.#loaded = answer.rewritten === true ? undefined : plan.end
-        this.#freshness.known(asked, reading)
+        this.#copy.loaded = answer.rewritten === true ? undefined : plan.end
+        this.#copy.freshness.known(asked, reading)
         this.#backoff.reset()
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
         afterCommit(this.#ports, this.#entity, this.ref, plan, answer.events, append)
-        if (plan.refused.length > 0) await this.#refuse(plan.refused)
+        if (plan.refused.length > 0) await answerRefused(this.#ports, this.ref, plan.refused)
         return true
       }
       case 'conflict':
         faultPoint('actor.conflict')
-        this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
+        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return false
       case 'duplicate': {
         faultPoint('actor.before-repeating')
@@ -241,8 +219,8 @@ export class Actor {
         if (event === undefined || waiting === undefined)
           throw new Error(`no command for the duplicate at position ${answer.position}`)
         this.#mailbox.take(waiting)
-        this.#answerRepeated(waiting, event)
-        this.#loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#loaded)
+        answerRepeated(this.ref, waiting, event)
+        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return true
       }
       case 'claimed':
@@ -253,11 +231,13 @@ export class Actor {
         this.#mailbox.take(first.item)
         const told =
           answer.outcome === 'claimed'
-            ? refusal(this.#entity, this.ref, 'claimed', this.#loaded, answer.kind)
-            : refusal(this.#entity, this.ref, 'unknown_reference', this.#loaded, answer.reference)
-        await this.#refuse([{ item: first.item, refusal: told }])
+            ? refusal(this.#entity, this.ref, 'claimed', this.#copy.loaded, answer.kind)
+            : refusal(this.#entity, this.ref, 'unknown_reference', this.#copy.loaded, answer.reference)
+        await answerRefused(this.#ports, this.ref, [{ item: first.item, refusal: told }])
         return true
       }
+      case 'sealed':
+        throw new Error("the log answered 'sealed' to an event without an origin")
       case 'fenced':
         this.#ports.ownership.lost(this.ref)
         throw new AppError(
@@ -267,9 +247,15 @@ export class Actor {
     }
   }
 
+  async #drainAll(): Promise<void> {
+    await this.#offside?.drain(this.#copy.loaded, head => {
+      this.#copy.loaded = head
+    })
+  }
+
   async #drain(waiting: readonly { resolve(): void; reject(error: unknown): void }[]): Promise<void> {
     try {
-      if (this.pending > 0) this.#loaded = await this.#offside?.drain(this.#loaded)
+      if (this.pending > 0) await this.#drainAll()
       for (const { resolve } of waiting) resolve()
     } catch (error) {
       for (const { reject } of waiting) reject(error)
@@ -279,7 +265,7 @@ export class Actor {
   /** The batch could not be decided or appended. What can be taken without the log is; the rest is returned, to fail. */
   async #takeOffside(batch: readonly Waiting[], error: unknown): Promise<readonly Waiting[]> {
     if (this.#offside === undefined || !isErrorCode(error, 'log_unavailable')) {
-      this.#loaded = undefined
+      this.#copy.loaded = undefined
       return batch
     }
     this.#ports.outage?.fell()
@@ -290,57 +276,15 @@ export class Actor {
     }
     // Those that were answered by the log before it failed are not in the mailbox any more.
     const open = batch.filter(waiting => this.#mailbox.holds(waiting))
-    const left = await this.#offside.take(open, this.#loaded, doubtful)
+    const left = await this.#offside.take(open, this.#copy.loaded, doubtful)
     for (const waiting of open) if (!left.includes(waiting)) this.#mailbox.take(waiting)
     return left
   }
 
-  /** Answers refusals; one that carries a command id is looked up first, for the command may have been taken before. */
-  async #refuse(refused: readonly Refused<Waiting>[]): Promise<void> {
-    for (const { item: waiting, refusal: answer } of refused) {
-      const id = waiting.command.commandId
-      faultPoint('actor.before-refusal')
-      try {
-        const event = id === undefined ? undefined : await this.#ports.store.findCommand(id)
-        if (event === undefined) waiting.resolve(answer)
-        else this.#answerRepeated(waiting, event)
-      } catch (error) {
-        waiting.reject(error)
-      }
-    }
-  }
-
-  #answerRepeated(waiting: Waiting, event: LogEvent): void {
-    try {
-      waiting.resolve(repeatedOutcome(this.ref, waiting.command, event))
-    } catch (error) {
-      waiting.reject(error)
-    }
-  }
-
-  /** A throw of the machine is a bug: this command fails, the state is loaded anew, and repeated failures wait. */
   #failed(waiting: Waiting, error: unknown): void {
     this.#mailbox.take(waiting)
     this.#restart = true
     this.#backoff.failed()
-    const actor = formatActorRef(this.ref)
-    this.#ports.log.error(
-      { actor, event: waiting.command.type, error: String(error) },
-      'the machine threw: a bug in its guards or assigns',
-    )
-    waiting.reject(
-      new AppError(
-        'actor_failed',
-        `${actor} failed on '${waiting.command.type}'. Nothing was changed; the actor starts again from the log.`,
-        { cause: error },
-      ),
-    )
+    answerFailed(this.#ports, this.ref, waiting, error)
   }
-}
-
-function away(): AppError {
-  return new AppError(
-    'log_unavailable',
-    'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
-  )
 }

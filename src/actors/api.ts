@@ -6,8 +6,10 @@ import type { Clock, EventStore, Lease, Logger, Service, StreamRange } from '../
 import type { CommandResult } from '../core/result.ts'
 import type { Tracer } from '../core/tracing.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import type { TentativeExchange, TentativeStats } from '../tentative/api.ts'
 import type { CommandOptions } from './command.ts'
 import type { Link } from './link-watch.ts'
+import type { Pending } from './load.ts'
 import type { OutageOptions } from './outage.ts'
 import type { ActorLimits, ReadTables } from './ports.ts'
 
@@ -22,8 +24,13 @@ export interface ActorView {
   readonly allowed: readonly string[]
   /** Time of the last event, ISO 8601 UTC. */
   readonly at: string | null
-  /** Commands that were accepted while the log is away are on top of `version`. */
+  /**
+   * Commands that were accepted without the log, here or on other nodes, are on top of `version`. What they took away may be
+   * believed; that nothing else was taken away may not, while the log cannot be read.
+   */
   readonly tentative?: true
+  /** How many. */
+  readonly pending?: Pending
 }
 
 export interface StateOptions {
@@ -33,6 +40,15 @@ export interface StateOptions {
    * a gap. At most 60,000.
    */
   readonly maxStaleMs?: number
+  /** Only what is in the log, without what was accepted beside it. */
+  readonly logged?: boolean
+}
+
+/** A state as memory holds it. */
+export interface KnownState {
+  readonly version: number
+  readonly state: string
+  readonly context: JsonObject
 }
 
 export interface ActorHandle {
@@ -44,6 +60,11 @@ export interface ActorHandle {
    * certain (see `StateOptions`). Throws AppError `log_unavailable`, `invalid_input`.
    */
   state(options?: StateOptions): Promise<ActorView>
+  /**
+   * What `state` with this `maxStaleMs` would answer from memory, at once; undefined where it would have to ask the log.
+   * Throws AppError `invalid_input`.
+   */
+  known(maxStaleMs: number): KnownState | undefined
   /** The state after a version, or as it was at a time (ISO 8601). */
   stateAt(point: { version: number } | { at: string }): Promise<ActorView>
   /** Events by version, in chunks. */
@@ -67,6 +88,8 @@ export interface ActorSystem extends Service {
     work: (lease: Lease, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result | undefined>
   stats(): { readonly active: number; readonly queued: number; readonly effects: number }
+  /** What was accepted beside the log, here and elsewhere; undefined where nodes do not tell each other of it. */
+  tentatives(): TentativeStats | undefined
   /** What was taken while the log was away; undefined on a node without a journal. */
   outage(): OutageStatus | undefined
   /** Resolves when no effect of this node runs or waits. */
@@ -82,6 +105,21 @@ export interface OutageStatus {
   readonly bytes: number
   /** An actor whose accepted commands the log cannot be given, though it is there. */
   readonly stuck: string | null
+  readonly clock: ClockStatus
+}
+
+/** The clock of what is accepted beside the log. */
+export interface ClockStatus {
+  /** Why nothing is accepted beside the log now, whether that is away or not. */
+  readonly refusing: string | null
+  /** By how much at least the node's clock was ahead of the log's when they were last compared; negative: behind. */
+  readonly aheadMs: number
+  /** Leased from the log: nothing is accepted at or after it. ISO 8601; null before the first lease. */
+  readonly ceiling: string | null
+  /** Accepted commands that went to the log under another dot and time than they were accepted under. */
+  readonly restamped: number
+  /** Times of the log that lie so far ahead that no node was leased them: they are not followed. */
+  readonly ignored: number
 }
 
 export interface ActorSystemOptions {
@@ -101,6 +139,8 @@ export interface ActorSystemOptions {
   readonly before?: (actor: ActorRef, eventType: string) => readonly OutgoingEvent[]
   /** Present where events that can be merged are taken while the log is away. */
   readonly outage?: OutageOptions
+  /** How nodes tell each other of such events. */
+  readonly tentatives?: TentativeExchange
   /** Absent where tracing is off. */
   readonly tracer?: Tracer
 }

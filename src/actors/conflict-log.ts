@@ -2,7 +2,7 @@
 import { type ActorId, actorId } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import { formatStateValue } from '../core/state.ts'
-import type { JournalEntry } from '../journal/journal-entry.ts'
+import type { AdmittedEntry } from '../journal/journal-entry.ts'
 import { conflict } from '../machines/conflict/index.ts'
 import { initialState } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
@@ -15,7 +15,7 @@ import { appendOf, planBatch } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 
 export interface ConflictRecord {
-  readonly entry: JournalEntry
+  readonly entry: AdmittedEntry
   /** Spent on the record. For an event of which nothing was written it is the event's own: a repeat finds the record. */
   readonly commandId: string
   /** Undefined where the log says all that the event said. */

@@ -1,19 +1,20 @@
 /** Brings one event that was accepted beside the log into it: merged with what others wrote meanwhile, and once. */
 import { faultPoint } from '#fault-point'
 import { AppError, isErrorCode } from '../core/errors.ts'
-import type { LogEvent, Origin, RecordedEvent } from '../core/event.ts'
+import type { LogEvent, Origin } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import { canonicalJson } from '../core/state.ts'
-import { commandIdOf, dotOf, type JournalEntry } from '../journal/journal-entry.ts'
-import { upcast } from '../machines/decide.ts'
+import { type AdmittedEntry, commandIdOf, dotOf, type JournalEntry } from '../journal/journal-entry.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { type MergeConflict, mergeEvent, type OffsideEvent } from '../merge/merge-event.ts'
+import { besideOf, type KnownEvent } from '../merge/rebase.ts'
 import { afterCommit } from './after-commit.ts'
 import { type Command, repeatedOutcome } from './command.ts'
 import { recordConflict } from './conflict-log.ts'
 import { catchUp, type Loaded, load } from './load.ts'
-import { clockOf } from './offside-clock.ts'
+import { loggedEvent, pendingEvent } from './logged-event.ts'
+import type { Outage } from './outage.ts'
 import { appendOf, planBatch } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 
@@ -22,20 +23,22 @@ const MAX_CONFLICTS = 20
 
 /**
  * Answers the state of the log with the event in it. Doing it again changes nothing.
- * @param own versions of the actor that hold entries before this one, without an origin; the entry's own is added
+ * @param own versions of the actor that hold entries before this one in the journal; the entry's own is added
  */
 export async function drainEntry(
   ports: ActorPorts,
+  outage: Outage,
   entity: EntityDefinition,
   ref: ActorRef,
-  entry: JournalEntry,
+  given: JournalEntry,
   known: Loaded | undefined,
   own: Set<number>,
 ): Promise<Loaded> {
   const { store } = ports
-  const commandId = commandIdOf(entry)
   let head = known
   for (let attempt = 0; attempt <= MAX_CONFLICTS; attempt++) {
+    const entry = await outage.admit(given)
+    const commandId = commandIdOf(entry)
     head = head === undefined ? await load(ports, entity, ref) : await catchUp(ports, entity, ref, head)
     const there = await store.findCommand(commandId)
     const { beside, sent } = await eventsSince(ports, entity, ref, entry, own)
@@ -51,12 +54,11 @@ export async function drainEntry(
     const logged = there ?? sent
     if (logged !== undefined) {
       const here = logged.actorType === ref.type && logged.actorId === ref.id
-      if (here && logged.origin === undefined) own.add(logged.version)
+      if (here) own.add(logged.version)
       await recordContest(ports, entity, entry, logged.origin?.conflict as unknown as MergeConflict | undefined, head)
       return head
     }
-    const data = upcast(entity, { ...entry, version: 0, position: 0 } as unknown as RecordedEvent)
-    const merged = mergeEvent(entity, head.state, offsideOf(entry, data), beside)
+    const merged = mergeEvent(entity, head.state, pendingEvent(entity, entry).event, beside)
     if (merged.outcome === 'absorbed') {
       await recordConflict(ports, { entry, commandId, merged: merged.conflict, head, entity })
       return head
@@ -76,7 +78,8 @@ export async function drainEntry(
     switch (answer.outcome) {
       case 'appended':
         afterCommit(ports, entity, ref, plan, answer.events, append)
-        head = answer.rewritten === true ? await load(ports, entity, ref) : plan.end
+        head = answer.rewritten === true ? await load(ports, entity, ref) : { ...plan.end, clock: entry.clock }
+        own.add(head.version)
         await recordContest(ports, entity, entry, merged.conflict, head)
         return head
       case 'claimed':
@@ -84,6 +87,9 @@ export async function drainEntry(
       case 'fenced':
         await lost(answer.outcome, head)
         return head
+      case 'sealed':
+        outage.wasSealed(given)
+        break
       case 'conflict':
       case 'duplicate':
     }
@@ -98,7 +104,7 @@ export async function drainEntry(
 async function recordContest(
   ports: ActorPorts,
   entity: EntityDefinition,
-  entry: JournalEntry,
+  entry: AdmittedEntry,
   merged: MergeConflict | undefined,
   head: Loaded,
 ): Promise<void> {
@@ -107,7 +113,7 @@ async function recordContest(
 }
 
 /** Whether the event that its command id was spent on is what became of this entry, or of the same command sent elsewhere. */
-function isItsOwn(ref: ActorRef, entity: EntityDefinition, entry: JournalEntry, event: LogEvent): boolean {
+function isItsOwn(ref: ActorRef, entity: EntityDefinition, entry: AdmittedEntry, event: LogEvent): boolean {
   const { schemaVersion, data } = entry
   try {
     repeatedOutcome(ref, { ...commandOf(entity, entry, commandIdOf(entry), data), schemaVersion }, event)
@@ -123,60 +129,49 @@ async function eventsSince(
   ports: ActorPorts,
   entity: EntityDefinition,
   ref: ActorRef,
-  entry: JournalEntry,
+  entry: AdmittedEntry,
   own: ReadonlySet<number>,
 ): Promise<{ readonly beside: readonly OffsideEvent[]; readonly sent: LogEvent | undefined }> {
-  const beside: OffsideEvent[] = []
+  const others: KnownEvent[] = []
   let sent: LogEvent | undefined
   for await (const events of ports.store.readStream(ref, { from: entry.basis + 1 }))
     for (const event of events) {
       if (isSent(entry, event)) sent = event
-      const { origin } = event
-      const mine = origin !== undefined && origin.node === entry.node && origin.incarnation === entry.incarnation
-      if (!mine && !own.has(event.version))
-        beside.push({
-          type: event.type,
-          data: upcast(entity, event),
-          clock: clockOf(event),
-          node: origin?.node ?? event.node,
-          ...(origin?.observed === undefined ? undefined : { observed: origin.observed }),
-        })
+      if (!own.has(event.version)) others.push(loggedEvent(entity, event))
     }
-  return { beside, sent }
-}
-
-function offsideOf({ type, clock, node, observed }: JournalEntry, data: JsonObject): OffsideEvent {
-  return { type, data, clock, node, ...(observed === null ? undefined : { observed }) }
+  return { beside: besideOf(pendingEvent(entity, entry), others), sent }
 }
 
 /** By its dot's start, its version and all that was decided: nothing else can stand there under these. */
-function isSent(entry: JournalEntry, event: LogEvent): boolean {
+function isSent(entry: AdmittedEntry, event: LogEvent): boolean {
+  const { node, incarnation } = entry.salvaged ?? entry
   return (
     event.version === entry.doubtful &&
     event.origin === undefined &&
-    event.node === entry.node &&
-    event.incarnation === entry.incarnation &&
+    event.node === node &&
+    event.incarnation === incarnation &&
     event.type === entry.type &&
     event.commandId === entry.commandId &&
     canonicalJson(event.data) === canonicalJson(entry.data)
   )
 }
 
-function originOf(entry: JournalEntry, data: JsonObject, conflict: MergeConflict | undefined): Origin {
-  const { basis, clock, node, incarnation, n } = entry
+function originOf(entry: AdmittedEntry, data: JsonObject, conflict: MergeConflict | undefined): Origin {
+  const { basis, extra, clock, node, incarnation, n } = entry
   return {
     basis,
     clock,
     node,
     incarnation,
     n,
+    ...(extra === undefined ? undefined : { extra }),
     ...(entry.observed === null ? undefined : { observed: entry.observed }),
     ...(canonicalJson(data) === canonicalJson(entry.data) ? undefined : { given: entry.data }),
     ...(conflict === undefined ? undefined : { conflict: conflict as MergeConflict & JsonObject }),
   }
 }
 
-function commandOf(entity: EntityDefinition, entry: JournalEntry, commandId: string, data: JsonObject): Command {
+function commandOf(entity: EntityDefinition, entry: AdmittedEntry, commandId: string, data: JsonObject): Command {
   return {
     type: entry.type,
     data,

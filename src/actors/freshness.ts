@@ -1,6 +1,10 @@
 /** What is known about the age of an actor's copy in memory: whether it may answer a read in place of the log. */
 import { AppError } from '../core/errors.ts'
+import { type ActorRef, formatActorRef } from '../core/ids.ts'
+import { formatStateValue } from '../core/state.ts'
+import type { EntityDefinition } from '../machines/define.ts'
 import type { StateOptions } from './api.ts'
+import type { Loaded } from './load.ts'
 
 const MAX_STALE_MS = 60_000
 
@@ -8,6 +12,18 @@ const MAX_STALE_MS = 60_000
 export function maxStaleOf({ maxStaleMs = 0 }: StateOptions): number {
   if (maxStaleMs >= 0 && maxStaleMs <= MAX_STALE_MS) return maxStaleMs
   throw new AppError('invalid_input', `maxStaleMs is from 0 to ${MAX_STALE_MS}.`)
+}
+
+/**
+ * A state that permits something is not told by a node that cannot see whether it was ended.
+ * Throws AppError `log_unavailable`.
+ */
+export function refuseGrant({ grantsIn }: EntityDefinition, ref: ActorRef, { state }: Loaded): void {
+  if (!grantsIn.includes(formatStateValue(state.value))) return
+  throw new AppError(
+    'log_unavailable',
+    `Postgres is away, and ${formatActorRef(ref)} may have been ended there. Nothing is lost; ask again, or ask another node.`,
+  )
 }
 
 export class Freshness {

@@ -12,8 +12,17 @@ export interface Loaded {
   readonly state: ActorState
   /** Time of the last event; null for an actor without events. */
   readonly at: string | null
-  /** With accepted commands on top that are not in the log yet; `version` is the one they were decided on. */
-  readonly tentative?: true
+  /** Of accepted commands that are not in the log yet and are on top of `version`, where there are any. */
+  readonly pending?: Pending
+  /** Hybrid time of the last event that was accepted beside the log. */
+  readonly clock?: string | undefined
+}
+
+export interface Pending {
+  /** Of this node. */
+  readonly own: number
+  /** Of other nodes, as far as they were heard. */
+  readonly others: number
 }
 
 export interface LoadPorts {
@@ -39,7 +48,8 @@ export async function catchUp(
   for await (const events of store.readRecorded(ref, range))
     for (const event of events) {
       if (until.at !== undefined && Date.parse(event.at) > Date.parse(until.at)) return loaded
-      loaded = { version: event.version, state: fold(entity, loaded.state, event), at: event.at }
+      const clock = event.origin?.clock ?? loaded.clock
+      loaded = { version: event.version, state: fold(entity, loaded.state, event), at: event.at, clock }
     }
   return loaded
 }
@@ -60,7 +70,7 @@ export async function loadAt(
   return catchUp(ports, entity, ref, usable ? snapshot : beginning(entity), point)
 }
 
-export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state, at, tentative }: Loaded): ActorView {
+export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state, at, pending }: Loaded): ActorView {
   return {
     ref,
     version,
@@ -68,7 +78,7 @@ export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state
     context: state.context,
     allowed: allowedEvents(entity, state),
     at,
-    ...(tentative === undefined ? undefined : { tentative }),
+    ...(pending === undefined ? undefined : { tentative: true, pending }),
   }
 }
 
@@ -96,7 +106,8 @@ async function fromSnapshot(
     // Throws where the machine no longer has the state.
     allowedEvents(entity, snapshot.state)
     for await (const [event] of store.readRecorded(ref, { from: snapshot.version, to: snapshot.version }))
-      if (event !== undefined) return { version: snapshot.version, state: snapshot.state, at: event.at }
+      if (event !== undefined)
+        return { version: snapshot.version, state: snapshot.state, at: event.at, clock: event.origin?.clock }
     log.warn({ actor, version: snapshot.version }, 'snapshot of a version the log does not have: replaying')
   } catch (error) {
     if (isUnavailable(error)) throw error

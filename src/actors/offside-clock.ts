@@ -6,40 +6,85 @@ import {
   type HybridTime,
   hybridTimeOf,
   parseHybridTime,
+  raiseCeiling,
   receive,
   startClock,
   tick,
 } from '../core/hybrid-clock.ts'
-import type { Clock } from '../core/ports.ts'
+
+/** What the last event before the stamped one says of its time. */
+export interface Seen {
+  /** ISO 8601; null where there is no event. */
+  readonly at: string | null
+  /** Its hybrid time, where it was accepted beside the log too. */
+  readonly clock?: string | undefined
+}
+
+/** A time that lies further than this beyond what may be given out is wrong, and not followed. */
+export const MAX_DRIFT_MS = 300_000
 
 export class OffsideClock {
-  readonly #clock: Clock
   #hybrid: HybridClock
+  #ignored = 0
 
-  constructor(clock: Clock, source: string) {
-    this.#clock = clock
-    this.#hybrid = startClock(source, 0, Number.POSITIVE_INFINITY)
+  /**
+   * @param floor at or after all that earlier starts of the node gave out; milliseconds
+   * @param ceiling no stamp is at or beyond it
+   */
+  constructor(source: string, floor: number, ceiling: number) {
+    this.#hybrid = startClock(source, floor, ceiling)
   }
 
-  /** Later than every stamp before it, and than `seen` (ISO 8601), whatever the wall clock does. */
-  stamp(seen: string | null): string {
-    if (seen !== null) this.#hear(hybridTimeOf(seen, this.#hybrid.source))
-    const ticked = tick(this.#hybrid, this.#clock.now())
-    if (!ticked.ok) throw new Error(`a clock without a ceiling refused a time: ${ticked.reason}`)
+  /** Milliseconds; no stamp is later. */
+  get wall(): number {
+    return this.#hybrid.wall
+  }
+
+  /** Times seen that were wrong. */
+  get ignored(): number {
+    return this.#ignored
+  }
+
+  get ceiling(): number {
+    return this.#hybrid.ceiling
+  }
+
+  raise(ceiling: number): void {
+    this.#hybrid = raiseCeiling(this.#hybrid, ceiling)
+  }
+
+  /**
+   * A time at `now`, in milliseconds. Later than every stamp before it, and than what was seen, whatever the wall clock does. Undefined where no such time
+   * lies below the ceiling: nothing has moved then.
+   */
+  stamp(now: number, { at, clock }: Seen): string | undefined {
+    const before = this.#hybrid
+    const known = clock === undefined ? undefined : parseHybridTime(clock)
+    if (known !== undefined && !this.#hear(known, now) && !this.#isWrong(known)) return undefined
+    // A wall time alone was never leased, and the log orders what stands under it.
+    const written = at === null ? undefined : hybridTimeOf(at, this.#hybrid.source)
+    if (written !== undefined && !this.#hear(written, now)) this.#ignored++
+    const ticked = tick(this.#hybrid, now)
+    if (!ticked.ok) {
+      this.#hybrid = before
+      return undefined
+    }
     this.#hybrid = ticked.clock
     return formatHybridTime(ticked.time)
   }
 
-  /** A time that an earlier start gave out. */
-  remember(text: string): void {
-    const time = parseHybridTime(text)
-    if (time !== undefined) this.#hear(time)
+  /** Here the ceiling alone decides: another node may rightly be ahead of this one's wall clock by a whole lease. */
+  #hear(time: HybridTime, now: number): boolean {
+    const heard = receive(this.#hybrid, time, now, Number.POSITIVE_INFINITY)
+    if (heard.ok) this.#hybrid = heard.clock
+    return heard.ok
   }
 
-  /** Whatever is in the log or the journal was taken as it is: no drift is too far for it. */
-  #hear(time: HybridTime): void {
-    const heard = receive(this.#hybrid, time, this.#clock.now(), Number.POSITIVE_INFINITY)
-    if (heard.ok) this.#hybrid = heard.clock
+  /** Each renewal leases as far as any node has, so a time far beyond the ceiling was leased by none. */
+  #isWrong({ wall }: HybridTime): boolean {
+    const wrong = wall > this.#hybrid.ceiling + MAX_DRIFT_MS
+    if (wrong) this.#ignored++
+    return wrong
   }
 }
 

@@ -4,7 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { CommandResult, Tentative } from '../core/result.ts'
 import { canonicalJson, formatStateValue } from '../core/state.ts'
-import type { JournalEntry } from '../journal/journal-entry.ts'
+import { type JournalEntry, sourceOf } from '../journal/journal-entry.ts'
 import { decide, stamp } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { isMergeable, observe } from '../merge/merge-event.ts'
@@ -13,6 +13,7 @@ import { drainEntry } from './drain.ts'
 import type { Loaded } from './load.ts'
 import type { Waiting } from './mailbox.ts'
 import type { Outage } from './outage.ts'
+import type { Overlay } from './overlay.ts'
 import { sameClaims, stampAfter } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
 
@@ -21,22 +22,27 @@ interface Acceptance {
   readonly entry: JournalEntry
 }
 
+interface Decided {
+  readonly entry: JournalEntry
+  readonly local: Loaded
+}
+
 export class Offside {
   readonly #entity: EntityDefinition
   readonly #ref: ActorRef
   readonly #ports: ActorPorts
   readonly #outage: Outage
+  readonly #overlay: Overlay
   #entries: JournalEntry[] = []
-  /** The log's state with the entries on top; unknown for entries of an earlier start. */
-  #local: Loaded | undefined
-  /** Versions of the log that hold what was sent there before it was accepted here. */
+  /** Versions of the log that hold entries before the next one: whoever accepted that knew them. */
   readonly #own = new Set<number>()
 
-  constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts, outage: Outage) {
+  constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts, outage: Outage, overlay: Overlay) {
     this.#entity = entity
     this.#ref = ref
     this.#ports = ports
     this.#outage = outage
+    this.#overlay = overlay
   }
 
   /** Entries that are not in the log yet. */
@@ -44,9 +50,8 @@ export class Offside {
     return this.#entries.length
   }
 
-  /** The state with the entries on top, as of the version they were decided on. */
-  get local(): Loaded | undefined {
-    return this.#entries.length === 0 ? undefined : this.#local
+  get entries(): readonly JournalEntry[] {
+    return this.#entries
   }
 
   restore(entry: JournalEntry): void {
@@ -70,10 +75,16 @@ export class Offside {
   ): Promise<readonly Waiting[]> {
     const left: Waiting[] = []
     const taken: Acceptance[] = []
-    let local = this.#entries.length === 0 ? loaded : this.#local
+    let local = loaded && this.#on(loaded)
     for (const waiting of batch) {
       if (this.#repeat(waiting)) continue
-      const next = local && this.#decide(waiting, local, doubtful(waiting))
+      let next: Decided | undefined
+      try {
+        next = local && this.#decide(waiting, local, doubtful(waiting))
+      } catch (error) {
+        waiting.reject(error)
+        continue
+      }
       if (next === undefined) left.push(waiting)
       else {
         local = next.local
@@ -84,12 +95,12 @@ export class Offside {
     const entries = taken.map(({ entry }) => entry)
     try {
       await this.#outage.write(entries)
+      this.#ports.tentatives?.accepted(entries)
     } catch (error) {
       for (const { waiting } of taken) waiting.reject(error)
       return left
     }
     this.#entries.push(...entries)
-    this.#local = local
     this.#outage.pend(this.#ref)
     for (const { waiting, entry } of taken) {
       faultPoint('actor.before-tentative-answer')
@@ -99,24 +110,35 @@ export class Offside {
   }
 
   /**
-   * Brings the entries to the log, in order, and returns its newest state. What was brought there stays so when this
-   * throws: AppError `log_unavailable`, or what keeps an entry from being read.
+   * Brings the entries to the log, in order. What was brought there stays so when this throws: AppError `log_unavailable`,
+   * or what keeps an entry from being read.
+   * @param moved told the newest state after each
    */
-  async drain(loaded: Loaded | undefined): Promise<Loaded> {
+  async drain(loaded: Loaded | undefined, moved: (head: Loaded) => void): Promise<void> {
     let head = loaded
     for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
       faultPoint('journal.draining')
-      const drained = await drainEntry(this.#ports, this.#entity, this.#ref, entry, head, this.#own)
+      const drained = await drainEntry(this.#ports, this.#outage, this.#entity, this.#ref, entry, head, this.#own)
       faultPoint('journal.drained')
       head = drained
       this.#entries.shift()
+      moved(head)
       this.#outage.settle(entry)
+      this.#ports.tentatives?.settled(entry, head.version)
     }
-    this.#local = undefined
     this.#own.clear()
     this.#outage.settled(this.#ref)
-    if (head === undefined) throw new Error(`nothing was pending for ${formatActorRef(this.#ref)}`)
-    return head
+  }
+
+  /** Undefined where an entry of an earlier start is of newer code: on top of that nothing can be decided. */
+  #on(loaded: Loaded): Loaded | undefined {
+    try {
+      return this.#overlay.on(loaded, this.#entries)
+    } catch (error) {
+      const actor = formatActorRef(this.#ref)
+      this.#ports.log.error({ actor, error: String(error) }, 'what was accepted without the log cannot be read')
+      return undefined
+    }
   }
 
   #mayTake(command: Command): boolean {
@@ -131,11 +153,7 @@ export class Offside {
   }
 
   /** A refusal is never told here: the state may not be the newest, so the command has to wait for the log. */
-  #decide(
-    { command }: Waiting,
-    local: Loaded,
-    doubtful: number | null,
-  ): { readonly entry: JournalEntry; readonly local: Loaded } | undefined {
+  #decide({ command }: Waiting, local: Loaded, doubtful: number | null): Decided | undefined {
     const { state } = local
     if (!this.#mayTake(command) || local.version === 0) return undefined
     if (!isMergeable(this.#entity, command.type, { state, data: command.data })) return undefined
@@ -143,11 +161,13 @@ export class Offside {
     const next = decide(this.#entity, state, stamp(command.type, at, command.data))?.state
     // Names are given out by the log alone.
     if (next === undefined || !sameClaims(this.#entity.claims(state), this.#entity.claims(next))) return undefined
+    const dot = this.#outage.dot(local)
+    const extra = this.#overlay.extra(this.#entries, sourceOf(dot)).map(([source, n]): [string, number] => [source, n])
     const entry: JournalEntry = {
       actorType: this.#ref.type,
       actorId: this.#ref.id,
-      // The state under the entries before this one is theirs, whatever of the log is known by now.
       basis: local.version,
+      ...(extra.length === 0 ? undefined : { extra }),
       doubtful,
       type: command.type,
       schemaVersion: command.schemaVersion,
@@ -159,9 +179,9 @@ export class Offside {
       commandId: command.commandId ?? null,
       causation: command.causation ?? null,
       correlation: command.correlation ?? null,
-      ...this.#outage.dot(local.at),
+      ...dot,
     }
-    return { entry, local: { version: local.version, state: next, at } }
+    return { entry, local: { version: local.version, state: next, at, clock: entry.clock } }
   }
 
   /** Answers a command that was taken here before, under the same id. */

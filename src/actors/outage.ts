@@ -1,11 +1,13 @@
 /** A node without its log: notices that it is away, keeps the journal, and brings what is in it to the log when that is back. */
-import { isErrorCode } from '../core/errors.ts'
+import { AppError, isErrorCode } from '../core/errors.ts'
 import { type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { Clock, EventStore, Logger, Service } from '../core/ports.ts'
+import type { Register } from '../core/register.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { JournalEntry } from '../journal/journal-entry.ts'
+import type { AdmittedEntry, JournalEntry } from '../journal/journal-entry.ts'
 import type { OutageStatus } from './api.ts'
-import { OffsideClock } from './offside-clock.ts'
+import { ClockLease } from './clock-lease.ts'
+import type { Seen } from './offside-clock.ts'
 
 /** How often the log is asked whether it is back. */
 const PROBE_MS = 500
@@ -17,6 +19,9 @@ export interface OutageOptions {
   /** Of this start: with a number it is the dot of an entry. */
   readonly node: string
   readonly incarnation: number
+  readonly register: Register
+  /** How far ahead of the log's clock accepted events may be stamped, default an hour. */
+  readonly leaseMs?: number | undefined
 }
 
 export interface OutagePorts {
@@ -30,19 +35,22 @@ export interface OutagePorts {
 export class Outage implements Service {
   readonly #options: OutageOptions
   readonly #ports: OutagePorts
-  readonly #hybrid: OffsideClock
+  readonly #lease: ClockLease
   readonly #pending = new Map<string, ActorRef>()
-  #n = 0
+  /** What waits for the log and could go on without it. */
+  readonly #unanswered = new Set<(error: AppError) => void>()
   #away = false
   #stuck: string | null = null
   #cancel: (() => void) | undefined
   #looking: Promise<void> | undefined
   #stopped = false
+  readonly #unsubscribe: (() => void) | undefined
 
   constructor(options: OutageOptions, ports: OutagePorts) {
     this.#options = options
     this.#ports = ports
-    this.#hybrid = new OffsideClock(ports.clock, `${options.node}#${options.incarnation}`)
+    this.#lease = new ClockLease({ ...options, clock: ports.clock, log: ports.log })
+    this.#unsubscribe = ports.store.silence?.onSilent(() => this.#silent())
   }
 
   /** Whether the log did not answer when it was last asked. */
@@ -52,25 +60,31 @@ export class Outage implements Service {
 
   status(): OutageStatus {
     const { pending, bytes } = this.#options.journal
-    return { away: this.#away, pending, bytes, stuck: this.#stuck }
+    return { away: this.#away, pending, bytes, stuck: this.#stuck, clock: this.#lease.status() }
   }
 
   async start(): Promise<void> {
     for (const entry of this.#options.journal.found) {
       const ref = actorRef(entry.actorType, entry.actorId)
-      this.#hybrid.remember(entry.clock)
       this.#ports.restore(ref, entry)
       this.pend(ref)
     }
     const { pending } = this.#options.journal
     if (pending > 0) this.#ports.log.info({ pending }, 'commands of an earlier start are brought to the log')
+    await this.#lease.keep().catch(error => {
+      if (!isErrorCode(error, 'log_unavailable')) throw error
+      this.#away = true
+    })
     await this.#look()
+    await this.#lease.seal().catch(error => this.#ports.log.debug({ error: String(error) }, 'nothing was sealed'))
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancel?.()
+    this.#unsubscribe?.()
     await this.#looking
+    await this.#lease.stop(this.#away)
     const { pending } = this.#options.journal
     if (pending > 0)
       this.#ports.log.warn(
@@ -89,10 +103,27 @@ export class Outage implements Service {
     this.#plan(PROBE_MS)
   }
 
-  /** Identity and clock of the next entry. */
-  dot(seen: string | null): Pick<JournalEntry, 'clock' | 'node' | 'incarnation' | 'n'> {
-    const { node, incarnation } = this.#options
-    return { clock: this.#hybrid.stamp(seen), node, incarnation, n: ++this.#n }
+  /** The answer of the log, or AppError `log_unavailable` when that falls silent: what was sent is in doubt then. */
+  unlessSilent<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    if (this.#ports.store.silence === undefined) return answer
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject)
+      answer.then(resolve, reject).finally(() => this.#unanswered.delete(reject))
+    })
+  }
+
+  /** Identity and clock of the next entry. Throws AppError `log_unavailable` where no time may be given out. */
+  dot(seen: Seen): Pick<JournalEntry, 'clock' | 'node' | 'incarnation' | 'n'> {
+    return this.#lease.dot(seen)
+  }
+
+  /** See `ClockLease`. */
+  admit(entry: JournalEntry): Promise<AdmittedEntry> {
+    return this.#lease.admit(entry)
+  }
+
+  wasSealed(entry: JournalEntry): void {
+    this.#lease.wasSealed(entry)
   }
 
   write(entries: readonly JournalEntry[]): Promise<void> {
@@ -101,6 +132,7 @@ export class Outage implements Service {
 
   settle(entry: JournalEntry): void {
     this.#options.journal.settle(entry)
+    this.#lease.settled(entry)
   }
 
   pend(ref: ActorRef): void {
@@ -110,6 +142,12 @@ export class Outage implements Service {
 
   settled(ref: ActorRef): void {
     this.#pending.delete(formatActorRef(ref))
+  }
+
+  #silent(): void {
+    this.fell()
+    for (const reject of this.#unanswered) reject(away())
+    this.#unanswered.clear()
   }
 
   #plan(ms: number): void {
@@ -135,6 +173,7 @@ export class Outage implements Service {
       await store.head()
       if (this.#away) log.info({ pending: this.#options.journal.pending }, 'Postgres is back')
       this.#away = false
+      await this.#lease.keep()
       for (const [actor, ref] of this.#pending) {
         if (this.#stopped) return undefined
         try {
@@ -156,4 +195,11 @@ export class Outage implements Service {
     this.#stuck = stuck
     return this.#pending.size === 0 ? undefined : stuck === null ? PROBE_MS : STUCK_MS
   }
+}
+
+export function away(): AppError {
+  return new AppError(
+    'log_unavailable',
+    'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
+  )
 }

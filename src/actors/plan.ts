@@ -80,6 +80,7 @@ export function planBatch<Item extends { readonly command: Command }>(
     if (changesClaims) holds = next
     if (alone) break
   }
+  if (from.clock !== undefined && end !== from) end = { ...end, clock: from.clock }
   return { taken, refused, from, end, held, holds, subject: subjectOf(entity, ref, end) }
 }
 

@@ -4,6 +4,7 @@ import type { ActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
 import type { Clock, DueTimer, EventStore, Logger, TimerSet } from '../core/ports.ts'
 import type { Snapshot } from '../core/state.ts'
+import type { TentativeExchange } from '../tentative/api.ts'
 import type { LinkWatch } from './link-watch.ts'
 import type { Outage } from './outage.ts'
 import type { Ownership } from './ownership.ts'
@@ -28,6 +29,8 @@ export interface ActorPorts {
   readonly traced: boolean
   /** Absent where nothing is taken while the log is away. */
   readonly outage: Outage | undefined
+  /** Absent where nodes do not tell each other of such events. */
+  readonly tentatives: TentativeExchange | undefined
   committed(events: readonly LogEvent[], timers: readonly TimerSet[]): void
   snapshot(actor: ActorRef, snapshot: Snapshot): void
   startEffect(timer: DueTimer): void

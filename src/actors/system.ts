@@ -1,17 +1,17 @@
 /** Hosts the actors of a node: finds or loads them, routes commands, runs their timers and effects, and lets idle ones go. */
-import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
-import { type ActorId, type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
+import { type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { Clock, EventStore, Lease, Logger, TimerSet } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
-import type { Snapshot } from '../core/state.ts'
-import type { CommandSpan, Tracer } from '../core/tracing.ts'
+import { formatStateValue } from '../core/state.ts'
 import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import type { TentativeStats } from '../tentative/api.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
 import type { ActorHandle, ActorSystem, ActorSystemOptions, OutageStatus } from './api.ts'
-import { type CommandOptions, parseCommand } from './command.ts'
+import type { CommandOptions } from './command.ts'
+import { Dispatch } from './dispatch.ts'
 import { EffectRunner } from './effects.ts'
 import { maxStaleOf } from './freshness.ts'
 import { watchLink } from './link-watch.ts'
@@ -19,8 +19,8 @@ import { loadAt, viewOf } from './load.ts'
 import { Outage } from './outage.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
+import { Snapshots } from './snapshots.ts'
 import { TimerService } from './timers.ts'
-import { traceCommand } from './traced-command.ts'
 import { Turns } from './turns.ts'
 
 const DEFAULT_LIMITS: ActorLimits = { mailbox: 1_000, effects: 32 }
@@ -39,16 +39,14 @@ class HostedActors implements ActorSystem {
   readonly #log: Logger
   readonly #actors = new ActorTable()
   readonly #listeners = new Set<(events: readonly LogEvent[]) => void>()
-  readonly #snapshots = new Set<Promise<void>>()
+  readonly #snapshots: Snapshots
   readonly #ownership: Ownership
   readonly #effects: EffectRunner
   readonly #timers: TimerService
   readonly #outage: Outage | undefined
   readonly #ports: ActorPorts
-  readonly #tracer: Tracer | undefined
-  readonly #before: ActorSystemOptions['before']
+  readonly #dispatch: Dispatch
   #cancelSweep: (() => void) | undefined
-  #stopping = false
 
   constructor({
     store,
@@ -61,16 +59,25 @@ class HostedActors implements ActorSystem {
     link,
     limits,
     outage,
+    tentatives,
     tracer,
     before,
   }: ActorSystemOptions) {
-    this.#tracer = tracer
-    this.#before = before
     this.#store = store
     this.#clock = clock
     this.#log = log
+    this.#snapshots = new Snapshots(store, log)
     this.entities = new Map(entities.map(entity => [entity.type, entity]))
     const bounds = { ...DEFAULT_LIMITS, ...limits }
+    this.#dispatch = new Dispatch({
+      store,
+      log,
+      tracer,
+      before,
+      entities: this.entities,
+      entity: type => this.#entity(type),
+      find: (entity, ref) => this.#find(entity, ref),
+    })
     this.#ownership = new Ownership({ store, clock, log, holder })
     this.#effects = new EffectRunner(
       {
@@ -80,8 +87,8 @@ class HostedActors implements ActorSystem {
         readTables,
         destroyPersonalKey,
         entity: type => this.#entity(type),
-        send: (ref, event, sendOptions) => this.#send(ref.type, ref, event, sendOptions, true),
-        create: (type, event, createOptions) => this.#send(type, undefined, event, createOptions, true),
+        send: (ref, event, sendOptions) => this.#dispatch.send(ref.type, ref, event, sendOptions, true),
+        create: (type, event, createOptions) => this.#dispatch.send(type, undefined, event, createOptions, true),
       },
       bounds.effects,
     )
@@ -90,7 +97,7 @@ class HostedActors implements ActorSystem {
       clock,
       log,
       fire: async ({ actor }, event, commandId) =>
-        void (await this.#send(actor.type, actor, event, { commandId }, true)),
+        void (await this.#dispatch.send(actor.type, actor, event, { commandId }, true)),
       startEffect: timer => this.#effects.start(timer),
     })
     this.#outage =
@@ -99,7 +106,10 @@ class HostedActors implements ActorSystem {
         store,
         clock,
         log,
-        restore: (ref, entry) => this.#find(this.#entity(ref.type), ref).restore(entry),
+        restore: (ref, entry) => {
+          tentatives?.restored(entry)
+          this.#find(this.#entity(ref.type), ref).restore(entry)
+        },
         drain: ref => this.#find(this.#entity(ref.type), ref).drain(),
       })
     this.#ports = {
@@ -112,8 +122,9 @@ class HostedActors implements ActorSystem {
       link: watchLink(link),
       traced: tracer !== undefined,
       outage: this.#outage,
+      tentatives,
       committed: (events, timers) => this.#committed(events, timers),
-      snapshot: (actor, snapshot) => this.#snapshot(actor, snapshot),
+      snapshot: (actor, snapshot) => this.#snapshots.save(actor, snapshot),
       startEffect: timer => this.#effects.start(timer),
     }
   }
@@ -127,13 +138,13 @@ class HostedActors implements ActorSystem {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true
+    this.#dispatch.stop()
     this.#cancelSweep?.()
     await this.#timers.stop()
     await this.#outage?.stop()
     await this.#effects.stop()
     await Promise.all([...this.#actors].map(actor => actor.settled()))
-    await Promise.all(this.#snapshots)
+    await this.#snapshots.saved()
     await this.#ownership.stop()
     this.#ports.link.stop()
     this.#actors.clear()
@@ -145,18 +156,26 @@ class HostedActors implements ActorSystem {
     if (ref.id > entity.maxId) throw new AppError('invalid_input', `An id of ${ref.type} is at most ${entity.maxId}.`)
     return {
       ref,
-      send: (event, options = {}) => this.#send(ref.type, ref, event, options, false),
-      state: async (within = {}) => viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within))),
+      send: (event, options = {}) => this.#dispatch.send(ref.type, ref, event, options, false),
+      state: async (within = {}) =>
+        viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within), within.logged)),
+      known: maxStaleMs => {
+        const loaded = this.#actors.get(ref)?.recall(maxStaleOf({ maxStaleMs }))
+        if (loaded === undefined) return undefined
+        const { version, state } = loaded
+        return { version, state: formatStateValue(state.value), context: state.context }
+      },
       stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
     }
   }
 
   create(type: string, event: OutgoingEvent, options: CommandOptions = {}): Promise<CommandResult> {
-    return this.#send(type, undefined, event, options, false)
+    return this.#dispatch.send(type, undefined, event, options, false)
   }
 
   hear(events: readonly LogEvent[]): void {
+    this.#ports.tentatives?.logged(events)
     for (const event of events) this.#actors.get({ type: event.actorType, id: event.actorId })?.hear(event)
   }
 
@@ -183,107 +202,16 @@ class HostedActors implements ActorSystem {
     return { active, queued, effects: this.#effects.pending }
   }
 
+  tentatives(): TentativeStats | undefined {
+    return this.#ports.tentatives?.stats()
+  }
+
   outage(): OutageStatus | undefined {
     return this.#outage?.status()
   }
 
   effectsIdle(): Promise<void> {
     return this.#effects.idle()
-  }
-
-  /** @param ref undefined for a new actor, which is given an id */
-  #send(
-    type: string,
-    ref: ActorRef | undefined,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-  ): Promise<CommandResult> {
-    if (this.#tracer !== undefined) return this.#traced(this.#tracer, type, ref, event, options, internal)
-    return ref === undefined
-      ? this.#deliverNew(type, event, options, internal, undefined)
-      : this.#deliver(ref, event, options, internal, undefined)
-  }
-
-  /** Apart from `#send`, which would otherwise allocate for the closure where tracing is off. */
-  #traced(
-    tracer: Tracer,
-    type: string,
-    ref: ActorRef | undefined,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-  ): Promise<CommandResult> {
-    const traced = { entity: this.entities.get(type), id: ref?.id, event, options, internal }
-    return traceCommand(tracer, traced, span =>
-      ref === undefined
-        ? this.#deliverNew(type, event, options, internal, span)
-        : this.#deliver(ref, event, options, internal, span),
-    )
-  }
-
-  #deliver(
-    ref: ActorRef,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-    span: CommandSpan | undefined,
-  ): Promise<CommandResult> {
-    try {
-      this.#refuseWhenStopping(internal)
-      const entity = this.#entity(ref.type)
-      const command = parseCommand(entity, event, options, this.#goneIn, { internal, creates: false, span })
-      if (this.#before !== undefined && options.expectedVersion === undefined) this.#sendBefore(entity, ref, event.type)
-      return this.#find(entity, ref).send(command)
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-
-  /** Into the same mailbox, so that nothing has to be waited for; whatever becomes of them, the command goes on. */
-  #sendBefore(entity: EntityDefinition, ref: ActorRef, eventType: string): void {
-    const failed = (error: unknown) =>
-      this.#log.debug({ actor: formatActorRef(ref), error: String(error) }, 'the last figures were not taken')
-    try {
-      for (const event of this.#before?.(ref, eventType) ?? []) {
-        const command = parseCommand(entity, event, {}, this.#goneIn, {
-          internal: true,
-          creates: false,
-          span: undefined,
-        })
-        this.#find(entity, ref).send(command).catch(failed)
-      }
-    } catch (error) {
-      failed(error)
-    }
-  }
-
-  async #deliverNew(
-    type: string,
-    event: OutgoingEvent,
-    options: CommandOptions,
-    internal: boolean,
-    span: CommandSpan | undefined,
-  ): Promise<CommandResult> {
-    this.#refuseWhenStopping(internal)
-    const entity = this.#entity(type)
-    const command = parseCommand(entity, event, options, this.#goneIn, { internal, creates: true, span })
-    for (;;) {
-      const ref = { type, id: (await this.#store.nextId(type)) as ActorId }
-      faultPoint('create.id-taken')
-      const result = await this.#find(entity, ref).send(command)
-      // Someone chose this very id for an actor of theirs: take the next one.
-      if (result.ok || result.version === 0) return result
-    }
-  }
-
-  #refuseWhenStopping(internal: boolean): void {
-    // Effects that still run may finish; the store is open until they have.
-    if (this.#stopping && !internal)
-      throw new AppError(
-        'shutting_down',
-        'The node is stopping. The command was not taken; send it to another node or again later.',
-      )
   }
 
   #entity(type: string): EntityDefinition {
@@ -294,8 +222,6 @@ class HostedActors implements ActorSystem {
       `There is no entity '${type}'. There are: ${[...this.entities.keys()].join(', ')}.`,
     )
   }
-
-  readonly #goneIn = (type: string): readonly string[] => this.#entity(type).goneIn
 
   #find(entity: EntityDefinition, ref: ActorRef): Actor {
     const known = this.#actors.get(ref)
@@ -315,16 +241,6 @@ class HostedActors implements ActorSystem {
       }
   }
 
-  /** A snapshot saves time, nothing else: it is written beside the commands, and a failure is only logged. */
-  #snapshot(actor: ActorRef, snapshot: Snapshot): void {
-    faultPoint('snapshot.before-save')
-    const saved: Promise<void> = this.#store
-      .saveSnapshot(actor, snapshot)
-      .catch(error => this.#log.warn({ actor: formatActorRef(actor), error: String(error) }, 'snapshot not saved'))
-      .finally(() => this.#snapshots.delete(saved))
-    this.#snapshots.add(saved)
-  }
-
   #planSweep(): void {
     this.#cancelSweep = this.#clock.after(SWEEP_MS, () => {
       void this.#sweep().finally(() => this.#planSweep())
@@ -334,6 +250,7 @@ class HostedActors implements ActorSystem {
   /** Lets go of actors that nobody used for a while; the log brings them back. */
   async #sweep(): Promise<void> {
     const now = this.#clock.now()
+    this.#ports.tentatives?.sweep((type, id) => this.#actors.get({ type, id }) !== undefined)
     for (const actor of this.#actors) {
       const entity = this.#entity(actor.ref.type)
       if (!actor.idle || actor.pending > 0 || now - actor.lastUsed < entity.passivateAfterMs) continue

@@ -1,13 +1,7 @@
 /** Secrets at rest: sealed under a ring of keys, of which the first seals and all open. */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { AppError } from '../core/errors.ts'
-
-export interface RingKey {
-  /** Stands in each sealed text: 1 to 32 letters, digits, dashes. */
-  readonly id: string
-  /** 32 bytes. */
-  readonly key: Buffer
-}
+import type { RingKey } from './key-text.ts'
 
 export interface KeyRing {
   /** @param context what it belongs to, as `factor/12/secret`: it opens nowhere else */
@@ -16,8 +10,17 @@ export interface KeyRing {
   open(sealed: string, context: string): string
   /** Whether it was sealed under another key than the first. */
   isStale(sealed: string): boolean
-  /** A keyed hash of what is too short to be hashed plainly: addresses, codes of six digits. */
+  /** A keyed hash of what is too short to be hashed plainly: addresses, codes of six digits. The same under every key of the ring. */
   fingerprint(text: string, context: string): string
+  /** Ids of the keys, the first the one that seals. */
+  keyIds(): readonly [string, ...string[]]
+}
+
+export interface KeyRingOptions {
+  /** 32 bytes that fingerprints are made with, default the oldest key: they are compared over years, and outlive the keys. */
+  readonly naming?: Buffer
+  /** The keys by now, where they can change while the node runs; asked before each seal and for each key that is missing. */
+  readonly latest?: () => readonly RingKey[]
 }
 
 const ALGORITHM = 'aes-256-gcm'
@@ -25,61 +28,80 @@ const FORM = /^v1\.([A-Za-z0-9-]{1,32})\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{22,
 const TAG_BYTES = 16
 
 /** @param keys the newest first; at least one */
-export function createKeyRing(keys: readonly RingKey[]): KeyRing {
-  const [newest] = keys
-  if (newest === undefined) throw new Error('a key ring without a key')
-  const byId = new Map(keys.map(key => [key.id, derive(key)]))
-  // Fingerprints are compared over years, so they outlive the rotation of what seals.
-  const oldest = derive(keys.at(-1) ?? newest)
+export function createKeyRing(keys: readonly RingKey[], { naming, latest }: KeyRingOptions = {}): KeyRing {
+  let known = derivedKeys(keys)
+  const update = () => {
+    if (latest !== undefined) known = derivedKeys(latest())
+    return known
+  }
+  const namingKey = derive(naming ?? known.oldest, 'naming')
   return {
     seal: (text, context) => {
+      const { ids, byId } = update()
       const iv = randomBytes(12)
-      const cipher = createCipheriv(ALGORITHM, derived(byId, newest.id).sealing, iv, { authTagLength: TAG_BYTES })
+      const cipher = createCipheriv(ALGORITHM, byId.get(ids[0]) as Buffer, iv, { authTagLength: TAG_BYTES })
       cipher.setAAD(Buffer.from(context))
       const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
-      return `v1.${newest.id}.${iv.toString('base64url')}.${body.toString('base64url')}`
+      return `v1.${ids[0]}.${iv.toString('base64url')}.${body.toString('base64url')}`
     },
     open: (sealed, context) => {
-      const [, id = '', iv = '', body = ''] = FORM.exec(sealed) ?? []
+      const [, id, iv = '', body = ''] = FORM.exec(sealed) ?? []
+      if (id === undefined) throw changed(context)
+      const key = known.byId.get(id) ?? update().byId.get(id)
+      if (key === undefined) throw missing(id, known.ids)
       const bytes = Buffer.from(body, 'base64url')
-      const decipher = createDecipheriv(ALGORITHM, derived(byId, id).sealing, Buffer.from(iv, 'base64url'), {
-        authTagLength: TAG_BYTES,
-      })
+      const decipher = createDecipheriv(ALGORITHM, key, Buffer.from(iv, 'base64url'), { authTagLength: TAG_BYTES })
       decipher.setAAD(Buffer.from(context))
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES))
       try {
         return decipher.update(bytes.subarray(0, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
       } catch (error) {
-        throw new AppError(
-          'corrupt_data',
-          `A sealed secret under the key '${id}' was changed or belongs elsewhere. Nothing was changed. Inspect the log, or remove the factor and enrol it again.`,
-          { cause: error },
-        )
+        throw changed(context, error)
       }
     },
-    isStale: sealed => FORM.exec(sealed)?.[1] !== newest.id,
-    fingerprint: (text, context) =>
-      createHmac('sha256', oldest.naming).update(`${context}\0${text}`).digest('base64url'),
+    isStale: sealed => keyIdOf(sealed) !== update().ids[0],
+    fingerprint: (text, context) => createHmac('sha256', namingKey).update(`${context}\0${text}`).digest('base64url'),
+    keyIds: () => update().ids,
   }
 }
 
-interface Derived {
-  readonly sealing: Buffer
-  readonly naming: Buffer
+/** The key that something was sealed under; undefined for what is not sealed. */
+export function keyIdOf(sealed: string): string | undefined {
+  return FORM.exec(sealed)?.[1]
+}
+
+interface DerivedKeys {
+  readonly ids: readonly [string, ...string[]]
+  readonly byId: ReadonlyMap<string, Buffer>
+  readonly oldest: Buffer
+}
+
+function derivedKeys(keys: readonly RingKey[]): DerivedKeys {
+  const [newest, ...others] = keys
+  if (newest === undefined) throw new Error('a key ring without a key')
+  return {
+    ids: [newest.id, ...others.map(({ id }) => id)],
+    byId: new Map(keys.map(({ id, key }) => [id, derive(key, 'sealing')])),
+    oldest: (keys.at(-1) ?? newest).key,
+  }
 }
 
 /** One key for each use. */
-function derive({ key }: RingKey): Derived {
-  const of = (use: string) => Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `rootstream ${use}`, 32))
-  return { sealing: of('sealing'), naming: of('naming') }
+function derive(key: Buffer, use: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `rootstream ${use}`, 32))
 }
 
-function derived(keys: ReadonlyMap<string, Derived>, id: string): Derived {
-  const key = keys.get(id)
-  if (key === undefined)
-    throw new AppError(
-      'corrupt_data',
-      `A sealed secret needs the key '${id}', which is not in the key ring. Nothing was changed. Add the key to the ring and try again.`,
-    )
-  return key
+function changed(context: string, cause?: unknown): AppError {
+  return new AppError(
+    'corrupt_data',
+    `What is sealed for ${context} was changed, or belongs elsewhere. Nothing was changed. Look for who changed the database; where it is a factor, remove it and enrol it again.`,
+    { cause },
+  )
+}
+
+function missing(id: string, ids: readonly string[]): AppError {
+  return new AppError(
+    'corrupt_data',
+    `A sealed secret needs the key '${id}', and the key ring of this node has ${ids.join(', ')}. Nothing was changed. Add the key to the ring and try again.`,
+  )
 }

@@ -4,12 +4,10 @@ import { createNode, type RuntimeNode } from '../app.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { AppError, ERRORS } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
-import { createPgKeyTable } from '../eventstore/personal-key-table.ts'
 import { createPgEventStore, type PgEventStore } from '../eventstore/pg-event-store.ts'
 import { createLogger } from '../logging.ts'
 import { entities } from '../machines/index.ts'
-import { PersonalKeys } from '../privacy/personal-keys.ts'
-import { createPersonalStore } from '../privacy/personal-store.ts'
+import { openPersonalLog } from '../node-log.ts'
 import { redactText } from '../redaction.ts'
 import { systemClock } from '../system-clock.ts'
 import { withDatabase } from './database.ts'
@@ -60,6 +58,22 @@ export function fail(error: unknown, json: boolean): void {
   else if (ERRORS[known.code].retryable) process.stderr.write('It may succeed when it is tried again.\n')
 }
 
+const DAY_MS = 86_400_000
+
+/** What a node of the command line sends by, and what the environment says of accounts: owners are told of what is done to their accounts from here, too. */
+export function sending({ mail, sms, publicUrl, passkeyDomain, deviceDays, accounts }: Config) {
+  return {
+    ...(mail === undefined ? {} : { mail }),
+    ...(sms === undefined ? {} : { sms }),
+    accounts: {
+      ...accounts,
+      ...(publicUrl === undefined ? {} : { publicUrl }),
+      ...(passkeyDomain === undefined ? {} : { passkeyDomain }),
+      ...(deviceDays === undefined ? {} : { deviceMs: deviceDays * DAY_MS }),
+    },
+  }
+}
+
 /** Runs work with a node of its own on the database; other nodes may run on it at the same time. */
 export function withNode(context: CommandContext, work: (node: RuntimeNode) => Promise<void>): Promise<void> {
   const { config, log } = context
@@ -67,6 +81,8 @@ export function withNode(context: CommandContext, work: (node: RuntimeNode) => P
     const node = await createNode({
       database,
       name: config.node,
+      keys: config.keys,
+      ...sending(config),
       log,
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
@@ -83,11 +99,19 @@ export function withNode(context: CommandContext, work: (node: RuntimeNode) => P
 /** Runs work with the log alone: nothing is projected, fired or run beside it. */
 export function withLog(context: CommandContext, work: (store: PgEventStore) => Promise<void>): Promise<void> {
   const { config, log } = context
+  return withStoredLog(context, async stored => {
+    const { store } = await openPersonalLog(stored, { keys: config.keys, entities, clock: systemClock, log })
+    await work(store)
+  })
+}
+
+/** The same without the key ring: personal data stays sealed. */
+export function withStoredLog(context: CommandContext, work: (store: PgEventStore) => Promise<void>): Promise<void> {
+  const { config, log } = context
   return withDatabase(config, log, async url => {
     const store = await createPgEventStore({ url, node: config.node, clock: systemClock, log })
-    const keys = new PersonalKeys({ table: createPgKeyTable(store.pool), clock: systemClock })
     try {
-      await work(createPersonalStore({ store, keys, entities, log }))
+      await work(store)
     } finally {
       await store.close()
     }

@@ -9,6 +9,7 @@ import { auditCommand } from './commands/audit.ts'
 import { conflictsCommand } from './commands/conflicts.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
+import { keysCommand } from './commands/keys.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { replayCommand } from './commands/replay.ts'
@@ -35,10 +36,12 @@ for (const add of [
   migrateCommand,
   importCommand,
   actorsCommand,
+  usersCommand,
   conflictsCommand,
   replayCommand,
   auditCommand,
   rebuildCommand,
+  keysCommand,
   doctorCommand,
   usersCommand,
 ])

@@ -31,6 +31,8 @@ export interface Origin {
   readonly node: string
   readonly incarnation: number
   readonly n: number
+  /** Dots (`node#incarnation`, n) of others that its writer had heard of before they were in the log. */
+  readonly extra?: readonly (readonly [source: string, n: number])[]
   /** What merging had to know of the state it was decided on. */
   readonly observed?: JsonObject
   /** The data as the caller gave it, where merging changed it. */
@@ -63,4 +65,4 @@ export interface LogEvent extends NewEvent {
 export type RecordedEvent = Pick<
   LogEvent,
   'actorType' | 'actorId' | 'version' | 'position' | 'type' | 'schemaVersion' | 'data' | 'state' | 'at'
->
+> & { readonly origin?: Pick<Origin, 'clock'> }

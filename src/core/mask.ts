@@ -3,8 +3,8 @@ import type { Json, JsonObject } from './json.ts'
 
 const SECRET = new Set([
   ...['passwordHash', 'password_hash', 'tokenHash', 'token_hash', 'session_token', 'streamKey', 'stream_key'],
-  ...['familyHash', 'rememberHash', 'previousToken', 'secret', 'secretHash', 'codeHash'],
-  ...['backup_codes', 'backupCodes', 'sentCode', 'addressHash'],
+  ...['familyHash', 'rememberHash', 'replacesHash', 'secret', 'secretHash', 'codeHash', 'shownHash'],
+  ...['backup_codes', 'backupCodes', 'addressHash'],
 ])
 export const MASK = '***'
 
@@ -21,6 +21,12 @@ function maskValue(value: Json): Json {
   if (value === null || typeof value !== 'object') return value
   if (Array.isArray(value)) return value.map(maskValue)
   return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [key, SECRET.has(key) && child !== null ? MASK : maskValue(child)]),
+    Object.entries(value).map(([key, child]) => [key, SECRET.has(key) ? hidden(child) : maskValue(child)]),
   )
+}
+
+/** What is empty stays, and lists keep their length: what is folded of masked events is then the masked state. */
+function hidden(value: Json): Json {
+  if (Array.isArray(value)) return value.map(() => MASK)
+  return value === null || value === '' ? value : MASK
 }

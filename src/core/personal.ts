@@ -28,6 +28,8 @@ export interface PersonalKeyTable {
   destroy(user: number): Promise<void>
   /** Keys that are there, by user; users after `after`. */
   page(after: number, limit: number): Promise<readonly (readonly [user: number, wrapped: string])[]>
-  /** False where it was changed or destroyed meanwhile. */
-  replace(user: number, from: string, to: string): Promise<boolean>
+  /** Leaves out what was changed or destroyed meanwhile; answers how many were replaced. */
+  replace(changes: readonly { readonly user: number; readonly from: string; readonly to: string }[]): Promise<number>
+  /** How many are wrapped under each key of the ring, by its id. */
+  uses(): Promise<ReadonlyMap<string, number>>
 }

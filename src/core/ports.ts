@@ -88,6 +88,8 @@ export type AppendOutcome =
   /** A reference has no events or is gone; `reference` is the first such, as `user/12`. */
   | { readonly outcome: 'missing'; readonly reference: string }
   | { readonly outcome: 'fenced'; readonly lease: string }
+  /** Its origin is a dot beyond the last of a start that is over; `start` is that start, as `node#incarnation`. */
+  | { readonly outcome: 'sealed'; readonly start: string }
 
 export interface StreamRange {
   /** First version, default 1. */
@@ -177,7 +179,16 @@ export interface EventStore {
   acquireLease(name: string, holder: string, ttlMs: number): Promise<Lease | undefined>
   releaseLease(name: string, holder: string): Promise<void>
 
+  /** Absent where the log is in this process, or nobody waits for what it answers. */
+  readonly silence?: Silence
   close(): Promise<void>
+}
+
+/** Whether the log is known to be silent: it refuses nothing and answers nothing. */
+export interface Silence {
+  readonly silent: boolean
+  /** Called when it falls silent. Returns the unsubscribe. */
+  onSilent(listener: () => void): () => void
 }
 
 /** The log as the auditor reads it, and its seals. Every method may throw AppError `log_unavailable`. */
@@ -211,7 +222,7 @@ export interface Frame {
   readonly traceparent?: string
 }
 
-/** What another node says of live figures. It may be lost, late or doubled, and whoever reads it parses it. */
+/** What another node says of what is in no log. It may be lost, late or doubled, and whoever reads it parses it. */
 export interface LiveFrame {
   readonly node: string
   readonly incarnation: number
@@ -226,9 +237,12 @@ export interface Bus extends Service {
   /** JSON of at most a megabyte, which is in no log: what gets lost of it is lost. */
   publishLive(json: string): void
   onLive(listener: (frame: LiveFrame) => void): () => void
+  /** The same for what was accepted while the log is away: its writer keeps it, and sends it again where it is missed. */
+  publishTentative(json: string): void
+  onTentative(listener: (frame: LiveFrame) => void): () => void
   /** Whether frames reach the others now. */
   readonly healthy: boolean
-  /** What somebody should see to although frames flow; one sentence each. */
+  /** What somebody should see to, whether frames flow or not; one sentence each. */
   warnings(): readonly string[]
   stats(): Readonly<Record<string, number>>
   /** Called when frames may have been missed: catch up from the log. Returns the unsubscribe. */

@@ -11,13 +11,11 @@ export type Dot = readonly [source: string, n: number]
 /** Source → the n up to which its events are known. What is missing is 0. */
 export type VersionVector = ReadonlyMap<string, number>
 
-export type CausalOrder = 'equal' | 'before' | 'after' | 'concurrent'
-
 /** What a writer knew of an actor, compressed by the log's order. */
 export interface Knowledge {
   /** All events of the log up to this version. */
   readonly basis: number
-  /** And these, heard of before they were in the log. */
+  /** And these, heard of before they were in the log, with all that their writers had written of the actor before. */
   readonly extra: readonly Dot[]
 }
 
@@ -35,15 +33,6 @@ export function includesDot(vector: VersionVector, [source, n]: Dot): boolean {
   return (vector.get(source) ?? 0) >= n
 }
 
-/** How `a` stands to `b`: `before` where `b` knows all of `a` and more. */
-export function compareVectors(a: VersionVector, b: VersionVector): CausalOrder {
-  const less = [...b].some(([source, n]) => (a.get(source) ?? 0) < n)
-  const more = [...a].some(([source, n]) => (b.get(source) ?? 0) < n)
-  if (less && more) return 'concurrent'
-  if (less) return 'before'
-  return more ? 'after' : 'equal'
-}
-
 /** What either knows. */
 export function mergeVectors(a: VersionVector, b: VersionVector): VersionVector {
   const merged = new Map(a)
@@ -55,13 +44,9 @@ export function withDot(vector: VersionVector, [source, n]: Dot): VersionVector 
   return mergeVectors(vector, new Map([[source, n]]))
 }
 
-/**
- * The vector that this knowledge stands for.
- * @param log the actor's events in order, at least up to the basis
- */
-export function expand({ basis, extra }: Knowledge, log: readonly LoggedDot[]): VersionVector {
-  const known = log.filter(({ version }) => version <= basis).map(({ dot }) => dot)
-  return [...known, ...extra].reduce(withDot, new Map() as VersionVector)
+/** The least vector that includes these. */
+export function vectorOf(dots: readonly Dot[]): VersionVector {
+  return dots.reduce(withDot, new Map() as VersionVector)
 }
 
 /** The events of the log that one written at `version` with this knowledge is beside: neither knew of the other. */
@@ -70,17 +55,8 @@ export function eventsBeside<Event extends LoggedDot>(
   version: number,
   log: readonly Event[],
 ): readonly Event[] {
-  const known = new Set(extra.map(formatDot))
-  return log.filter(event => event.version > basis && event.version < version && !known.has(formatDot(event.dot)))
-}
-
-/**
- * The sealed incarnations of which every watermark holds all there will ever be.
- * @param sealed incarnation → its last n
- */
-export function droppable(sealed: VersionVector, watermarks: readonly VersionVector[]): ReadonlySet<string> {
-  const passed = [...sealed].filter(dot => watermarks.every(watermark => includesDot(watermark, dot)))
-  return new Set(passed.map(([source]) => source))
+  const known = vectorOf(extra)
+  return log.filter(event => event.version > basis && event.version < version && !includesDot(known, event.dot))
 }
 
 /** The vector without these sources. Vectors are comparable where the same sources were dropped from both. */

@@ -178,6 +178,8 @@ function refusal([, outcome, , position, detail]: AnswerRow): AppendOutcome {
       return { outcome, reference: detail ?? '' }
     case 'fenced':
       return { outcome, lease: detail ?? '' }
+    case 'sealed':
+      return { outcome, start: detail ?? '' }
     default:
       throw new Error(`append_batch answered '${outcome}'`)
   }

@@ -8,6 +8,7 @@ import { type AnswerRow, APPEND_BATCH, batchParameters, outcomes, type Writer } 
 import { checkAppend } from './check-append.ts'
 import { isBadValue, isConnectionLoss, isRolledBack, sqlState, toAppError } from './pg-errors.ts'
 import type { Pool } from './pool.ts'
+import type { SilenceWatch } from './silence-watch.ts'
 
 export interface GroupCommitOptions {
   /** A connection that no reader can keep busy. */
@@ -17,6 +18,8 @@ export interface GroupCommitOptions {
   readonly log: Logger
   /** How long batches are sent again after the connection was lost. */
   readonly patienceMs?: number
+  /** Absent where nobody asks whether the server is silent. */
+  readonly silence?: SilenceWatch | undefined
   /** Absent where tracing is off. */
   readonly tracer?: Tracer
   /** Name of the database, for spans. */
@@ -142,7 +145,7 @@ export class GroupCommit {
 
   /** Sends the batch until it is answered. It may be sent twice: `append_batch` recognises its dots. */
   async #send(batch: readonly WaitingAppend[], span: AppendSpan | undefined): Promise<readonly AnswerRow[]> {
-    const { pool, writer, clock, log, patienceMs = PATIENCE_MS } = this.#options
+    const { pool, writer, clock, log, silence, patienceMs = PATIENCE_MS } = this.#options
     const values = batchParameters(writer, batch)
     for (let attempt = 0; ; attempt++) {
       try {
@@ -154,7 +157,8 @@ export class GroupCommit {
           query_timeout: ANSWER_TIMEOUT_MS,
         }
         faultPoint('batch.before-send')
-        const { rows } = await pool.query<AnswerRow>(query)
+        const send = () => pool.query<AnswerRow>(query)
+        const { rows } = await (silence === undefined ? send() : silence.observe(send))
         faultPoint('batch.answered')
         this.#awaySince = undefined
         return rows

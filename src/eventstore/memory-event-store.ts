@@ -14,9 +14,11 @@ import type {
   StreamRange,
   TimerSet,
 } from '../core/ports.ts'
+import type { Register } from '../core/register.ts'
 import { isWithin, type Snapshot } from '../core/state.ts'
 import { checkAppend } from './check-append.ts'
 import { IdBlocks } from './id-blocks.ts'
+import { MemoryStarts } from './memory-register.ts'
 
 interface StoredTimer extends TimerSet {
   readonly actor: ActorRef
@@ -34,7 +36,7 @@ export interface MemoryLog {
   readonly snapshots: Map<string, Snapshot>
   readonly leases: Map<string, { holder: string; token: number; expiresAt: number }>
   readonly nextIds: Map<string, number>
-  incarnations: number
+  readonly starts: MemoryStarts
 }
 
 export function createMemoryLog(): MemoryLog {
@@ -47,7 +49,7 @@ export function createMemoryLog(): MemoryLog {
     snapshots: new Map(),
     leases: new Map(),
     nextIds: new Map(),
-    incarnations: 0,
+    starts: new MemoryStarts(),
   }
 }
 
@@ -62,8 +64,8 @@ export function createMemoryEventStore({
   node: string
   clock: Clock
   log?: MemoryLog
-}): EventStore & { readonly incarnation: number; readonly installation: string } {
-  const incarnation = ++log.incarnations
+}): EventStore & { readonly incarnation: number; readonly installation: string; readonly register: Register } {
+  const incarnation = log.starts.add(node)
   let n = 0
   let closed = false
   const ids = new IdBlocks(async (type, size) => {
@@ -85,6 +87,8 @@ export function createMemoryEventStore({
       if (spent !== undefined) return { outcome: 'duplicate', position: spent.position }
     }
     if (stream(append.actor).length !== append.expectedVersion) return { outcome: 'conflict' }
+    const sealed = append.origin && log.starts.sealedBefore(append.origin)
+    if (sealed !== undefined) return { outcome: 'sealed', start: sealed }
     if (append.lease !== undefined && log.leases.get(append.lease.name)?.token !== append.lease.token)
       return { outcome: 'fenced', lease: append.lease.name }
     const missing = append.references?.find(reference => {
@@ -121,6 +125,7 @@ export function createMemoryEventStore({
     const stored = log.streams.get(actor)
     if (stored === undefined) log.streams.set(actor, [...events])
     else stored.push(...events)
+    if (append.origin !== undefined) log.starts.logged(append.origin)
     for (const event of events) if (event.commandId !== null) log.commands.set(event.commandId, event)
     for (const { kind, key } of append.releases ?? [])
       if (log.claims.get(claimKey(kind, key)) === actor) log.claims.delete(claimKey(kind, key))
@@ -139,6 +144,7 @@ export function createMemoryEventStore({
   return {
     incarnation,
     installation: 'memory',
+    register: log.starts.register(clock, incarnation),
     append: async append => {
       // As with a server, the caller goes on before the answer is there.
       await undefined

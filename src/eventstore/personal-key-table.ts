@@ -44,13 +44,26 @@ export function createPgKeyTable(pool: Pool): PersonalKeyTable {
         text: 'select user_id, wrapped from personal_keys where user_id > $1 and wrapped is not null order by user_id limit $2',
         values: [after, limit],
       }),
-    replace: async (user, from, to) => {
+    replace: async changes => {
       const rows = await query(pool, {
-        name: 'replace_personal_key',
-        text: 'update personal_keys set wrapped = $3 where user_id = $1 and wrapped = $2 returning user_id',
-        values: [user, from, to],
+        name: 'replace_personal_keys',
+        text: `
+          update personal_keys k set wrapped = r.after
+          from unnest($1::bigint[], $2::text[], $3::text[]) as r (user_id, before, after)
+          where k.user_id = r.user_id and k.wrapped = r.before
+          returning k.user_id`,
+        values: [changes.map(({ user }) => user), changes.map(({ from }) => from), changes.map(({ to }) => to)],
       })
-      return rows.length > 0
+      return rows.length
+    },
+    uses: async () => {
+      // `v1.<key id>.<iv>.<ciphertext>`: see src/auth/key-ring.ts.
+      const rows = await query<{ key: string; keys: number }>(pool, {
+        text: `
+          select split_part(wrapped, '.', 2) as key, count(*)::int as keys
+          from personal_keys where wrapped is not null group by 1`,
+      })
+      return new Map(rows.map(({ key, keys }) => [key, keys]))
     },
   }
 }

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
 import { isConnectionLoss, isTimeout, sqlState, toAppError } from './pg-errors.ts'
+import type { SilenceWatch } from './silence-watch.ts'
 
 export type Pool = pg.Pool
 export type PoolClient = pg.PoolClient
@@ -21,6 +22,9 @@ const CONNECT_TIMEOUT_MS = 5_000
 const QUERY_TIMEOUT_MS = 60_000
 /** A transaction that its owner has forgotten does not hold its locks for ever. */
 const IDLE_TRANSACTION_MS = 300_000
+
+/** A connection that nothing came over for so long is asked for a sign of life. */
+const KEEPALIVE_MS = 10_000
 
 /** New connections that are tried before the server counts as away. */
 const TRIES = 3
@@ -74,6 +78,8 @@ function clientConfig(address: string, more = ''): pg.ClientConfig {
     // Ours last: an address with options of its own does not put the session into another time zone.
     options: `${options} -c TimeZone=UTC -c DateStyle=ISO,YMD${more}`.trimStart(),
     keepAlive: true,
+    // A peer that is gone is found by Node in ten seconds more, where the system would wait for two hours.
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
     types: { getTypeParser },
   }
   try {
@@ -140,6 +146,29 @@ async function sendAgainWhenCut<Result>(
     } catch (error) {
       if (attempt === tries || !isConnectionLoss(error) || isTimeout(error)) throw toAppError(error)
     }
+}
+
+/** Asks the server by a connection that nothing else can keep busy. Rejects where it does not answer in time. */
+export async function probe(url: string, withinMs: number): Promise<void> {
+  const client = new pg.Client({ ...clientConfig(url), connectionTimeoutMillis: withinMs, query_timeout: withinMs })
+  // Without a listener a connection that breaks would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query('select 1')
+  } finally {
+    // Not waited for: the goodbye may be as long in coming.
+    client.end().catch(() => {})
+  }
+}
+
+/** The same connections for questions that must be answered soon, or not at all. */
+export function guardedPool(pool: Pool, silence: SilenceWatch, timeoutMs: number): Pool {
+  const query = (config: pg.QueryConfig): Promise<pg.QueryResult> => {
+    const bounded = { ...config, query_timeout: timeoutMs }
+    return silence.guard(() => pool.query(bounded))
+  }
+  return Object.create(pool, { query: { value: query } }) as Pool
 }
 
 /** Runs `work` in a transaction on one connection; a throw rolls back. A broken connection is not returned to the pool. */

@@ -14,7 +14,7 @@ import { isoText, type Pool, type PoolClient, queryArrays, type Statement } from
 const CHUNK = 1_000
 
 /** What the text of a statement of `readColumns` selects, beside `owner`. */
-export const RECORDED_COLUMNS = 'version, position, type, schema_version, data, state, at'
+export const RECORDED_COLUMNS = "version, position, type, schema_version, data, state, at, origin ->> 'clock' as clock"
 
 type Columns = [
   versions: string | null,
@@ -25,6 +25,7 @@ type Columns = [
   states: string,
   times: string,
   owners: string,
+  clocks: string | null,
 ]
 
 /** Events in the order of the statement, and the `owner` of each, by which the caller knows whose it is. */
@@ -45,12 +46,13 @@ export async function readColumns(
     ...statement,
     text: `
       select json_agg(version)::text, json_agg(position)::text, json_agg(type)::text, json_agg(schema_version)::text,
-        json_agg(data)::text, json_agg(state)::text, json_agg(at)::text, json_agg(owner)::text
+        json_agg(data)::text, json_agg(state)::text, json_agg(at)::text, json_agg(owner)::text,
+        json_object_agg(position, clock) filter (where clock is not null)::text
       from (${text}) e`,
   })
   if (row === undefined || row[0] === null) return NONE
   const [versions, positions, types, schemaVersions, data, states, times, owners] = (
-    row as Exclude<Columns[number], null>[]
+    row.slice(0, -1) as Exclude<Columns[number], null>[]
   ).map(column => JSON.parse(column)) as [
     number[],
     number[],
@@ -61,8 +63,11 @@ export async function readColumns(
     string[],
     number[],
   ]
+  // Most events have none: they were decided on the log itself.
+  const clocks = row[8] === null ? undefined : (JSON.parse(row[8]) as Readonly<Record<string, string>>)
   const events = owners.map((owner, index): RecordedEvent => {
     const { type, id } = actorOf(owner)
+    const clock = clocks?.[positions[index] as number]
     return {
       actorType: type,
       actorId: id as ActorId,
@@ -74,6 +79,7 @@ export async function readColumns(
       state: states[index] as string,
       // Up to the minutes of the zone it is written as in a row.
       at: isoText((times[index] as string).slice(0, -3)),
+      ...(clock === undefined ? undefined : { origin: { clock } }),
     }
   })
   return { events, owners }

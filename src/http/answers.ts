@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ACCOUNT_REFUSALS, type AccountRefusalReason } from '../accounts/answers.ts'
 import { ERRORS, type ErrorCode } from '../core/errors.ts'
 import type { RefusalReason } from '../core/result.ts'
+import { FACTOR_METHODS } from '../machines/factor/events.ts'
 import { INTERNAL, REFUSALS } from './problem.ts'
 
 const version = z.int().min(0)
@@ -39,7 +40,14 @@ export const refusal = z
   .describe('A command that was understood and not taken. Nothing was written; its command id is not spent.')
 
 export const accountRefusal = z
-  .object({ ...problemFields, code: z.enum(Object.keys(ACCOUNT_REFUSALS) as AccountRefusalReason[]) })
+  .object({
+    ...problemFields,
+    code: z.enum(Object.keys(ACCOUNT_REFUSALS) as AccountRefusalReason[]),
+    factors: z
+      .array(z.enum([...FACTOR_METHODS, 'password']))
+      .optional()
+      .describe('Of `factor_required`: what the user can show.'),
+  })
   .describe('What was asked for was understood and refused.')
 
 export const accepted = z
@@ -98,6 +106,12 @@ export const event = z.object({
       node: z.string(),
       incarnation: z.int(),
       n: z.int(),
+      extra: z
+        .array(z.tuple([z.string(), z.int()]))
+        .optional()
+        .describe(
+          'Dots of other nodes (`node#incarnation`, n) that its writer had heard of before they were in the log.',
+        ),
       observed: data.optional().describe('What merging had to know of the state it was decided on.'),
       given: data.optional().describe('The data as it was sent, where merging changed it.'),
       conflict: data.optional().describe('What merging could not keep of both sides.'),
@@ -120,7 +134,14 @@ export const actorView = z.object({
   tentative: z
     .literal(true)
     .optional()
-    .describe('Postgres is away: commands that this node accepted meanwhile are on top of the version.'),
+    .describe('Commands that were accepted without Postgres, here or on other nodes, are on top of the version.'),
+  pending: z
+    .object({
+      own: z.int().min(0).describe('Accepted by this node.'),
+      others: z.int().min(0).describe('Accepted by other nodes, as far as this one has heard.'),
+    })
+    .optional()
+    .describe('How many these are; with `tentative` only.'),
 })
 
 const format = z.int().min(1).describe('Grows when older readers could misread it.')
@@ -237,7 +258,9 @@ export const health = z.object({
     bus: component,
     actors: component,
     journal: component,
+    keys: component.describe('The key ring that secrets of accounts are sealed under.'),
     audit: component,
+    accounts: component,
   }),
 })
 

@@ -7,6 +7,7 @@ import { ACCOUNT_REFUSALS } from '../accounts/answers.ts'
 import { accountRefusal, NAMED, problem, refusal } from './answers.ts'
 import type { HttpApp } from './http-app.ts'
 import { wholeText } from './input.ts'
+import { USER_ROUTES } from './route-permissions.ts'
 
 const JSON_TYPE = 'application/json'
 const PROBLEM_TYPE = 'application/problem+json'
@@ -78,15 +79,22 @@ export async function registerApiDocument(app: HttpApp, named: Readonly<Record<s
           'Errors and refusals are problem+json.',
         license: { name: 'MIT', identifier: 'MIT' },
       },
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          session: { type: 'http', scheme: 'bearer', description: 'The token of a session, as a login gives it.' },
+        },
+      },
       security: [{ bearer: [] }],
     },
     transform: given => {
-      const { documentedBody: body, open } = given.route.config ?? {}
+      const { documentedBody: body, open, forUsers } = given.route.config ?? {}
+      const access = USER_ROUTES[`${given.route.method} ${given.route.url}`]
+      const unguarded = open === true || access === 'anyone'
       const schema = {
         ...given.schema,
         ...(body === undefined ? {} : { body }),
-        ...(open === true ? { security: [] } : {}),
+        ...(unguarded ? { security: [] } : forUsers === true ? { security: [{ session: [] }] } : {}),
       }
       return transform({ ...given, schema })
     },

@@ -1,12 +1,13 @@
 /** One listening side of the API: who may ask, what is read, how errors are answered, and all routes. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { BlockList } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
-import { MAX_DEPTH } from '../core/json.ts'
+import { type Json, MAX_DEPTH, poison } from '../core/json.ts'
 import type { Logger } from '../core/ports.ts'
 import { registerApiDocument } from './api-document.ts'
 import { commandSchemas } from './command-schemas.ts'
@@ -19,20 +20,37 @@ import type { HttpMetrics } from './metrics.ts'
 import { answerBrokenRequest, asAppError, INTERNAL, type Problem, problemOf, sendProblem } from './problem.ts'
 import { actorRoutes } from './routes/actors.ts'
 import { auditRoutes } from './routes/audit.ts'
-import { erasureRoutes } from './routes/auth/erasure.ts'
+import { codeRoutes } from './routes/auth/codes.ts'
+import { deviceRoutes } from './routes/auth/devices.ts'
+import { factorRoutes } from './routes/auth/factors.ts'
+import { passkeyRoutes } from './routes/auth/passkeys.ts'
+import { passwordRoutes } from './routes/auth/passwords.ts'
+import { recoveryRoutes } from './routes/auth/recovery.ts'
+import { sessionRoutes } from './routes/auth/sessions.ts'
 import { signInRoutes } from './routes/auth/sign-in.ts'
+import { userRoutes } from './routes/auth/users.ts'
 import { batchRoutes } from './routes/batch.ts'
 import { documentRoutes } from './routes/document.ts'
 import { liveRoutes } from './routes/live.ts'
 import { snapshotRoutes } from './routes/snapshots.ts'
 import { statusRoutes } from './routes/status.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { guardUserRoutes } from './session.ts'
 import type { EventStreams } from './streams/event-streams.ts'
 import type { LiveStreams } from './streams/live-streams.ts'
+
+/** What is needed to tell clients apart. */
+interface Clients {
+  readonly trustedProxies: BlockList
+  fingerprint(device: string): string
+}
 
 export type HttpApp = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    readonly clients: Clients
+  }
   interface FastifyContextConfig {
     /** Answers without a token, and also while the node is full or stopping. */
     open?: boolean
@@ -58,6 +76,7 @@ export interface HttpShared {
   readonly streams: EventStreams
   readonly liveStreams: LiveStreams
   readonly metrics: HttpMetrics
+  readonly trustedProxies: BlockList
 }
 
 export async function createHttpApp(shared: HttpShared, needsToken: boolean): Promise<HttpApp> {
@@ -89,7 +108,21 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
     async (request: FastifyRequest, body: Buffer) =>
       parseJsonBody(body, request.routeOptions.config.maxDepth ?? MAX_DEPTH),
   )
+  app.decorate('clients', {
+    trustedProxies: shared.trustedProxies,
+    fingerprint: device => node.accounts.fingerprint(device),
+  })
   guard(app, shared, needsToken)
+  guardUserRoutes(app, node, needsToken)
+  app.addHook('preValidation', (request, _reply, done) => {
+    // The actors check their events. What users send is also looked up, and no lookup can be made with such a text.
+    const why = request.routeOptions.config.forUsers === true ? poisonIn(request.body) : undefined
+    done(
+      why === undefined
+        ? undefined
+        : new AppError('invalid_input', `The body was not taken: ${why}. Nothing was changed.`),
+    )
+  })
   app.setErrorHandler(async (error, request, reply) => {
     const problem = problemFor(error, shared.log, { method: request.method, route: request.routeOptions.url })
     if (problem.status === 413) await discardBody(request.raw)
@@ -115,7 +148,15 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   streamRoutes(app, shared)
   liveRoutes(app, shared)
   signInRoutes(app, shared)
-  erasureRoutes(app, shared)
+  sessionRoutes(app, shared)
+  codeRoutes(app, shared)
+  recoveryRoutes(app, shared)
+  factorRoutes(app, shared)
+  passkeyRoutes(app, shared)
+  deviceRoutes(app, shared)
+  const expected = digest(shared.token)
+  passwordRoutes(app, shared, ({ headers }) => !needsToken || carries(headers.authorization, expected))
+  userRoutes(app, shared)
   return app
 }
 
@@ -147,6 +188,10 @@ function guard(app: HttpApp, { token, gate }: HttpShared, needsToken: boolean): 
 function carries(authorization: string | undefined, expected: Buffer): boolean {
   const given = /^Bearer ([\x21-\x7e]{1,512})$/.exec(authorization ?? '')?.[1]
   return given !== undefined && timingSafeEqual(digest(given), expected)
+}
+
+function poisonIn(body: unknown): string | undefined {
+  return body === undefined || body === null ? undefined : poison(body as Json, JSON.stringify(body))
 }
 
 /** Of fixed length, so that the comparison tells nothing. */

@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { RuntimeNode } from '../app.ts'
 import { noDrops } from '../sync/monitored-bus.ts'
+import { createAccountMetrics } from './account-metrics.ts'
 
 export interface HttpMetrics {
   readonly contentType: string
@@ -63,6 +64,44 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       bytes: gauge('journal_bytes', 'Size of the journal.'),
     },
   }
+  const clockGauges = {
+    ahead: gauge('clock_ahead_seconds', 'By how much the clock of the node is ahead of that of Postgres, at least.'),
+    refusing: gauge('journal_refusing', 'Whether nothing would be taken into the journal; /health says why.'),
+  }
+  const clockCounters = {
+    restamped: new Counter({
+      name: 'rootstream_journal_restamped_total',
+      help: 'Accepted commands that went to the log under another dot and time than they were accepted under.',
+      registers,
+    }),
+    ignored: new Counter({
+      name: 'rootstream_clock_ignored_total',
+      help: 'Times in the log so far ahead that no node was leased them, and that were not followed.',
+      registers,
+    }),
+  }
+  const tentativeGauges = {
+    others: gauge('tentative_others', 'Events that other nodes accepted without Postgres, shown here.'),
+    waiting: gauge('tentative_waiting', 'Events of other nodes that are held back for what they rest on.'),
+  }
+  const tentativeCounters = {
+    received: new Counter({
+      name: 'rootstream_tentative_messages_received_total',
+      help: 'Messages about events that are not in the log yet.',
+      registers,
+    }),
+    repairs: new Counter({
+      name: 'rootstream_tentative_repairs_total',
+      help: 'How often another node lacked some of them and was sent them again.',
+      registers,
+    }),
+  }
+  const tentativeDropped = new Counter({
+    name: 'rootstream_tentative_dropped_total',
+    help: 'What was not taken of other nodes; they bring it to the log all the same.',
+    labelNames: ['reason'],
+    registers,
+  })
   const counter = (name: string, help: string) => new Counter({ name: `rootstream_bus_${name}`, help, registers })
   const busCounters = {
     framesSent: counter('frames_sent_total', 'Frames sent to other nodes.'),
@@ -103,12 +142,14 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     repairs: liveCounter('repairs_total', 'Digests of other nodes that differed and were answered.'),
     flushes: liveCounter('flushes_total', 'Events with live figures that this node put into the log.'),
   }
+  const accountFigures = createAccountMetrics(node.accounts, registers)
   incarnation.set(node.incarnation)
   const all = Registry.merge([processMetrics(), registry])
 
   const ask = async () => {
     requestsInFlight.set(inFlight())
     eventStreams.set(streams())
+    accountFigures.ask()
     const live = node.liveStats()
     for (const part of ['actors', 'nodes'] as const) liveGauges[part].set(live[part])
     for (const part of Object.keys(liveCounters) as (keyof typeof liveCounters)[])
@@ -118,6 +159,14 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
       componentOk.set({ component }, Number(status === 'ok'))
     for (const part of ['log', 'projections', 'actors', 'journal'] as const)
       for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
+    const clock = node.actors.outage()?.clock
+    show(clockGauges.ahead, clock && clock.aheadMs / 1_000)
+    show(clockGauges.refusing, clock && Number(clock.refusing !== null))
+    for (const part of ['restamped', 'ignored'] as const) setCount(clockCounters[part], {}, clock?.[part])
+    const tentative = (components.actors.detail['tentative'] ?? {}) as Readonly<Record<string, unknown>>
+    for (const [figure, shown] of Object.entries(tentativeGauges)) show(shown, tentative[figure])
+    for (const [figure, shown] of Object.entries(tentativeCounters)) setCount(shown, {}, tentative[figure])
+    for (const reason of ['malformed', 'refused', 'dropped']) setCount(tentativeDropped, { reason }, tentative[reason])
     const bus = components.bus.detail
     for (const [figure, shown] of Object.entries(busCounters)) setCount(shown, {}, bus[figure])
     const legacy = (bus['legacy'] ?? {}) as Readonly<Record<string, unknown>>

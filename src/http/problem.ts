@@ -57,9 +57,11 @@ export function refusalProblem(refusal: Refusal): Problem {
 }
 
 /** A refusal of accounts says no more than its receiver may know. */
-export function accountProblem({ reason, detail }: AccountRefusal): Problem {
+export function accountProblem({ reason, detail, factors }: AccountRefusal): Problem {
   const { status, meaning } = ACCOUNT_REFUSALS[reason]
-  return { type: urn(reason), title: meaning, status, code: reason, detail, retryable: reason === 'too_many_attempts' }
+  const retryable = reason === 'too_many_attempts'
+  const shown = factors === undefined ? {} : { factors }
+  return { type: urn(reason), title: meaning, status, code: reason, detail, retryable, ...shown }
 }
 
 /** The part of a reply that a problem needs: replies differ in type from route to route. */

@@ -3,6 +3,7 @@ import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import { systemClock } from '../system-clock.ts'
+import { proxyList } from './client-address.ts'
 import { createConnections } from './connections.ts'
 import { createHttpApp, type HttpApp } from './http-app.ts'
 import { createGate, HTTP_LIMITS, type HttpLimits } from './limits.ts'
@@ -23,6 +24,8 @@ export interface HttpServerOptions {
   readonly log: Logger
   readonly clock?: Clock
   readonly limits?: Partial<HttpLimits>
+  /** Addresses and networks (`10.0.0.0/8`) of proxies whose X-Forwarded-For is believed; none by default. */
+  readonly trustedProxies?: readonly string[] | undefined
 }
 
 export interface HttpServer {
@@ -46,7 +49,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     streams: () => streams.open + liveStreams.open,
   })
   const connections = createConnections(limits)
-  const shared = { node, token, log, limits, connections, gate, streams, liveStreams, metrics }
+  const trustedProxies = proxyList(options.trustedProxies ?? [])
+  const shared = { node, token, log, limits, connections, gate, streams, liveStreams, metrics, trustedProxies }
 
   const apps: HttpApp[] = []
   const close = async () => {

@@ -1,42 +1,73 @@
 /** Who asks, of routes for users: the session of a bearer token or a cookie, and what is known of the client. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AccountRefusal } from '../accounts/answers.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type AccountRefusal, refused } from '../accounts/answers.ts'
 import type { Client } from '../accounts/client.ts'
 import type { ValidSession } from '../accounts/validation.ts'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
+import { clientAddress } from './client-address.ts'
+import { type Cookie, clearCookie, readCookie, setCookie } from './cookies.ts'
 import { accountProblem, sendProblem } from './problem.ts'
+import { type Access, USER_ROUTES } from './route-permissions.ts'
 
-/** `__Host-`: browsers take it only from this very host, over TLS (or on localhost), for all paths. */
-const COOKIE = '__Host-rootstream-session'
-const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax'
+const SESSION: Cookie = { name: '__Host-rootstream-session', sameSite: 'Lax' }
+const REMEMBER: Cookie = { name: '__Host-rootstream-remember', sameSite: 'Strict' }
 
 /** The token of a request. Throws AppError `invalid_input` where a cookie comes from a page of another site. */
 export function tokenOf(request: FastifyRequest): string | undefined {
-  const bearer = /^Bearer ([\x21-\x7e]{1,512})$/.exec(request.headers.authorization ?? '')?.[1]
-  if (bearer !== undefined) return bearer
-  const cookie = cookieOf(request.headers.cookie)
-  if (cookie !== undefined && !isSafe(request.method)) refuseOtherSites(request)
-  return cookie
+  return bearerOf(request) ?? cookieOf(request, SESSION)
 }
 
-export function setSessionCookie(reply: FastifyReply, token: string, expiresAt: string): void {
-  reply.header('set-cookie', `${COOKIE}=${token}; ${ATTRIBUTES}; Expires=${new Date(expiresAt).toUTCString()}`)
+export function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer ([\x21-\x7e]{1,512})$/.exec(headers.authorization ?? '')?.[1]
+}
+
+/** Throws as `tokenOf`. */
+export function rememberCookieOf(request: FastifyRequest): string | undefined {
+  return cookieOf(request, REMEMBER)
+}
+
+/** Whether the token of a request came in a cookie: a new one goes the same way. */
+export function usesCookie(request: FastifyRequest): boolean {
+  return bearerOf(request) === undefined && readCookie(request, SESSION) !== undefined
+}
+
+function setSessionCookie(reply: FastifyReply, token: string, expiresAt: string): void {
+  setCookie(reply, SESSION, token, expiresAt)
+}
+
+interface Tokens {
+  readonly token: string
+  readonly expiresAt: string
+  readonly rememberToken?: string | undefined
+  readonly rememberedUntil?: string | undefined
+}
+
+/** Both cookies of a session, where it has both. */
+export function setSessionCookies(reply: FastifyReply, session: Tokens): void {
+  setSessionCookie(reply, session.token, session.expiresAt)
+  if (session.rememberToken !== undefined)
+    setCookie(reply, REMEMBER, session.rememberToken, session.rememberedUntil ?? session.expiresAt)
 }
 
 export function clearSessionCookie(reply: FastifyReply): void {
-  reply.header('set-cookie', `${COOKIE}=; ${ATTRIBUTES}; Max-Age=0`)
+  for (const cookie of [SESSION, REMEMBER]) clearCookie(reply, cookie)
 }
 
 export function clientOf(request: FastifyRequest): Client {
-  const { 'user-agent': userAgent, 'x-device-id': deviceId } = request.headers
-  const ipAddress = request.socket.remoteAddress
+  const { 'user-agent': userAgent, 'x-device-id': deviceId, 'x-device-fingerprint': device } = request.headers
+  const { trustedProxies, fingerprint } = request.server.clients
+  const ipAddress = clientAddress(request.socket.remoteAddress, request.headers['x-forwarded-for'], trustedProxies)
   return {
-    ...(ipAddress === undefined ? {} : { ipAddress: ipAddress.replace(/^::ffff:(?=\d+\.)/, '') }),
+    ...(ipAddress === undefined ? {} : { ipAddress }),
     ...(userAgent === undefined ? {} : { userAgent }),
     ...(typeof deviceId === 'string' ? { deviceId } : {}),
+    ...(typeof device === 'string' ? { deviceFingerprint: fingerprint(device) } : {}),
   }
 }
+
+/** Sessions that were validated for a request, so that it is done once. */
+const validated = new WeakMap<FastifyRequest, ValidSession>()
 
 /** The session a route works for; where there is none, the answer is sent and this is undefined. */
 export async function sessionOf(
@@ -44,9 +75,49 @@ export async function sessionOf(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<ValidSession | undefined> {
+  const known = validated.get(request)
+  if (known !== undefined) return known
   const session = await node.accounts.validate(tokenOf(request) ?? '', clientOf(request))
-  if (session.ok) return session
+  if (session.ok) {
+    validated.set(request, session)
+    return session
+  }
   sendRefusal(reply, session)
+  return undefined
+}
+
+/**
+ * Holds each route to its row of the table before anything of its body is read.
+ * @param needsToken whether somebody who shows nothing is nobody: not on the socket, whose file says who may ask
+ */
+export function guardUserRoutes(app: Pick<FastifyInstance, 'addHook'>, node: RuntimeNode, needsToken: boolean): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const access = accessOf(request)
+    if (access === 'route' && needsToken && tokenOf(request) === undefined)
+      sendRefusal(reply, refused('invalid_session'))
+    else if (access !== undefined && access !== 'anyone' && access !== 'route')
+      await permittedSession(node, request, reply)
+  })
+}
+
+function accessOf({ method, routeOptions }: FastifyRequest): Access | undefined {
+  return USER_ROUTES[`${method} ${routeOptions.url}`]
+}
+
+/** The session a route works for, where it has the permission that the table says; otherwise the answer is sent. */
+export async function permittedSession(
+  node: RuntimeNode,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<ValidSession | undefined> {
+  const access = accessOf(request)
+  if (access === undefined || access === 'anyone' || access === 'route')
+    throw new Error(`${request.method} ${request.routeOptions.url} asks for no permission`)
+  const session = await sessionOf(node, request, reply)
+  if (session === undefined || access === 'session') return session
+  const refusal = node.accounts.authorize(session, access)
+  if (refusal === undefined) return session
+  sendRefusal(reply, refusal)
   return undefined
 }
 
@@ -55,10 +126,10 @@ export function sendRefusal(reply: FastifyReply, refusal: AccountRefusal): Fasti
   return sendProblem(reply, accountProblem(refusal))
 }
 
-function cookieOf(header: string | undefined): string | undefined {
-  const found = header?.split(';').filter(pair => pair.trimStart().startsWith(`${COOKIE}=`)) ?? []
-  // Two of them: one was planted.
-  return found.length === 1 ? found[0]?.trim().slice(COOKIE.length + 1) : undefined
+function cookieOf(request: FastifyRequest, cookie: Cookie): string | undefined {
+  const value = readCookie(request, cookie)
+  if (value !== undefined && !isSafe(request.method)) refuseOtherSites(request)
+  return value
 }
 
 function isSafe(method: string): boolean {

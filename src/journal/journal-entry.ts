@@ -9,6 +9,11 @@ const entry = z.strictObject({
   actorId: z.int().positive(),
   /** Version of the log on which it was decided. */
   basis: z.int().nonnegative(),
+  /** Dots of others, accepted beside the log too, that were on top of the state it was decided on: with the basis, all its writer knew. */
+  extra: z
+    .array(z.tuple([z.string().min(1).max(300), z.int().positive()]))
+    .max(1_024)
+    .exactOptional(),
   /** Version under which the log may have it already: the append was sent, and nobody knows what became of it. */
   doubtful: z.int().positive().nullable(),
   type: z.string().min(1).max(200),
@@ -33,6 +38,17 @@ const entry = z.strictObject({
 
 export type JournalEntry = Readonly<z.output<typeof entry>>
 
+/** An entry on its way to the log. */
+export interface AdmittedEntry extends JournalEntry {
+  /** The dot it was accepted under, where that is not taken any more and it goes under another. */
+  readonly salvaged?: Pick<JournalEntry, 'node' | 'incarnation' | 'n'>
+}
+
+/** What other nodes are told of an entry, by its writer. */
+export const sharedEntry = entry.omit({ doubtful: true, causation: true, correlation: true }).strip()
+
+export type SharedEntry = Readonly<z.output<typeof sharedEntry>>
+
 /** Undefined where the payload of a frame is none of ours. */
 export function parseEntries(payload: Buffer): readonly JournalEntry[] | undefined {
   try {
@@ -47,10 +63,17 @@ export function parseEntries(payload: Buffer): readonly JournalEntry[] | undefin
 }
 
 /** Under this the log takes it once: the client's id where there is one. */
-export function commandIdOf(entry: JournalEntry): string {
+export function commandIdOf(entry: AdmittedEntry): string {
   return entry.commandId ?? dotOf(entry)
 }
 
-export function dotOf({ node, incarnation, n }: JournalEntry): string {
+/** The start that accepted it, as version vectors name it. */
+export function sourceOf({ node, incarnation }: Pick<JournalEntry, 'node' | 'incarnation'>): string {
+  return `${node}#${incarnation}`
+}
+
+/** The one it was accepted under, so that it is known again however often it is salvaged. */
+export function dotOf(entry: AdmittedEntry): string {
+  const { node, incarnation, n } = entry.salvaged ?? entry
   return `journal:${node}:${incarnation}:${n}`
 }

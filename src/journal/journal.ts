@@ -1,4 +1,5 @@
 /** A local, fsynced file of what was accepted while the log was away, until the log has it. */
+import { existsSync } from 'node:fs'
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { faultPoint } from '#fault-point'
@@ -7,11 +8,16 @@ import type { Logger } from '../core/ports.ts'
 import { takeOwnership } from '../embedded/owner-lock.ts'
 import { frame, HEADER_BYTES, scan } from './frames.ts'
 import { type JournalEntry, parseEntries } from './journal-entry.ts'
+import { type JournalMark, newJournalId, readMark, writeMark } from './mark.ts'
 
 /** Default bound of the file, in bytes. */
 export const JOURNAL_BYTES = 64 * 1024 * 1024
 
 export interface Journal {
+  /** Goes with the directory: another id is another journal, and one that was lost comes back under a new one. */
+  readonly id: string
+  /** What an earlier start left here of its clock. */
+  readonly mark: JournalMark | undefined
   /** What an earlier start left here, in order; the caller settles it too. */
   readonly found: readonly JournalEntry[]
   /** Entries that are not settled yet. */
@@ -21,6 +27,8 @@ export interface Journal {
   write(entries: readonly JournalEntry[]): Promise<void>
   /** The log has it. The file is emptied when nothing else is in it. */
   settle(entry: JournalEntry): void
+  /** A start begins to write, with stamps after `clock`. Throws AppError `setup_failed`. */
+  begin(incarnation: number, clock: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -29,6 +37,15 @@ export interface JournalOptions {
   readonly dir: string
   readonly log: Logger
   readonly maxBytes?: number
+}
+
+interface FileOptions {
+  readonly name: string
+  readonly dir: string
+  readonly mark: JournalMark | undefined
+  readonly maxBytes: number
+  readonly log: Logger
+  release(): void
 }
 
 interface Waiting {
@@ -45,6 +62,7 @@ export async function openJournal({ dir, log, maxBytes = JOURNAL_BYTES }: Journa
   })
   const release = takeOwnership(path.join(dir, 'journal.lock'))
   try {
+    const isNew = !existsSync(name)
     const file = await openFile(name)
     try {
       const { payloads, end, rest } = scan(await file.readFile())
@@ -63,7 +81,9 @@ export async function openJournal({ dir, log, maxBytes = JOURNAL_BYTES }: Journa
         if (entries === undefined) throw corrupt(name, `frame ${index + 1} holds no entries`)
         return entries
       })
-      return new FileJournal(file, { name, maxBytes, found, bytes: end, release, log })
+      // A mark without its journal: what that held is lost.
+      const mark = isNew ? undefined : await readMark(dir)
+      return new FileJournal(file, { name, dir, mark, maxBytes, found, bytes: end, release, log })
     } catch (error) {
       await file.close()
       throw error
@@ -87,9 +107,11 @@ async function openFile(name: string): Promise<FileHandle> {
 }
 
 class FileJournal implements Journal {
+  readonly id: string
+  readonly mark: JournalMark | undefined
   readonly found: readonly JournalEntry[]
   readonly #file: FileHandle
-  readonly #options: { readonly name: string; readonly maxBytes: number; readonly log: Logger; release(): void }
+  readonly #options: FileOptions
   readonly #open = new Set<string>()
   #waiting: Waiting[] = []
   #bytes: number
@@ -98,21 +120,18 @@ class FileJournal implements Journal {
   #running: Promise<void> | undefined
   #broken: unknown
   #closed = false
+  /** Of the start that writes, with its latest stamp. */
+  #last: Pick<JournalMark, 'incarnation' | 'clock'> | undefined
 
   constructor(
     file: FileHandle,
-    options: {
-      readonly name: string
-      readonly maxBytes: number
-      readonly found: readonly JournalEntry[]
-      readonly bytes: number
-      readonly log: Logger
-      release(): void
-    },
+    options: FileOptions & { readonly found: readonly JournalEntry[]; readonly bytes: number },
   ) {
     this.#file = file
     this.#options = options
     this.found = options.found
+    this.mark = options.mark
+    this.id = options.mark?.journal ?? newJournalId()
     this.#bytes = options.bytes
     this.#planned = options.bytes
     for (const entry of options.found) this.#open.add(keyOf(entry))
@@ -124,6 +143,14 @@ class FileJournal implements Journal {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  async begin(incarnation: number, clock: string): Promise<void> {
+    const { dir } = this.#options
+    this.#last = { incarnation, clock }
+    await writeMark(dir, { journal: this.id, ...this.#last }).catch(error => {
+      throw unusable(dir, error)
+    })
   }
 
   write(entries: readonly JournalEntry[]): Promise<void> {
@@ -140,7 +167,11 @@ class FileJournal implements Journal {
             'This command was not taken; send it again when Postgres is back.',
         )
       this.#planned += bytes
-      for (const entry of entries) this.#open.add(keyOf(entry))
+      for (const entry of entries) {
+        this.#open.add(keyOf(entry))
+        if (this.#last !== undefined && entry.clock > this.#last.clock)
+          this.#last = { ...this.#last, clock: entry.clock }
+      }
       this.#waiting.push({
         json,
         resolve,
@@ -196,6 +227,8 @@ class FileJournal implements Journal {
   }
 
   async #empty(): Promise<void> {
+    // Before the stamps in it go: the next start has to begin after them.
+    if (this.#last !== undefined) await writeMark(this.#options.dir, { journal: this.id, ...this.#last })
     await this.#file.truncate(0)
     await this.#file.datasync()
     this.#planned -= this.#bytes

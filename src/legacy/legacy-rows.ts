@@ -13,7 +13,9 @@ export interface LegacyRow {
 
 /** Rows by id, a page at a time. */
 export async function* legacyRows(pool: Pool, view: View): AsyncIterable<readonly LegacyRow[]> {
-  const columns = Object.entries(view.columns).filter(([column]) => column !== 'id')
+  const columns = Object.entries(view.columns).filter(
+    ([column]) => column !== 'id' && !(view.added ?? []).includes(column),
+  )
   const list = columns.map(([column, type]) => `${asText(column, type)} as ${column}`).join(', ')
   let after = -1
   for (;;) {

@@ -1,5 +1,4 @@
 /** Hashes that nodes compare to find what they do not have in common. Against accidents, not against forgers. */
-import type { LiveDocument } from './document.ts'
 
 export const SHARDS = 1_024
 
@@ -19,16 +18,6 @@ export function mix(hash: number, value: number): number {
 
 export function shardOf(type: string, id: number): number {
   return (fnv(type) + id) & (SHARDS - 1)
-}
-
-/** One hash a shard, over all documents in it. */
-export function digestOf(documents: Iterable<LiveDocument>): readonly number[] {
-  const digest = new Array<number>(SHARDS).fill(0)
-  for (const { type, id, hash } of documents) {
-    const shard = shardOf(type, id)
-    digest[shard] = (digest[shard] ?? 0) ^ hash
-  }
-  return digest
 }
 
 /** Shards in which two digests differ. */

@@ -19,7 +19,19 @@ interface Slot {
   readonly writer: string
   readonly n: number
   readonly value: LiveValue
+  /** Of field and writer: a writer's next write keeps it. */
+  readonly seed: number
+  readonly hash: number
 }
+
+interface Peak {
+  readonly peak: string
+  readonly max: number
+}
+
+const NO_PEAKS: readonly string[] = []
+/** Asked for with every write. */
+const PEAKS = new WeakMap<LiveDefinition, ReadonlyMap<string, readonly Peak[]>>()
 
 /** Merges are commutative, associative and idempotent, as long as no field has more than `MAX_WRITERS` writers. */
 export class LiveDocument {
@@ -55,22 +67,32 @@ export class LiveDocument {
       if (slots.size >= MAX_WRITERS) return false
     } else {
       if (!isNewer(rule, known, writer, n, value)) return false
-      this.hash ^= this.#hashOf(rule, field, known)
+      this.hash ^= known.hash
     }
-    const slot = { writer, n, value }
-    slots.set(key, slot)
-    this.hash ^= this.#hashOf(rule, field, slot)
+    const seed = known?.writer === writer ? known.seed : this.#seedOf(rule, field, writer)
+    // Of a maximum only the figure counts: nodes that took it from different writers agree.
+    const hash = mix(seed, hashNumber(rule.rule === 'max' ? Number(value) : n))
+    slots.set(key, { writer, n, value, seed, hash })
+    this.hash ^= hash
     return true
   }
 
-  /** Takes down the most that a field has been now, where others keep it; returns those that were raised. */
-  raisePeaks(field: string, writer: string, n: number, isAlive: (writer: string) => boolean): readonly string[] {
-    const { fields } = this.definition
-    return Object.keys(fields).filter(peak => {
-      const rule = fields[peak]
-      if (rule === undefined || !('peakOf' in rule) || rule.peakOf !== field) return false
-      return this.apply(peak, writer, n, Math.min(Number(this.value(peak, isAlive) ?? 0), rule.max))
-    })
+  /**
+   * Takes down the most that a field has been now, where others keep it; returns those that were raised.
+   * @param next gives the number of such a write
+   */
+  raisePeaks(
+    field: string,
+    writer: string,
+    next: () => number,
+    isAlive: (writer: string) => boolean,
+  ): readonly string[] {
+    const peaks = peaksOf(this.definition).get(field)
+    if (peaks === undefined) return NO_PEAKS
+    const raised: string[] = []
+    for (const { peak, max } of peaks)
+      if (this.apply(peak, writer, next(), Math.min(Number(this.value(peak, isAlive) ?? 0), max))) raised.push(peak)
+    return raised
   }
 
   /** What a writer has set in a field. */
@@ -117,7 +139,8 @@ export class LiveDocument {
     for (const [name, slots] of this.#fields)
       if (field === undefined || field === name)
         for (const slot of slots.values())
-          if (writer === undefined || slot.writer === writer) entries.push({ field: name, ...slot })
+          if (writer === undefined || slot.writer === writer)
+            entries.push({ field: name, writer: slot.writer, n: slot.n, value: slot.value })
     return entries
   }
 
@@ -127,11 +150,22 @@ export class LiveDocument {
     return writers
   }
 
-  #hashOf({ rule }: LiveField, field: string, { writer, n, value }: Slot): number {
-    // Of a maximum only the figure counts: nodes that took it from different writers agree.
-    if (rule === 'max') return mix(mix(this.#seed, fnv(field)), hashNumber(Number(value)))
-    return mix(mix(mix(this.#seed, fnv(field)), fnv(writer)), hashNumber(n))
+  #seedOf({ rule }: LiveField, field: string, writer: string): number {
+    const seed = mix(this.#seed, fnv(field))
+    return rule === 'max' ? seed : mix(seed, fnv(writer))
   }
+}
+
+/** By field: those that keep the most it has been. */
+function peaksOf(definition: LiveDefinition): ReadonlyMap<string, readonly Peak[]> {
+  const known = PEAKS.get(definition)
+  if (known !== undefined) return known
+  const peaks = new Map<string, Peak[]>()
+  for (const [peak, rule] of Object.entries(definition.fields))
+    if ('peakOf' in rule && rule.peakOf !== undefined)
+      peaks.set(rule.peakOf, [...(peaks.get(rule.peakOf) ?? []), { peak, max: rule.max }])
+  PEAKS.set(definition, peaks)
+  return peaks
 }
 
 /** One slot for each writer, or one for all. */

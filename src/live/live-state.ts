@@ -61,8 +61,9 @@ class LiveNode implements LiveState {
     this.#members = createMembers(this.#self, SILENT_MS)
     this.#changes = createChanges(this.#isAlive, options.log)
     this.#outgoing = createOutgoing(this.#self, options.bus)
-    this.#repairs = createRepairs(this.#self, this.#replica, this.#members)
     const shared = { ...options, replica: this.#replica, members: this.#members, self: this.#self }
+    const { bus } = options
+    this.#repairs = createRepairs({ ...shared, say: json => bus.publishLive(json), send: this.#outgoing.send })
     this.#periods = new Periods({ ...shared, answered: subject => this.#resolved(subject) })
     this.#flusher = new Flusher({
       ...shared,
@@ -141,6 +142,8 @@ class LiveNode implements LiveState {
 
   readonly #isAlive = (writer: string): boolean => this.#members.isAlive(writer)
 
+  readonly #nextStamp = (): number => this.#stamps.next(this.#options.clock.now())
+
   #subject({ type, id }: ActorRef): Subject {
     const subject = this.#replica.subject(type, id, this.#options.clock.now())
     if (subject !== undefined) return subject
@@ -194,7 +197,7 @@ class LiveNode implements LiveState {
 
   /** Every node raises them by itself; the figures meet in the digests. */
   #raisePeaks(document: LiveDocument, field: string): readonly string[] {
-    const raised = document.raisePeaks(field, this.#self, this.#stamps.next(this.#options.clock.now()), this.#isAlive)
+    const raised = document.raisePeaks(field, this.#self, this.#nextStamp, this.#isAlive)
     for (const peak of raised) this.#changed(document, peak)
     return raised
   }
@@ -223,7 +226,7 @@ class LiveNode implements LiveState {
     }
     if (this.#members.heard(writer, this.#options.clock.now())) this.#recount(new Set([writer]))
     if (message.kind === 'delta') for (const delta of message.deltas) this.#take(delta)
-    if (message.kind === 'digest') this.#repair(writer, message.shards)
+    else if (this.#repairs.heard(writer, message, this.#options.clock.now())) this.#counts.repairs++
   }
 
   #take({ type, id, period, entries }: Delta): void {
@@ -252,13 +255,6 @@ class LiveNode implements LiveState {
       this.#changed(document, field)
       this.#raisePeaks(document, field)
     }
-  }
-
-  #repair(asking: string, digest: readonly number[]): void {
-    const deltas = this.#repairs.answer(asking, digest, this.#options.clock.now())
-    if (deltas === undefined) return
-    this.#counts.repairs++
-    this.#outgoing.send(deltas)
   }
 
   /** Nodes came or went: what they set counts, or counts no longer. */

@@ -1,6 +1,6 @@
 /** All live documents a node knows, by actor and time of its life, within bounds. */
 import type { LiveDefinition } from '../machines/live-fields.ts'
-import { digestOf, shardOf } from './digest.ts'
+import { SHARDS, shardOf } from './digest.ts'
 import { LiveDocument } from './document.ts'
 
 /** Times of one actor that are kept at once, while it is not known which is the present one. */
@@ -10,6 +10,7 @@ const MAX_PERIODS = 4
 export interface Subject {
   readonly type: string
   readonly id: number
+  readonly shard: number
   readonly definition: LiveDefinition
   readonly documents: Map<string, LiveDocument>
   /** The time it is in, null where there is none now, undefined where the log has not been asked. */
@@ -46,7 +47,7 @@ export class Replica {
     const definition = this.#definitions.get(type)
     if (definition === undefined || this.#size >= this.#limit) return undefined
     const subject = {
-      ...{ type, id, definition, documents: new Map<string, LiveDocument>() },
+      ...{ type, id, shard: shardOf(type, id), definition, documents: new Map<string, LiveDocument>() },
       ...{ period: undefined, askedAt: 0, changedAt: now },
     }
     let ofType = this.#subjects.get(type)
@@ -78,14 +79,27 @@ export class Replica {
     for (const ofType of this.#subjects.values()) yield* ofType.values()
   }
 
-  digest(): readonly number[] {
-    return digestOf(this.documents())
+  *subjectsIn(shards: { has(shard: number): boolean }): Generator<Subject> {
+    for (const subject of this.subjects()) if (shards.has(subject.shard)) yield subject
   }
 
-  *documents(shards?: ReadonlySet<number>): Generator<LiveDocument> {
-    for (const { type, id, documents } of this.subjects())
-      if (shards === undefined || shards.has(shardOf(type, id))) yield* documents.values()
+  /** One hash a shard, over all documents in it. */
+  digest(): readonly number[] {
+    const digest = new Array<number>(SHARDS).fill(0)
+    for (const subject of this.subjects()) digest[subject.shard] = (digest[subject.shard] ?? 0) ^ hashOf(subject)
+    return digest
   }
+
+  *documents(): Generator<LiveDocument> {
+    for (const { documents } of this.subjects()) yield* documents.values()
+  }
+}
+
+/** Equal where all documents of the actor are; 0 where there are none. */
+export function hashOf({ documents }: Subject): number {
+  let hash = 0
+  for (const document of documents.values()) hash ^= document.hash
+  return hash
 }
 
 /** Of the present time, or of the only one that was heard of while the log has not been asked. */

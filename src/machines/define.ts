@@ -59,6 +59,8 @@ export interface View {
   readonly table: string
   /** Column → Postgres type, in table order, `id` first. */
   readonly columns: Readonly<Record<string, string>>
+  /** Columns that a table of 24.2 does not have: imported rows come without them. */
+  readonly added?: readonly string[]
   /** Pure. Null where the actor has no row (not created, deleted). */
   row(id: number, state: ActorState): Row | null
 }
@@ -97,6 +99,11 @@ export interface EntityDefinition {
   readonly effects: Readonly<Record<string, Effect>>
   /** States (top level) in which the actor counts as gone: nothing may refer to it any more. */
   readonly goneIn: readonly string[]
+  /**
+   * States, as they are shown, that permit somebody something: a read that would tell one of them without the log fails,
+   * for it may have been ended there.
+   */
+  readonly grantsIn: readonly string[]
   /** Raise it when the shape of the context changes: older snapshots are dropped and replayed. */
   readonly stateVersion: number
   /** Events between snapshots. */
@@ -131,6 +138,7 @@ export function defineEntity(options: EntityOptions): EntityDefinition {
     references: () => [],
     effects: {},
     goneIn: ['deleted'],
+    grantsIn: [],
     stateVersion: 1,
     snapshotEvery: 100,
     passivateAfterMs: 5 * 60_000,

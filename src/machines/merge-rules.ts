@@ -11,6 +11,8 @@ export interface OffsideEvent {
   readonly node: string
   /** Of an event accepted without the log: what `observe` said of the state it was decided on. */
   readonly observed?: JsonObject
+  /** Of one that the merged event did not know: whether it knew of the merged event, and is later by that. */
+  readonly knew?: boolean
 }
 
 /** Two values where there is room for one. */

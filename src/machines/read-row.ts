@@ -17,15 +17,18 @@ export function changed<Columns extends object>(row: Columns | null, changes: Pa
 /**
  * The view of such an entity.
  * @param hiddenIn top-level states in which the actor has no row
+ * @param added columns that 24.2 does not have
  */
 export function rowView(
   table: string,
   columns: Readonly<Record<string, string>>,
   hiddenIn: readonly string[] = ['absent', 'deleted'],
+  added: readonly string[] = [],
 ): View {
   return {
     table,
     columns: { id: 'integer', ...columns },
+    added,
     row: (id, { value, context }: ActorState) => {
       const row = context.row as Readonly<Record<string, Json>> | null | undefined
       const state = typeof value === 'string' ? value : (Object.keys(value)[0] ?? '')

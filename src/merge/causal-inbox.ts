@@ -3,7 +3,7 @@ import { type Dot, includesDot, type VersionVector, withDot } from '../core/vers
 
 export interface CausalEvent {
   readonly dot: Dot
-  /** All that its writer knew, its own earlier events among it. */
+  /** All that its writer knew, its own earlier events among it: those it had not heard the end of. */
   readonly knows: VersionVector
 }
 
@@ -29,17 +29,12 @@ export function takeIn<Event extends CausalEvent>(
   if (!known && !isBeyond(sealed, event.dot)) waiting.push(event)
   const ready: Event[] = []
   for (;;) {
-    const next = waiting.find(({ dot, knows }) => isNext(held, dot) && [...knows].every(one => includesDot(held, one)))
+    const next = waiting.find(({ knows }) => [...knows].every(one => includesDot(held, one)))
     if (next === undefined) return { inbox: { held, waiting }, ready }
     held = withDot(held, next.dot)
     waiting = waiting.filter(other => other !== next)
     ready.push(next)
   }
-}
-
-/** The highest n is no measure of what is held: an event is let through only right behind the one before it. */
-function isNext(held: VersionVector, [source, n]: Dot): boolean {
-  return n === (held.get(source) ?? 0) + 1
 }
 
 function isBeyond(sealed: VersionVector, [source, n]: Dot): boolean {

@@ -30,7 +30,9 @@ export function mergeFields(
     // A winner is appended even where its value stands there already: its time has to be in the log.
     if (wins) kept[field] = value
     const against = rival?.data[field]
-    if (rule !== 'keep-both' || against === undefined || canonicalJson(against) === canonicalJson(value)) continue
+    // Who knew of the event meant to replace it: that is no conflict.
+    if (rule !== 'keep-both' || against === undefined || rival?.knew === true) continue
+    if (canonicalJson(against) === canonicalJson(value)) continue
     if (wins) beaten[field] = against
     else lost[field] = value
   }

@@ -25,10 +25,12 @@ export function createMemoryKeyTable(): PersonalKeyTable {
         .flatMap(([user, wrapped]) => (wrapped === null || user <= after ? [] : [[user, wrapped] as const]))
         .sort(([a], [b]) => a - b)
         .slice(0, limit),
-    replace: async (user, from, to) => {
-      if (keys.get(user) !== from) return false
-      keys.set(user, to)
-      return true
+    replace: async changes => {
+      const current = changes.filter(({ user, from }) => keys.get(user) === from)
+      for (const { user, to } of current) keys.set(user, to)
+      return current.length
     },
+    // It does not outlive the ring.
+    uses: async () => new Map(),
   }
 }

@@ -1,6 +1,5 @@
 /** The keys of users at hand: read and made in batches, kept for a while, forgotten at once where a user is erased. */
 import type { KeyObject } from 'node:crypto'
-import { AppError } from '../core/errors.ts'
 import type { PersonalKeyTable } from '../core/personal.ts'
 import type { Clock } from '../core/ports.ts'
 import { asKey, newKey } from './cipher.ts'
@@ -33,14 +32,13 @@ interface Asked {
 export class PersonalKeys {
   readonly #table: PersonalKeyTable
   readonly #clock: Clock
-  readonly #wrapping: Wrapping | undefined
+  readonly #wrapping: Wrapping
   // A map keeps the order of insertion: the first is the one read longest ago.
   readonly #kept = new Map<number, Kept>()
   #reading: Asked | undefined
   #making: Asked | undefined
 
-  /** @param wrapping absent: keys lie bare in the table, and whoever reads all of the database reads people's data */
-  constructor(options: { table: PersonalKeyTable; clock: Clock; wrapping?: Wrapping | undefined }) {
+  constructor(options: { table: PersonalKeyTable; clock: Clock; wrapping: Wrapping }) {
     this.#table = options.table
     this.#clock = options.clock
     this.#wrapping = options.wrapping
@@ -92,19 +90,23 @@ export class PersonalKeys {
     this.#keep(user, null)
   }
 
+  /** How many are wrapped under each key of the ring. */
+  uses(): Promise<ReadonlyMap<string, number>> {
+    return this.#table.uses()
+  }
+
   /** Wraps what is not under the newest key of the ring anew; may be interrupted and run again. Answers how many were. */
-  async rewrap(): Promise<number> {
-    let count = 0
+  async reseal(onProgress: (resealed: number) => void): Promise<number> {
+    let resealed = 0
     for (let after = 0; ; ) {
       const page = await this.#table.page(after, AT_ONCE)
-      for (const [user, wrapped] of page) {
-        after = user
-        const isNew =
-          this.#wrapping === undefined ? isBare(wrapped) : !isBare(wrapped) && !this.#wrapping.isStale(wrapped)
-        if (isNew) continue
-        if (await this.#table.replace(user, wrapped, this.#wrap(user, this.#unwrap(user, wrapped)))) count++
-      }
-      if (page.length < AT_ONCE) return count
+      const changes = page
+        .filter(([, wrapped]) => this.#wrapping.isStale(wrapped))
+        .map(([user, from]) => ({ user, from, to: this.#wrap(user, this.#unwrap(user, from)) }))
+      if (changes.length > 0) resealed += await this.#table.replace(changes)
+      onProgress(resealed)
+      if (page.length < AT_ONCE) return resealed
+      after = page.at(-1)?.[0] ?? after
     }
   }
 
@@ -162,25 +164,12 @@ export class PersonalKeys {
   }
 
   #wrap(user: number, key: Buffer): string {
-    const text = key.toString('base64url')
-    return this.#wrapping === undefined ? `${BARE}${text}` : this.#wrapping.seal(text, contextOf(user))
+    return this.#wrapping.seal(key.toString('base64url'), contextOf(user))
   }
 
   #unwrap(user: number, wrapped: string): Buffer {
-    if (isBare(wrapped)) return Buffer.from(wrapped.slice(BARE.length), 'base64url')
-    if (this.#wrapping === undefined)
-      throw new AppError(
-        'corrupt_data',
-        'The personal data of this log is sealed under a key ring, and this process was given none. Nothing was changed. Give it the key ring of the other nodes.',
-      )
     return Buffer.from(this.#wrapping.open(wrapped, contextOf(user)), 'base64url')
   }
-}
-
-const BARE = 'bare.'
-
-function isBare(wrapped: string): boolean {
-  return wrapped.startsWith(BARE)
 }
 
 function contextOf(user: number): string {

@@ -49,7 +49,7 @@ export function createPersonalStore<Store extends EventStore>(
       { actor: `${actorType}/${actorId}`, version, position },
       'the personal data of an event was changed or moved, and is read as erased; rootstream audit verify tells more',
     )
-  const openOne = <Event extends RecordedEvent & { readonly origin?: Origin }>(event: Event, key: KeyObject | null) =>
+  const openOne = <Event extends RecordedEvent>(event: Event, key: KeyObject | null) =>
     openEvent(entities.get(event.actorType), key, event, onBroken)
 
   async function opened<Event extends RecordedEvent>(events: readonly Event[]): Promise<readonly Event[]> {

@@ -87,7 +87,7 @@ export function sealEvent(
  * @param key null where the user was erased
  * @param onBroken told where the sealed part cannot be opened by the key of its user: it was changed or moved, and is read as erased
  */
-export function openEvent<Event extends RecordedEvent & { readonly origin?: Origin }>(
+export function openEvent<Event extends RecordedEvent>(
   entity: EntityDefinition | undefined,
   key: KeyObject | null,
   event: Event,

@@ -67,6 +67,7 @@ export function createMemoryProjections({
     start: async () => {},
     stop: async () => {},
     wake: () => {},
+    heard: () => {},
     caughtUp,
     status: async () => {
       const head = await store.head()
@@ -83,6 +84,14 @@ export function createMemoryProjections({
       if (view === undefined || !Object.hasOwn(view.columns, column))
         throw new AppError('invalid_input', `There is no column '${column}' in a read table '${table}'.`)
       return [...(tables.get(table) ?? [])].filter(([, row]) => row[column] === value).map(([id]) => id)
+    },
+    olderThan: async ({ table, flag, time }, before, after, limit) => {
+      await caughtUp()
+      return [...(tables.get(table) ?? [])]
+        .filter(([id, row]) => id > after && row[flag] === true && Date.parse(String(row[time])) < Date.parse(before))
+        .map(([id]) => id)
+        .sort((a, b) => a - b)
+        .slice(0, limit)
     },
   }
 }

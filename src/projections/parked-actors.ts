@@ -1,4 +1,4 @@
-/** The list of actors that could not be projected. They are passed over until a retry or a rebuild. */
+/** The list of actors that could not be projected. They are passed over until a retry, which each start of a node is, or a rebuild. */
 import { type ActorId, type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { Logger } from '../core/ports.ts'
 import { type Pool, type PoolClient, query } from '../eventstore/pool.ts'

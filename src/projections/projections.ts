@@ -9,7 +9,7 @@ import type { EntityDefinition } from '../machines/define.ts'
 import { makeCheckpoint, READ_TABLES, readCheckpoint } from './checkpoints.ts'
 import { type Advance, PAGE, PageProjector } from './page-projector.ts'
 import { countParked, listParked, type ProjectionFailure } from './parked-actors.ts'
-import { find } from './queries.ts'
+import { type FlaggedTable, find, olderThan } from './queries.ts'
 import { liveTable, readTables } from './read-table.ts'
 import { retryActor, retryAll } from './retry.ts'
 import type { Target } from './target.ts'
@@ -29,6 +29,8 @@ export interface ProjectionStatus {
 export interface Projections extends Service {
   /** Something was committed. */
   wake(): void
+  /** Another node has committed up to here and projects it itself. Where it does not within half a second or so, this one does. */
+  heard(position: number): void
   /**
    * Resolves when the read tables contain everything up to `position`, by default up to the end of the log now.
    * Rejects with AppError `shutting_down` when the runner stops first.
@@ -39,6 +41,8 @@ export interface Projections extends Service {
   failures(): Promise<readonly ProjectionFailure[]>
   /** Ids of rows whose column has the value. Throws AppError `invalid_input` on a table or column of no view. */
   find(table: string, column: string, value: Json): Promise<readonly number[]>
+  /** At most `limit` ids above `after`, ascending, of rows where the flag is true and the time lies before `before` (ISO 8601). */
+  olderThan(columns: FlaggedTable, before: string, after: number, limit: number): Promise<readonly number[]>
   /** Folds a parked actor (or all of them) anew; true where none of those is parked any more. */
   retry(actor?: ActorRef): Promise<boolean>
 }
@@ -56,6 +60,8 @@ export interface ProjectionsOptions {
 const POLL_MS = 3_000
 /** While somebody waits for what another node is doing. */
 const SOON_MS = 50
+/** Longer than a writer that lives takes, also a busy one; what it loses when it is killed is late by so much. */
+const WRITER_PATIENCE_MS = 500
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 const CACHED_STATES = 50_000
@@ -85,6 +91,12 @@ class Runner implements Projections {
   #started = false
   #stopped = false
   #cancelNext: () => void = () => {}
+  /** Whether what earlier starts had parked was tried with the code of this one. */
+  #retried = false
+  /** Last position that others told of. */
+  #heard = 0
+  #cancelLook: (() => void) | undefined
+  #looking: Promise<void> | undefined
 
   constructor(options: ProjectionsOptions) {
     const { entities, store, pool, log } = options
@@ -110,9 +122,10 @@ class Runner implements Projections {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#cancelNext()
+    this.#cancelLook?.()
     for (const waiter of this.#waiters) waiter.reject(stopping())
     this.#waiters.clear()
-    await this.#running
+    await Promise.all([this.#running, this.#looking])
   }
 
   wake(): void {
@@ -121,6 +134,16 @@ class Runner implements Projections {
     if (this.#running !== undefined) return
     this.#cancelNext()
     this.#running = this.#run()
+  }
+
+  heard(position: number): void {
+    this.#heard = Math.max(this.#heard, position)
+    if (!this.#started || this.#stopped || this.#cancelLook !== undefined || this.#heard <= this.#position) return
+    const due = this.#heard
+    this.#cancelLook = this.#options.clock.after(WRITER_PATIENCE_MS, () => {
+      this.#cancelLook = undefined
+      this.#looking = this.#lookAfter(due)
+    })
   }
 
   async caughtUp(position?: number): Promise<void> {
@@ -151,8 +174,22 @@ class Runner implements Projections {
     return find(pool, entities, table, column, value)
   }
 
+  olderThan(columns: FlaggedTable, before: string, after: number, limit: number): Promise<readonly number[]> {
+    const { pool, entities } = this.#options
+    return olderThan(pool, entities, columns, before, after, limit)
+  }
+
   retry(actor?: ActorRef): Promise<boolean> {
     return actor === undefined ? retryAll(this.#target) : retryActor(this.#target, actor)
+  }
+
+  /** Wakes this runner where nobody has projected what was heard half a second ago: its writer may be gone. */
+  async #lookAfter(due: number): Promise<void> {
+    // Where the database does not answer, the next poll comes anyway.
+    const position = await readCheckpoint(this.#options.pool, READ_TABLES).catch(() => undefined)
+    if (position !== undefined && position < due) this.wake()
+    this.#position = Math.max(this.#position, position ?? 0)
+    if (this.#heard > due) this.heard(this.#heard)
   }
 
   /** Passes over the log until nobody asks for more, and sees to it that there is a next time. */
@@ -173,6 +210,9 @@ class Runner implements Projections {
   async #pass(): Promise<number> {
     try {
       await this.#setGoals()
+      // This may be the upgrade that they wait for.
+      if (!this.#retried) await retryAll(this.#target, () => this.#stopped)
+      this.#retried = true
       for (;;) {
         const page = await this.#advance()
         this.#position = page?.position ?? (await readCheckpoint(this.#options.pool, READ_TABLES)) ?? 0

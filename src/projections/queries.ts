@@ -45,6 +45,32 @@ export async function find(
   }
 }
 
+/** A table with a flag and a time by which its rows are found. */
+export interface FlaggedTable {
+  readonly table: string
+  readonly flag: string
+  readonly time: string
+}
+
+/** Ids of rows where the flag is true and the time lies before `before`. Throws AppError `invalid_input`. */
+export async function olderThan(
+  pool: Pool,
+  entities: readonly EntityDefinition[],
+  { table, flag, time }: FlaggedTable,
+  before: string,
+  after: number,
+  limit: number,
+): Promise<readonly number[]> {
+  const view = entities.find(entity => entity.view?.table === table)?.view
+  if (view?.columns[flag] !== 'boolean' || view.columns[time] !== 'timestamp')
+    throw new AppError('invalid_input', `There is no flag '${flag}' with a time '${time}' in a read table '${table}'.`)
+  const rows = await queryArrays<[id: number]>(pool, {
+    text: `select id::bigint from ${quoted(table)} where ${quoted(flag)} and id > $1 and ${quoted(time)} < $2::timestamptz at time zone 'UTC' order by id limit $3`,
+    values: [after, before, limit],
+  })
+  return rows.map(([id]) => id)
+}
+
 function findPage(
   pool: Pool,
   { table, column, type }: { table: string; column: string; type: string },

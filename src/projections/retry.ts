@@ -20,15 +20,18 @@ export async function retryActor(target: Target, actor: ActorRef): Promise<boole
   return (await retryPage(target, chosen)).failed === 0
 }
 
-/** True where no actor is parked any more. */
-export async function retryAll(target: Target): Promise<boolean> {
+/**
+ * True where no actor is parked any more.
+ * @param stopped asked between pages: whether to leave the rest
+ */
+export async function retryAll(target: Target, stopped: () => boolean = () => false): Promise<boolean> {
   const { pool, projection } = target
   for (let before = await countParked(pool, projection); before > 0; ) {
     let after: ActorRef | undefined
     do after = (await retryPage(target, client => parkedAfter(client, projection, after, PAGE))).last
-    while (after !== undefined)
+    while (after !== undefined && !stopped())
     const left = await countParked(pool, projection)
-    if (left >= before) return false
+    if (left >= before || stopped()) return left === 0
     // Some were let in: others may only have waited for a name that one of them gave up.
     before = left
   }

@@ -25,7 +25,7 @@ export interface SnapshotReaderOptions {
 
 export function createSnapshotReader({ actors, store }: SnapshotReaderOptions): SnapshotReader {
   const take = async (ref: ActorRef): Promise<ActorSnapshot> => {
-    const { version, state, context, at } = await actors.actor(ref).state()
+    const { version, state, context, at } = await actors.actor(ref).state({ logged: true })
     const entity = actors.entities.get(ref.type)
     if (at === null || entity === undefined) throw new AppError('not_found', `${formatActorRef(ref)} has no events.`)
     return {

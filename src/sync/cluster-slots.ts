@@ -14,19 +14,20 @@ export function slotOf(name: string): number {
   return crc % SLOTS
 }
 
+/** The master of a channel, by the name that the cluster has for it. */
+export interface Owner extends Endpoint {
+  readonly id: string
+}
+
 /**
  * Reads the answer to CLUSTER SLOTS.
  * @param asked whom: it may not know its own name
  * @returns the master of each channel; channels that no node serves are missing. Throws where the answer is none.
  */
-export function parseOwners(
-  reply: unknown,
-  channels: readonly string[],
-  asked: Endpoint,
-): ReadonlyMap<string, Endpoint> {
+export function parseOwners(reply: unknown, channels: readonly string[], asked: Endpoint): ReadonlyMap<string, Owner> {
   if (!Array.isArray(reply)) throw new Error('the cluster gave an answer that cannot be read')
   const ranges = reply.map(range => parseRange(range, asked))
-  const owners = new Map<string, Endpoint>()
+  const owners = new Map<string, Owner>()
   for (const channel of channels) {
     const slot = slotOf(channel)
     const range = ranges.find(({ first, last }) => first <= slot && slot <= last)
@@ -35,12 +36,21 @@ export function parseOwners(
   return owners
 }
 
-function parseRange(range: unknown, asked: Endpoint): { first: number; last: number; master: Endpoint } {
+/** Reads the answer to CLUSTER NODES: the names of those that most masters have given up (`fail`, not `fail?`). */
+export function parseFailed(reply: unknown): ReadonlySet<string> {
+  const rows = String(reply)
+    .split('\n')
+    .map(line => line.split(' '))
+  return new Set(rows.flatMap(([id = '', , flags = '']) => (flags.split(',').includes('fail') ? [id] : [])))
+}
+
+function parseRange(range: unknown, asked: Endpoint): { first: number; last: number; master: Owner } {
   const [first, last, master]: unknown[] = Array.isArray(range) ? range : []
-  const [host, port]: unknown[] = Array.isArray(master) ? master : []
+  const [host, port, id]: unknown[] = Array.isArray(master) ? master : []
   const numbers = [Number(first), Number(last), Number(port)] as const
   if (!Array.isArray(master) || !numbers.every(Number.isSafeInteger))
     throw new Error('the cluster gave an answer that cannot be read')
   const known = typeof host === 'string' && host !== '' && host !== '?'
-  return { first: numbers[0], last: numbers[1], master: { host: known ? host : asked.host, port: numbers[2] } }
+  const owner = { host: known ? host : asked.host, port: numbers[2], id: String(id ?? '') }
+  return { first: numbers[0], last: numbers[1], master: owner }
 }

@@ -8,7 +8,8 @@ const OPENING = `{"v":${FORMAT},"mac":"`
 const CLOSING = '",'
 /** Of an HMAC-SHA-256 in base64url. */
 const MAC_LENGTH = 43
-const BODY_AT = OPENING.length + MAC_LENGTH + CLOSING.length
+/** Where the signed part of a frame begins. */
+export const BODY_AT = OPENING.length + MAC_LENGTH + CLOSING.length
 const FORMAT_OF_FRAME = /^\{"v":(?<format>[0-9]{1,9})[,}]/
 /** Keeps these signatures apart from any other use of the key. */
 const PURPOSE = 'rootstream frame 2\n'

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { LogEvent } from '../core/event.ts'
 import type { ActorId } from '../core/ids.ts'
 import { isTooDeep, type JsonObject } from '../core/json.ts'
-import type { FrameSignature } from './frame-signature.ts'
+import { BODY_AT, type FrameSignature } from './frame-signature.ts'
 
 /** A frame is closed before it grows beyond this. */
 export const FRAME_BYTES = 1024 * 1024
@@ -31,11 +31,16 @@ export type WireFrame = Sender &
   FrameNumbers &
   (
     | { readonly kind: 'events'; readonly events: readonly LogEvent[]; readonly traceparent?: string | undefined }
-    | { readonly kind: 'live'; readonly payload: unknown }
+    | { readonly kind: 'live' | 'tentative'; readonly payload: unknown }
     | { readonly kind: 'heartbeat' | 'farewell' }
   )
 
 const nullable = { user: z.int().nullable(), text: z.string().max(1_000).nullable() }
+
+// What JSON.parse returned is JSON; only its shape is in question.
+const json = z.custom<JsonObject>(
+  value => typeof value === 'object' && value !== null && !Array.isArray(value) && !isTooDeep(value),
+)
 
 const logEvent = z.object({
   position: z.int().positive(),
@@ -47,10 +52,7 @@ const logEvent = z.object({
   version: z.int().positive(),
   type: z.string().min(1).max(200),
   schemaVersion: z.int().positive(),
-  // What JSON.parse returned is JSON; only its shape is in question.
-  data: z.custom<JsonObject>(
-    value => typeof value === 'object' && value !== null && !Array.isArray(value) && !isTooDeep(value),
-  ),
+  data: json,
   state: z.string().max(1_000),
   at: z.iso.datetime({ offset: true }),
   userId: nullable.user,
@@ -61,6 +63,22 @@ const logEvent = z.object({
   incarnation: z.int().nonnegative(),
   n: z.int().nonnegative(),
   token: nullable.user,
+  origin: z
+    .object({
+      basis: z.int().nonnegative(),
+      clock: z.string().min(1).max(300),
+      node: z.string().min(1).max(200),
+      incarnation: z.int().nonnegative(),
+      n: z.int().positive(),
+      extra: z
+        .array(z.tuple([z.string().min(1).max(300), z.int().positive()]))
+        .max(1_024)
+        .exactOptional(),
+      observed: json.exactOptional(),
+      given: json.exactOptional(),
+      conflict: json.exactOptional(),
+    })
+    .exactOptional(),
 }) satisfies z.ZodType<LogEvent>
 
 const sender = {
@@ -77,7 +95,7 @@ const wireFrame = z.discriminatedUnion('kind', [
     events: z.array(logEvent).min(1),
     traceparent: z.string().max(MAX_TRACEPARENT).optional().catch(undefined),
   }),
-  z.object({ ...sender, kind: z.literal('live'), seq: z.int().nonnegative(), payload: z.unknown() }),
+  z.object({ ...sender, kind: z.enum(['live', 'tentative']), seq: z.int().nonnegative(), payload: z.unknown() }),
   z.object({ ...sender, kind: z.enum(['heartbeat', 'farewell']), seq: z.int().nonnegative() }),
 ])
 
@@ -132,18 +150,39 @@ export function encodeSign(
 }
 
 /** @param json what its readers parse, bounded by its writer */
-export function encodeLive(signature: FrameSignature, from: Sender, numbers: FrameNumbers, json: string): string {
-  return signature.sign(`${fields(from, 'live', numbers)},"payload":${json}}`)
+export function encodePayload(
+  signature: FrameSignature,
+  from: Sender,
+  kind: 'live' | 'tentative',
+  numbers: FrameNumbers,
+  json: string,
+): string {
+  return signature.sign(`${fields(from, kind, numbers)},"payload":${json}}`)
+}
+
+/**
+ * Tells one's own frames, which come back, by their first bytes: to parse them would cost as much as to hear a frame of another
+ * node. One that is written otherwise is parsed.
+ */
+export function createOwnFrames(self: Sender): (payload: Buffer) => boolean {
+  const kinds = ['events', 'live', 'tentative', 'heartbeat', 'farewell'] as const
+  const starts = kinds.map(kind => {
+    const text = fields(self, kind, { order: 0, seq: 0 })
+    return Buffer.from(text.slice(0, text.indexOf(',"order":') + 1))
+  })
+  return payload => starts.some(start => start.equals(payload.subarray(BODY_AT, BODY_AT + start.length)))
 }
 
 /** Never throws: what cannot be used is named instead, and what is not signed is not parsed. */
 export function decodeFrame(
   signature: FrameSignature,
   payload: Buffer,
-): WireFrame | 'oversize' | 'malformed' | 'foreignVersion' | 'forged' {
+  isOwn: (payload: Buffer) => boolean = () => false,
+): WireFrame | 'own' | 'oversize' | 'malformed' | 'foreignVersion' | 'forged' {
   if (payload.byteLength > MAX_FRAME_BYTES) return 'oversize'
   const checked = signature.check(payload)
   if (checked !== 'signed') return checked
+  if (isOwn(payload)) return 'own'
   let value: unknown
   try {
     value = JSON.parse(payload.toString('utf8'))

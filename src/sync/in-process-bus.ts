@@ -16,7 +16,7 @@ export interface InProcessHub {
 interface Member {
   receive(frame: Frame): void
   catchUp(): void
-  receiveLive(node: string, incarnation: number, json: string): void
+  receivePayload(kind: 'live' | 'tentative', node: string, incarnation: number, json: string): void
 }
 
 export function createInProcessHub(): InProcessHub {
@@ -44,6 +44,7 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
   const { node, incarnation, log, hub = createInProcessHub() } = options
   const frames = createListeners<Frame>('frames', log)
   const lives = createListeners<LiveFrame>('live frames', log)
+  const tentatives = createListeners<LiveFrame>('tentative frames', log)
   const gaps = createListeners<void>('gaps', log)
   const counts = { framesSent: 0, framesReceived: 0, gaps: 0 }
   let running = false
@@ -59,9 +60,9 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
       counts.framesReceived++
       frames.emit(frame)
     },
-    receiveLive(from, start, json) {
+    receivePayload(kind, from, start, json) {
       if (hears({ node: from, incarnation: start }))
-        lives.emit({ node: from, incarnation: start, payload: JSON.parse(json) })
+        (kind === 'live' ? lives : tentatives).emit({ node: from, incarnation: start, payload: JSON.parse(json) })
     },
     catchUp() {
       counts.gaps++
@@ -94,10 +95,14 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
       tell(to => to.receive(frame))
     },
     publishLive(json) {
-      if (running) tell(to => to.receiveLive(node, incarnation, json))
+      if (running) tell(to => to.receivePayload('live', node, incarnation, json))
+    },
+    publishTentative(json) {
+      if (running) tell(to => to.receivePayload('tentative', node, incarnation, json))
     },
     onFrame: listener => frames.add(listener),
     onLive: listener => lives.add(listener),
+    onTentative: listener => tentatives.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
       return running && !hub.isCut(node)

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type ChainableCommander, Redis } from 'ioredis'
 import { AppError } from '../core/errors.ts'
-import { ANSWER_TIMEOUT_MS, connectionOptions } from './redis-link.ts'
+import { ANSWER_TIMEOUT_MS } from './redis-link.ts'
 import { type ServerAddress, toMaster } from './redis-server-link.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
@@ -55,9 +55,9 @@ export function legacyAddress(url: string): ServerAddress {
 /** One connection for one attempt. Throws AppError `invalid_input` (URL, or that of a cluster) or `setup_failed` (ca). */
 export function openLegacyKeys(options: LegacyKeysOptions): LegacyKeys {
   const address = legacyAddress(options.url)
-  const link = connectionOptions(address, options.node, options.ca)
+  const link = toMaster({ address, node: options.node, ca: options.ca })
   const redis = new Redis({
-    ...toMaster(address, link),
+    ...link,
     socketTimeout: ANSWER_TIMEOUT_MS,
     db: address.db,
     connectionName: `${link.connectionName}:legacy`,

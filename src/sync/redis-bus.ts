@@ -1,7 +1,15 @@
 /** The bus between nodes, over Redis pub/sub: at most once, so every doubt ends in a gap that sends listeners to the log. */
 import type { KeyObject } from 'node:crypto'
 import type { Clock, Frame, LiveFrame, Logger } from '../core/ports.ts'
-import { decodeFrame, encodeEvents, encodeLive, encodeSign, type Sender, type WireFrame } from './frame.ts'
+import {
+  createOwnFrames,
+  decodeFrame,
+  encodeEvents,
+  encodePayload,
+  encodeSign,
+  type Sender,
+  type WireFrame,
+} from './frame.ts'
 import { createFrameSignature } from './frame-signature.ts'
 import { createListeners } from './listeners.ts'
 import { type Drops, type MonitoredBus, noDrops, sumOfDrops } from './monitored-bus.ts'
@@ -49,9 +57,11 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
   const self: Sender = { node, incarnation }
   const link = createLink(options)
   const signature = createFrameSignature(options.key)
+  const isOwn = createOwnFrames(self)
 
   const frames = createListeners<Frame>('frames', log)
   const lives = createListeners<LiveFrame>('live frames', log)
+  const tentatives = createListeners<LiveFrame>('tentative frames', log)
   const gaps = createListeners<void>('gaps', log)
   const senders = createSenders({ self, patience: PATIENCE, limit: MAX_SENDERS })
   const counts = { framesSent: 0, framesReceived: 0, gaps: 0 }
@@ -81,7 +91,9 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     const connected = publishing && link.subscribed
     if (stopped !== undefined || connected === reported || (!connected && reason === undefined)) return
     reported = connected
-    if (connected) log.info({ redis: link.name }, 'Connected to Redis.')
+    const warnings = link.warnings()
+    if (connected && warnings.length > 0) log.warn({ redis: link.name, warnings }, 'Connected to a part of Redis.')
+    else if (connected) log.info({ redis: link.name }, 'Connected to Redis.')
     else
       log.warn(
         { redis: link.name, reason },
@@ -99,6 +111,11 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
       log.debug({ err }, 'A frame was not sent; receivers notice the gap.')
     },
   })
+  /** While the link is down nothing waits: it would take the place of events, and be stale by then. */
+  const publishPayload = (kind: 'live' | 'tentative', json: string) => {
+    if (stopped !== undefined || !publishing) return
+    if (!outbox.push(encodePayload(signature, self, kind, { order: ++order, seq }, json))) drop('unsent')
+  }
   const sign = (kind: 'heartbeat' | 'farewell') => encodeSign(signature, self, kind, { order: ++order, seq })
   /** The link counts as up when Redis took a heartbeat: it also refuses accounts that lack the right. */
   const beat = async () => {
@@ -114,14 +131,18 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
 
   const receive = (payload: Buffer) => {
     if (stopped !== undefined) return
-    const frame = decodeFrame(signature, payload)
+    const frame = decodeFrame(signature, payload, isOwn)
+    // One's own frames come back too: they prove that both connections work.
+    if (frame === 'own') {
+      unheardTicks = 0
+      return
+    }
     if (typeof frame === 'string') {
       drop(frame)
       if (frame === 'foreignVersion') foreign = true
       if (frame === 'forged') warnOfForgery()
       return
     }
-    // One's own frames come back too: they prove that both connections work.
     unheardTicks = 0
     if (frame.node !== node || frame.incarnation !== incarnation) hear(frame)
   }
@@ -135,7 +156,8 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     if (heard === 'old') return drop('repeated')
     if (frame.kind === 'farewell') senders.leave(sender)
     if (heard === 'gap') missed('a frame of another node was lost')
-    if (frame.kind === 'live') lives.emit({ node: frame.node, incarnation: frame.incarnation, payload: frame.payload })
+    if (frame.kind === 'live' || frame.kind === 'tentative')
+      (frame.kind === 'live' ? lives : tentatives).emit({ node, incarnation, payload: frame.payload })
     if (frame.kind !== 'events') return
     if (past) return drop('repeated')
     counts.framesReceived++
@@ -238,18 +260,16 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
         log.error({ err }, 'A batch could not be written as a frame; receivers notice the gap and read the log.')
       }
     },
-    publishLive(json) {
-      // While the link is down nothing waits: it would take the place of events, and be stale by then.
-      if (stopped !== undefined || !publishing) return
-      if (!outbox.push(encodeLive(signature, self, { order: ++order, seq }, json))) drop('unsent')
-    },
+    publishLive: json => publishPayload('live', json),
+    publishTentative: json => publishPayload('tentative', json),
     onFrame: listener => frames.add(listener),
     onLive: listener => lives.add(listener),
+    onTentative: listener => tentatives.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
       return publishing && link.subscribed
     },
-    warnings: () => twins.map(twinWarning),
+    warnings: () => [...twins.map(twinWarning), ...link.warnings()],
     stats: () => ({ ...counts, dropped: sumOfDrops(drops), ...drops }),
   }
 }

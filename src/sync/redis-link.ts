@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Redis, type RedisOptions } from 'ioredis'
 import { AppError } from '../core/errors.ts'
 import { GuardedConnector } from './redis-connector.ts'
-import type { RedisAccess, RedisAddress } from './redis-url.ts'
+import type { EndpointAccess, RedisAddress } from './redis-url.ts'
 
 const SHARDS = 16
 const CONNECT_TIMEOUT_MS = 5_000
@@ -35,6 +35,8 @@ export interface RedisLink {
   readonly open: boolean
   start(listener: LinkListener): void
   publish(payload: string): Promise<unknown>
+  /** What somebody should see to; one sentence each. */
+  warnings(): readonly string[]
   /** A heartbeat interval has passed. */
   tick(): void
   /** Nothing comes back of what is published: the connection that listens is not to be trusted. */
@@ -59,7 +61,7 @@ export function frameChannels(namespace: string, db: number): readonly string[] 
   return Array.from({ length: SHARDS }, (_, shard) => `rootstream:${db}.${log}:frames:${shard}`)
 }
 
-/** All frames of a node take one channel, which keeps their order whatever is between the nodes. */
+/** All frames of a node take one channel for as long as it is served, which keeps their order whatever is between the nodes. */
 export function channelOf(node: string, channels: readonly string[]): string {
   const shard = createHash('sha256').update(node).digest().readUInt32BE(0) % channels.length
   return channels[shard] ?? ''
@@ -67,8 +69,8 @@ export function channelOf(node: string, channels: readonly string[]): string {
 
 export type ConnectionOptions = RedisOptions & { readonly replyMapping: 'legacy' }
 
-/** Of every connection to a server. Throws AppError `setup_failed` where the file with the authority cannot be read. */
-export function connectionOptions(access: RedisAccess, node: string, ca: string | undefined): ConnectionOptions {
+/** Of every connection to a server or sentinel. Throws AppError `setup_failed` where the file with the authority cannot be read. */
+export function connectionOptions(access: EndpointAccess, node: string, ca: string | undefined): ConnectionOptions {
   return {
     ...(access.username !== undefined && { username: access.username }),
     ...(access.password !== undefined && { password: access.password }),

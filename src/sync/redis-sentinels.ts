@@ -12,7 +12,7 @@ interface Answer extends Endpoint {
 /**
  * All are asked at the same time and the newest answer counts: a sentinel that was cut off still names the old master.
  * Throws where none knows it.
- * @param options of each connection; user and password are none of theirs
+ * @param options of each connection, with the sentinels' own user and password
  */
 export async function findMaster(
   sentinels: readonly Endpoint[],

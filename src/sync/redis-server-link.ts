@@ -24,34 +24,35 @@ const ASK_SENTINELS_TICKS = 3
 type SentinelAddress = Extract<RedisAddress, { kind: 'sentinel' }>
 export type ServerAddress = Extract<RedisAddress, { kind: 'server' }> | SentinelAddress
 
+type Dialled = Pick<LinkOptions<ServerAddress>, 'address' | 'node' | 'ca'>
+
 /**
  * Options of a connection that goes to the server, or to the one that sentinels name at each attempt.
  * @param onFound told what they named
+ * Throws AppError `setup_failed`.
  */
-export function toMaster(
-  address: ServerAddress,
-  connection: ConnectionOptions,
-  onFound: (master: Endpoint) => void = () => {},
-): ConnectionOptions {
+export function toMaster(options: Dialled, onFound: (master: Endpoint) => void = () => {}): ConnectionOptions {
+  const { address, node, ca } = options
+  const connection = connectionOptions(address, node, ca)
   if (address.kind === 'server') return { ...connection, ...address.hosts[0] }
+  const ask = asker(address, options)
   const locate = async () => {
-    const master = await askFor(address, connection)
+    const master = await ask()
     onFound(master)
     return master
   }
   return { ...connection, Connector: createLocatingConnector(locate) }
 }
 
-function askFor({ hosts, master }: SentinelAddress, connection: ConnectionOptions): Promise<Endpoint> {
-  const { username: _user, password: _password, ...anonymous } = connection
-  return findMaster(hosts, master, anonymous)
+function asker({ hosts, master, sentinels }: SentinelAddress, { node, ca }: Dialled): () => Promise<Endpoint> {
+  const connection = connectionOptions(sentinels, node, ca)
+  return () => findMaster(hosts, master, connection)
 }
 
 /** Throws AppError `setup_failed`. */
 export function createServerLink(options: LinkOptions<ServerAddress> & { readonly clock: Clock }): RedisLink {
   const { address, node, channels, clock } = options
   const channel = channelOf(node, channels)
-  const connection = connectionOptions(address, node, options.ca)
   let publisher: Redis | undefined
   let subscriber: Redis | undefined
   let subscribed = false
@@ -61,14 +62,15 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
   /** Where the connections go to now; changes only where sentinels are asked. */
   let server: Endpoint | undefined
 
-  const located = toMaster(address, connection, found => {
+  const located = toMaster(options, found => {
     server = found
   })
+  const ask = address.kind === 'sentinel' ? asker(address, options) : undefined
   /** Follows a failover that broke no connection. */
   const follow = async () => {
-    if (address.kind !== 'sentinel' || server === undefined) return
+    if (ask === undefined || server === undefined) return
     const before = server
-    const now = await askFor(address, connection).catch(() => before)
+    const now = await ask().catch(() => before)
     if (stopped || before !== server || (now.host === before.host && now.port === before.port)) return
     server = now
     reopen(publisher)
@@ -108,7 +110,7 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
         listener.closed()
         listener.failed('the connection was closed')
       })
-      const listening = openConnection({ ...located, connectionName: `${connection.connectionName}:subscriber` })
+      const listening = openConnection({ ...located, connectionName: `${located.connectionName}:subscriber` })
       listening.on('error', err => listener.failed(reasonOf(err)))
       listening.on('ready', () => void subscribe(listening, listener))
       listening.on('messageBuffer', (_channel: Buffer, payload: Buffer) => listener.payload(payload))
@@ -125,6 +127,7 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
       ticks++
       if (ticks % ASK_SENTINELS_TICKS === 0) void follow()
     },
+    warnings: () => [],
     renew: () => reopen(subscriber),
     quit: async () => publisher?.quit(),
     stop() {

@@ -11,7 +11,7 @@ import type { OutgoingEvent } from '../../src/machines/define.ts'
 import { bookingEntity } from '../support/booking-entity.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 
 export interface StoreFixture {
   /** Another store on the same log, as another node has. */

@@ -8,6 +8,7 @@ import { defineEntity } from '../../src/machines/define.ts'
 import { user } from '../../src/machines/user/index.ts'
 import { type CliResult, runCli } from '../support/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 
 /** Code in which a deactivated user came back by being verified: today's machine refuses that. */
 const { deactivated, ...states } = user.machine.config.states ?? {}
@@ -25,7 +26,13 @@ beforeAll(async () => {
   old = await createTestDatabase()
   client = new pg.Client({ connectionString: old.url })
   await client.connect()
-  const node = await createNode({ database: old.url, name: 'old', entities: [oldUser], log: silentLogger })
+  const node = await createNode({
+    database: old.url,
+    name: 'old',
+    entities: [oldUser],
+    keys: TEST_KEYS,
+    log: silentLogger,
+  })
   for (const username of ['ada', 'bob', 'cyd'])
     await node.create('user', {
       type: 'user.registered',
@@ -114,7 +121,7 @@ describe('replay --check --from', () => {
 describe('actors show --diff', () => {
   test('says what changed between two versions, and by which events', async () => {
     const database = await createTestDatabase()
-    const node = await createNode({ database: database.url, name: 'test', log: silentLogger })
+    const node = await createNode({ database: database.url, name: 'test', keys: TEST_KEYS, log: silentLogger })
     await node.create('user', { type: 'user.registered', username: 'a', email: 'a@example.org', passwordHash: 'first' })
     await node.actor('user', 1).send({ type: 'user.updated', displayName: 'A' }, { userId: 1 })
     await node.actor('user', 1).send({ type: 'user.password.changed', passwordHash: 'second' })
@@ -129,6 +136,7 @@ describe('actors show --diff', () => {
         to: { version: 4, state: 'deactivated' },
         state: { before: 'active', after: 'deactivated' },
         changes: [
+          { path: 'authEpoch', before: 0, after: 2 },
           { path: 'row.display_name', before: null, after: 'A' },
           { path: 'row.is_active', before: true, after: false },
           { path: 'row.password_hash', before: '***', after: '***' },

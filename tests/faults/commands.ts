@@ -36,7 +36,7 @@ export interface Commands {
 }
 
 const REFUSALS = new Set(['not_allowed', 'wrong_version', 'claimed', 'unknown_reference'])
-const PATIENCE_MS = 90_000
+const PATIENCE_MS = 240_000
 /** Between two tries, as a client would wait. */
 const PAUSE_MS = 20
 

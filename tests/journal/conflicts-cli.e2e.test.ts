@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { runCli } from '../support/cli-process.ts'
 import { outageStage, registerUser, tentative } from './outage-stage.ts'
 
-describe('conflicts', { timeout: 60_000 }, () => {
-  test('are listed while they are open, and settled once', async () => {
-    const { url, start } = await outageStage()
+describe('conflicts', () => {
+  test('are listed while they are open, and settled once', async context => {
+    const { url, start } = await outageStage(context)
     const a = await start('a')
     const b = await start('b')
     const ada = await registerUser(a.node, 'ada')

@@ -32,7 +32,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const faults = OUTAGE_FAULT_POINTS.flatMap(point => KILLS[point].map(count => `${point}@${count}`))
 
-describe.concurrent('a node killed', { timeout: 120_000 }, () => {
+describe.concurrent('a node killed', () => {
   test.for(faults)('at %s', async (fault, { onTestFinished }) => {
     const database = await createTestDatabase()
     onTestFinished(() => database.drop())
@@ -48,7 +48,6 @@ describe.concurrent('a node killed', { timeout: 120_000 }, () => {
           ROOTSTREAM_TOKEN: TOKEN,
           LOG_LEVEL: 'error',
           ROOTSTREAM_FAULT,
-          NODE_COMPILE_CACHE: path.join(folder, 'compiled'),
         },
         { nodeArgs: ['--conditions=fault-points'] },
       )

@@ -1,7 +1,7 @@
 /** Nodes on one Postgres, each with a link and a home of its own, so that one of them can be cut off while the others go on. */
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import { onTestFinished } from 'vitest'
+import type { TestContext } from 'vitest'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import type { LogEvent } from '../../src/core/event.ts'
 import type { Accepted, CommandResult, Tentative } from '../../src/core/result.ts'
@@ -9,6 +9,7 @@ import { silentLogger } from '../../src/logging.ts'
 import type { NodeOptions } from '../../src/node-options.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type Link, openLink } from './link.ts'
 
@@ -27,7 +28,7 @@ export interface OutageStage {
 }
 
 /** Taken down when the test is over. */
-export async function outageStage(): Promise<OutageStage> {
+export async function outageStage({ onTestFinished }: Pick<TestContext, 'onTestFinished'>): Promise<OutageStage> {
   const database = await createTestDatabase()
   onTestFinished(() => database.drop())
   const folder = await temporaryFolder('outage')
@@ -38,7 +39,10 @@ export async function outageStage(): Promise<OutageStage> {
       const link = await openLink(database.url)
       onTestFinished(() => link.close())
       const home = path.join(folder, name)
-      const node = await createNode({ database: link.url, home, name, log: silentLogger, patienceMs: 200, ...options })
+      const node = await createNode({
+        ...{ database: link.url, home, name, keys: TEST_KEYS, log: silentLogger, patienceMs: 200 },
+        ...options,
+      })
       let closing: Promise<void> | undefined
       const close = () => (closing ??= node.close())
       onTestFinished(close)

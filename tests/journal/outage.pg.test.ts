@@ -7,12 +7,14 @@ import { createNode } from '../../src/app.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { type OwnPostgres, ownPostgres } from '../support/database.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { accepted, history, openSession, outageStage, registerUser, tentative } from './outage-stage.ts'
 
-describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
-  test('takes a profile and a revocation, shows them, and brings them to the log', async () => {
-    const { start } = await outageStage()
+// Each has a database and links of its own, and mostly waits.
+describe.concurrent('a node that is cut off from Postgres', () => {
+  test('takes a profile and a revocation, shows them, and brings them to the log', async context => {
+    const { start } = await outageStage(context)
     const { node, link, healed } = await start('a')
     const ada = await registerUser(node, 'ada')
     const session = await openSession(node, ada, 'token')
@@ -53,8 +55,8 @@ describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
     expect(await node.log.nextTimerAt()).toBeUndefined()
   })
 
-  test('later commands of an actor stack on the earlier ones, and none counts as beside the others', async () => {
-    const { start } = await outageStage()
+  test('later commands of an actor stack on the earlier ones, and none counts as beside the others', async context => {
+    const { start } = await outageStage(context)
     const { node, link, healed } = await start('a')
     const ada = await registerUser(node, 'ada')
     link.cut()
@@ -72,8 +74,8 @@ describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
     expect(await node.log.listActors('conflict', 0, 10)).toEqual([])
   })
 
-  test('takes nothing that only the log can decide', async () => {
-    const { start } = await outageStage()
+  test('takes nothing that only the log can decide', async context => {
+    const { start } = await outageStage(context)
     const { node, link, healed } = await start('a')
     const ada = await registerUser(node, 'ada')
     const away = { code: 'log_unavailable', retryable: true }
@@ -100,8 +102,8 @@ describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
     ])
   })
 
-  test('a command id that the log had spent on something else is told afterwards, and nothing goes unsaid', async () => {
-    const { start } = await outageStage()
+  test('a command id that the log had spent on something else is told afterwards, and nothing goes unsaid', async context => {
+    const { start } = await outageStage(context)
     const { node, link, healed } = await start('a')
     const ada = await registerUser(node, 'ada')
     accepted(await node.actor('user', ada).send({ type: 'user.verified' }, { commandId: 'spent' }))
@@ -117,8 +119,8 @@ describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
     })
   })
 
-  test('a full journal refuses with a word to come back, and keeps what it took', async () => {
-    const { start } = await outageStage()
+  test('a full journal refuses with a word to come back, and keeps what it took', async context => {
+    const { start } = await outageStage(context)
     const { node, link, healed } = await start('a', { journalBytes: 2_000 })
     const ada = await registerUser(node, 'ada')
     link.cut()
@@ -142,29 +144,32 @@ describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
     accepted(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Ada' }))
   })
 
-  test.each([
+  test.for([
     ['with a command id', { commandId: 'rename' }],
     ['without one', {}],
-  ])('an append %s that was carried out and not answered is not written again', async (_, options) => {
-    const { start } = await outageStage()
-    const { node, link, healed } = await start('a')
-    const ada = await registerUser(node, 'ada')
-    link.loseNextAppend()
-    tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Ada L.' }, options))
-    tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Countess' }))
-    link.mend()
-    await healed()
-    const events = await history(node, 'user', ada)
-    expect(events.map(({ data, origin }) => [data.displayName, origin?.basis])).toEqual([
-      [undefined, undefined],
-      ['Ada L.', undefined],
-      ['Countess', 1],
-    ])
-    expect(await node.log.listActors('conflict', 0, 10)).toEqual([])
-  })
+  ] as const)(
+    'an append %s that was carried out and not answered is not written again',
+    async ([, options], context) => {
+      const { start } = await outageStage(context)
+      const { node, link, healed } = await start('a')
+      const ada = await registerUser(node, 'ada')
+      link.loseNextAppend()
+      tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Ada L.' }, options))
+      tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Countess' }))
+      link.mend()
+      await healed()
+      const events = await history(node, 'user', ada)
+      expect(events.map(({ data, origin }) => [data.displayName, origin?.basis])).toEqual([
+        [undefined, undefined],
+        ['Ada L.', undefined],
+        ['Countess', 1],
+      ])
+      expect(await node.log.listActors('conflict', 0, 10)).toEqual([])
+    },
+  )
 
-  test('the next start brings what the one before left in the journal, before it takes commands', async () => {
-    const { start } = await outageStage()
+  test('the next start brings what the one before left in the journal, before it takes commands', async context => {
+    const { start } = await outageStage(context)
     const first = await start('a')
     const ada = await registerUser(first.node, 'ada')
     first.link.cut()
@@ -181,10 +186,10 @@ describe('a node that is cut off from Postgres', { timeout: 60_000 }, () => {
   })
 })
 
-describe('two nodes that are cut off', { timeout: 60_000 }, () => {
+describe.concurrent('two nodes that are cut off', () => {
   /** Both change one user and one session; then they come back in the given order. */
-  async function change(order: readonly ['a' | 'b', 'a' | 'b']) {
-    const { start } = await outageStage()
+  async function change(order: readonly ['a' | 'b', 'a' | 'b'], context: TestContext) {
+    const { start } = await outageStage(context)
     const nodes = { a: await start('a'), b: await start('b') }
     const { a, b } = nodes
     const ada = await registerUser(a.node, 'ada')
@@ -221,8 +226,8 @@ describe('two nodes that are cut off', { timeout: 60_000 }, () => {
     return { ...nodes, ada, session }
   }
 
-  test('a revocation wins and the later name stays, when the one that is later comes back last', async () => {
-    const { a, b, ada, session } = await change(['a', 'b'])
+  test('a revocation wins and the later name stays, when the one that is later comes back last', async context => {
+    const { a, b, ada, session } = await change(['a', 'b'], context)
     expect((await history(a.node, 'session', session)).map(({ type }) => type)).toEqual([
       'session.created',
       'session.revoked',
@@ -238,8 +243,8 @@ describe('two nodes that are cut off', { timeout: 60_000 }, () => {
     expect(closed.absorbed).toMatchObject({ type: 'conflict' })
   })
 
-  test('the same, when it comes back first; the conflict is settled for the side that lost', async () => {
-    const { a, b, ada, session } = await change(['b', 'a'])
+  test('the same, when it comes back first; the conflict is settled for the side that lost', async context => {
+    const { a, b, ada, session } = await change(['b', 'a'], context)
     expect((await history(a.node, 'session', session)).map(({ type }) => type)).toEqual([
       'session.created',
       'session.closed',
@@ -260,7 +265,7 @@ describe('two nodes that are cut off', { timeout: 60_000 }, () => {
   })
 })
 
-describe('a Postgres that breaks', { timeout: 120_000 }, () => {
+describe.concurrent('a Postgres that breaks', () => {
   async function scene(
     fault: (server: OwnPostgres) => Promise<() => Promise<void>>,
     register: TestContext['onTestFinished'],
@@ -305,18 +310,18 @@ describe('a Postgres that breaks', { timeout: 120_000 }, () => {
     }, onTestFinished))
 })
 
-test('a node without a home of its own has no journal, and says so', async () => {
-  const { url } = await outageStage()
+test('a node without a home of its own has no journal, and says so', async context => {
+  const { url } = await outageStage(context)
   const node = await createNode({ database: url, name: 'a', log: silentLogger })
   expect(node.actors.outage()).toBeUndefined()
   expect((await node.health()).components.journal).toEqual({ status: 'ok', detail: { enabled: false } })
   await node.close()
 })
 
-test('two processes do not share a journal', async () => {
-  const { url, start } = await outageStage()
+test('two processes do not share a journal', async context => {
+  const { url, start } = await outageStage(context)
   const { home } = await start('a')
-  await expect(createNode({ database: url, home, log: silentLogger })).rejects.toMatchObject({
+  await expect(createNode({ database: url, home, keys: TEST_KEYS, log: silentLogger })).rejects.toMatchObject({
     code: 'already_running',
   })
   expect(path.basename(home)).toBe('a')

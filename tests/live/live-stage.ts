@@ -69,6 +69,7 @@ export function openLiveStage(): LiveStage {
     let isBlind = false
     const bus: Bus = {
       ...{ start: real.start, stop: real.stop, publish: real.publish, onFrame: real.onFrame, onGap: real.onGap },
+      ...{ publishTentative: real.publishTentative, onTentative: real.onTentative },
       ...{ stats: real.stats, warnings: real.warnings },
       get healthy() {
         return !isCut

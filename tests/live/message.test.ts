@@ -57,3 +57,27 @@ test.each([
 ])('%s is no message', (_, payload) => {
   expect(parseMessage(payload)).toBeUndefined()
 })
+
+test.each<readonly [string, unknown]>([
+  ['deltas that are no list', {}],
+  ['too many deltas', Array(8_193).fill(['stream', 1, 'p', []])],
+  ['a delta that is no list', [{ 0: 'stream', 1: 1, 2: 'p', 3: [], length: 4 }]],
+  ['a delta with too little', [['stream', 1, 'p']]],
+  ['a delta with too much', [['stream', 1, 'p', [], 1]]],
+  ['a type that is no text', [[1, 1, 'p', []]]],
+  ['a type that is too long', [['x'.repeat(42), 1, 'p', []]]],
+  ['an id that is a text', [['stream', '1', 'p', []]]],
+  ['an id beyond what is exact', [['stream', 2 ** 53, 'p', []]]],
+  ['a period that is too long', [['stream', 1, 'x'.repeat(101), []]]],
+  ['entries that are no list', [['stream', 1, 'p', 'fps']]],
+  ['an entry that is no list', [['stream', 1, 'p', ['fps!']]]],
+  ['an entry with too little', [['stream', 1, 'p', [['fps', 0, 1]]]]],
+  ['an entry with too much', [['stream', 1, 'p', [['fps', 0, 1, 1, 1]]]]],
+  ['a field that is too long', [['stream', 1, 'p', [['x'.repeat(61), 0, 1, 1]]]]],
+  ['a writer below 0', [['stream', 1, 'p', [['fps', -1, 1, 1]]]]],
+  ['a stamp of a fraction', [['stream', 1, 'p', [['fps', 0, 1.5, 1]]]]],
+  ['a value that is nothing', [['stream', 1, 'p', [['fps', 0, 1, null]]]]],
+  ['a value that is endless', [['stream', 1, 'p', [['fps', 0, 1, Number.POSITIVE_INFINITY]]]]],
+])('%s are no message', (_, deltas) => {
+  expect(parseMessage({ kind: 'delta', writers: ['a'], deltas })).toBeUndefined()
+})

@@ -4,8 +4,8 @@
  */
 import { formatDot, mergeVectors, type VersionVector, withDot } from '../../src/core/version-vector.ts'
 import { type CausalInbox, takeIn } from '../../src/merge/causal-inbox.ts'
-import { changeSet, EMPTY_SET, prune, type RemoveWinsSet, type SetChange } from '../../src/merge/remove-wins-set.ts'
 import { isStable, type Membership, type Promises, promisesOfLiving } from '../../src/merge/stability.ts'
+import { changeSet, EMPTY_SET, prune, type RemoveWinsSet, type SetChange } from './remove-wins-set.ts'
 
 export const EXCHANGE_FAULTS = [
   'remove by value',

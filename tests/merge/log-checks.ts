@@ -72,7 +72,8 @@ function fieldsAreOfTheLastWriter(world: LogWorld): void {
 function revokedStaysRevoked(world: LogWorld): void {
   const state = world.head('session')
   const ended = (type: string) => world.processed.some(event => event.type === type)
-  const expected = ended('session.revoked') ? 'revoked' : ended('session.closed') ? 'closed' : 'active'
+  const statuses = ['revoked', 'closed', 'expired'] as const
+  const expected = statuses.find(status => ended(`session.${status}`)) ?? 'active'
   expect(state.value, 'status').toBe(expected)
   expect((state.context as unknown as SessionContext).row?.is_active).toBe(expected === 'active')
 }

@@ -12,6 +12,7 @@ export const LOG_FAULTS = [
   'hybrid clock restarts from the wall clock',
   'revocations merged as the last set written',
   'totals merged as the last one written',
+  'the first end of a session holds',
 ] as const
 export type LogFault = (typeof LOG_FAULTS)[number]
 
@@ -29,15 +30,18 @@ const REPLACED: Partial<Record<LogFault, { readonly actor: ActorName; readonly t
   'one timestamp for partial updates': { actor: 'user', type: 'user.updated' },
   'revocations merged as the last set written': { actor: 'user', type: 'user.roles.changed' },
   'totals merged as the last one written': { actor: 'stream', type: 'stream.viewers.updated' },
+  'the first end of a session holds': { actor: 'session', type: 'session.closed' },
 }
+
+const onlyWhereActive = custom(({ state, event }) =>
+  state.value === 'active' ? { outcome: 'applied', data: event.data } : { outcome: 'absorbed' },
+)
 
 export function withFault(entities: Entities, fault: LogFault | undefined): Entities {
   const replaced = fault === undefined ? undefined : REPLACED[fault]
   if (replaced === undefined) return entities
   const entity = entities[replaced.actor]
   const sameType = (other: OffsideEvent) => fault === 'status by last writer' || other.type === replaced.type
-  return {
-    ...entities,
-    [replaced.actor]: { ...entity, merge: { ...entity.merge, [replaced.type]: wholeEventByClock(sameType) } },
-  }
+  const rule = fault === 'the first end of a session holds' ? onlyWhereActive : wholeEventByClock(sameType)
+  return { ...entities, [replaced.actor]: { ...entity, merge: { ...entity.merge, [replaced.type]: rule } } }
 }

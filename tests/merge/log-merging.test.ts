@@ -6,13 +6,14 @@ import type { StreamContext } from '../../src/machines/stream/machine.ts'
 import type { UserContext } from '../../src/machines/user/machine.ts'
 import { logSteps, playLog, playSteps } from './log-steps.ts'
 import type { LogWorld } from './log-world.ts'
+import { mergeRuns, mergeSeed as seed } from './runs.ts'
 
-const RUNS = Number(process.env['ROOTSTREAM_MERGE_RUNS'] ?? 1_000)
+const RUNS = mergeRuns(1_000)
 
-test(`after every step of ${RUNS} histories the log is what the oracle says`, { timeout: 0 }, () => {
+test(`after every step of ${RUNS} histories (seed ${seed}) the log is what the oracle says`, { timeout: 0 }, () => {
   fc.assert(
     fc.property(logSteps, steps => void playLog(steps)),
-    { numRuns: RUNS },
+    { seed, numRuns: RUNS },
   )
 })
 
@@ -74,6 +75,6 @@ test('journals are drained to the same end in any order, and once more to no eff
       })
       for (const other of others) expect(other).toEqual(first)
     }),
-    { numRuns: 200 },
+    { seed, numRuns: Math.ceil(RUNS / 5) },
   )
 })

@@ -11,7 +11,7 @@ import { LogWorld } from './log-world.ts'
 export type LogStep =
   | { readonly kind: 'edit'; readonly node: number; readonly fields: JsonObject }
   | { readonly kind: 'grant' | 'revoke role'; readonly node: number; readonly role: string }
-  | { readonly kind: 'close' | 'revoke' | 'join' | 'leave'; readonly node: number }
+  | { readonly kind: 'close' | 'revoke' | 'expire' | 'join' | 'leave'; readonly node: number }
   | { readonly kind: 'count'; readonly node: number; readonly more: number }
   | {
       readonly kind: 'cut' | 'heal' | 'drain' | 'drain and die' | 'read' | 'restart' | 'lose disk'
@@ -50,7 +50,7 @@ const step: fc.Arbitrary<LogStep> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('count' as const), node, more: fc.integer({ min: 1, max: 5 }) }),
   },
-  { weight: 1, arbitrary: on('close', 'revoke') },
+  { weight: 1, arbitrary: on('close', 'revoke', 'expire') },
   { weight: 4, arbitrary: on('cut') },
   { weight: 3, arbitrary: on('heal', 'drain', 'drain and die', 'read') },
   { weight: 2, arbitrary: on('restart', 'lose disk') },
@@ -115,6 +115,10 @@ function take(world: LogWorld, one: LogStep): void {
       break
     case 'revoke':
       world.command(node, 'session', 'session.revoked', () => ({}))
+      break
+    case 'expire':
+      // A timer of the log: no node ends a session so by itself.
+      world.command(node, 'session', 'session.expired', () => ({}))
       break
     case 'join':
       if (world.command(node, 'stream', 'viewer.joined', () => ({}))) node.guests += 1

@@ -1,4 +1,5 @@
 /** What becomes of each kind of event that was accepted while the log was away. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatHybridTime } from '../../src/core/hybrid-clock.ts'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -7,6 +8,7 @@ import { decide, initialState, stamp } from '../../src/machines/decide.ts'
 import type { EntityDefinition } from '../../src/machines/define.ts'
 import { entities } from '../../src/machines/index.ts'
 import { session } from '../../src/machines/session/index.ts'
+import { STATUS_ORDER } from '../../src/machines/session/merge.ts'
 import { stream } from '../../src/machines/stream/index.ts'
 import { user } from '../../src/machines/user/index.ts'
 import { isMergeable, mergeEvent, type OffsideEvent, observe } from '../../src/merge/merge-event.ts'
@@ -156,7 +158,7 @@ describe('a session', () => {
   test.each([
     ['session.closed', [], 'applied'],
     ['session.closed', ['session.closed'], 'absorbed'],
-    ['session.closed', ['session.expired'], 'absorbed'],
+    ['session.closed', ['session.expired'], 'applied'],
     ['session.closed', ['session.revoked'], 'absorbed'],
     ['session.revoked', [], 'applied'],
     ['session.revoked', ['session.closed'], 'applied'],
@@ -170,6 +172,36 @@ describe('a session', () => {
       expect(mergeEvent(session, ended(...history), at(wall, type), [at(5, 'session.revoked', {}, 'b')]).outcome).toBe(
         outcome,
       )
+  })
+
+  const ends = { expired: 'session.expired', closed: 'session.closed', revoked: 'session.revoked' } as const
+  type Status = (typeof STATUS_ORDER)[number]
+  const into = (status: Status) => (status === 'active' ? [] : [ends[status]])
+  const join = (a: Status, b: Status) => STATUS_ORDER[Math.max(STATUS_ORDER.indexOf(a), STATUS_ORDER.indexOf(b))]
+  const pairs = STATUS_ORDER.flatMap(here => STATUS_ORDER.map(there => [here, there] as const))
+
+  test.each(pairs)('%s and %s meet in the later of the two, by the machine and by the merge', (here, there) => {
+    const state = ended(...into(here))
+    expect(state.value).toBe(here)
+    for (const type of into(there)) {
+      const taken = decide(session, state, stamp(type, AT, {}))
+      expect((taken?.state ?? state).value, 'the machine').toBe(join(here, there))
+      if (!isMergeable(session, type)) continue
+      const beside = into(here).map(other => at(5, other, {}, 'b'))
+      const merged = mergeEvent(session, state, at(4, type), beside)
+      expect(merged.outcome, 'the merge').toBe(join(here, there) === here ? 'absorbed' : 'applied')
+    }
+  })
+
+  test('ends of any kind, in any order and number, end in the latest of them', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...STATUS_ORDER), { maxLength: 6 }), statuses => {
+        const state = statuses.flatMap(into).reduce((before, type) => {
+          return decide(session, before, stamp(type, AT, {}))?.state ?? before
+        }, ended())
+        expect(state.value).toBe(statuses.reduce<Status | undefined>((a, b) => join(a ?? 'active', b), 'active'))
+      }),
+    )
   })
 
   test('was last seen when it was last seen', () => {

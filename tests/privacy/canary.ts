@@ -55,7 +55,8 @@ export async function letLoose(node: RuntimeNode, name = CANARY): Promise<Canary
     backedUp: false,
   }
   await created('factor', { type: 'factor.enrolled', userId, method: 'email', secret: `${name}-address` })
-  await created('factor', { type: 'factor.enrolled', userId, method: 'passkey', passkey })
+  const key = await created('factor', { type: 'factor.enrolled', userId, method: 'passkey', passkey })
+  await send('factor', key, { type: 'factor.passkey.renamed', id: passkey.id, label: `${name} renamed` })
   const sms = await created('factor', { type: 'factor.enrolled', userId, method: 'sms', secret: `${name}-phone` })
   await send('factor', sms, { type: 'factor.resealed', secret: `${name}-phone-again` })
   await send('factor', sms, { type: 'factor.removed', reason: `${name} lost it` })
@@ -67,7 +68,8 @@ export async function letLoose(node: RuntimeNode, name = CANARY): Promise<Canary
       success,
       ipAddress: `${CANARY_NET}10`,
     })
-  const trusted = { type: 'device.trusted', userId, tokenHash: 'hash', expiresAt: LATER } as const
+  const hashes = { familyHash: 'family', tokenHash: 'hash', factorsHash: 'factors' }
+  const trusted = { type: 'device.trusted', userId, ...hashes, authEpoch: 0, expiresAt: LATER } as const
   await created('trusted-device', { ...trusted, label: `${name} laptop`, deviceFingerprint: `${name}-print` })
   const ticket = { type: 'ticket.issued', purpose: 'recovery', secretHash: 'hash', expiresAt: LATER, userId } as const
   await created('ticket', { ...ticket, addressHash: `${name}-hash` })

@@ -9,6 +9,7 @@ import { runCli } from '../support/cli-process.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { databaseText } from '../support/database-text.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { CANARY_MARKS, letLoose } from './canary.ts'
 
 /** By which what the killed process had begun is overdue. */
@@ -30,7 +31,7 @@ test.each([
   const database = await createTestDatabase()
   const folder = await temporaryFolder('erasure')
   try {
-    const node = await createNode({ database: database.url, log: silentLogger, name: 'a' })
+    const node = await createNode({ database: database.url, keys: TEST_KEYS, log: silentLogger, name: 'a' })
     const { userId } = await letLoose(node)
     await node.close()
 
@@ -43,8 +44,14 @@ test.each([
     })
     expect(killed.stderr).toContain(`killed at ${fault.split('@')[0]}`)
 
-    const next = await createNode({ database: database.url, log: silentLogger, name: 'b', clock: later })
-    expect(await next.accounts.erase(userId)).toMatchObject({ ok: true, done: true })
+    const next = await createNode({
+      database: database.url,
+      keys: TEST_KEYS,
+      log: silentLogger,
+      name: 'b',
+      clock: later,
+    })
+    expect(await next.accounts.administration.erase(userId)).toMatchObject({ ok: true, done: true })
     await next.projections.caughtUp()
     await next.close()
     const left = (await databaseText(database.url)).split('\n')

@@ -5,6 +5,7 @@ import { createNode, type RuntimeNode } from '../../src/app.ts'
 import type { LogEvent } from '../../src/core/event.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from '../sync/private-redis.ts'
 import { CANARY_MARKS, letLoose } from './canary.ts'
@@ -27,7 +28,7 @@ test('no frame holds a mark; subscribers of the other node hear what was given, 
 }, async () => {
   const url = `redis://127.0.0.1:${redis.port}`
   for (const name of ['a', 'b'])
-    nodes.push(await createNode({ database: database.url, redis: url, name, log: silentLogger }))
+    nodes.push(await createNode({ database: database.url, redis: url, name, keys: TEST_KEYS, log: silentLogger }))
   const [a, b] = nodes as [RuntimeNode, RuntimeNode]
   const recorder = new Redis(url)
   const tape: string[] = []
@@ -44,7 +45,7 @@ test('no frame holds a mark; subscribers of the other node hear what was given, 
   expect(CANARY_MARKS.some(mark => JSON.stringify(heard).includes(mark))).toBe(true)
   expect((await b.actor('user', userId).state()).context).toMatchObject({ row: { username: 'canary-name' } })
 
-  expect(await a.accounts.erase(userId)).toMatchObject({ ok: true, done: true })
+  expect(await a.accounts.administration.erase(userId)).toMatchObject({ ok: true, done: true })
   await eventually(() => expect(heard.at(-1)?.type).toBe('user.forgotten'))
   // Not after a minute: it was told.
   expect(JSON.stringify((await Array.fromAsync(b.log.readStream(b.actor('user', userId).ref))).flat())).not.toContain(

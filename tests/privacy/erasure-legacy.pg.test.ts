@@ -11,6 +11,7 @@ import { systemClock } from '../../src/system-clock.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { databaseText } from '../support/database-text.ts'
 import { populateLegacyDatabase } from '../support/legacy-database.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 
 test('an imported user', { timeout: 60_000 }, async () => {
   const database = await createTestDatabase({ empty: true })
@@ -20,7 +21,7 @@ test('an imported user', { timeout: 60_000 }, async () => {
   await migrate({ url })
   const pool = createPool({ url, log: silentLogger, size: 4 })
   onTestFinished(() => pool.end())
-  const node = await createNode({ database: url, log: silentLogger })
+  const node = await createNode({ database: url, keys: TEST_KEYS, log: silentLogger })
   onTestFinished(() => node.close())
   await importLegacy({ pool, entities, clock: systemClock, store: node.log })
   await node.projections.caughtUp()
@@ -32,7 +33,7 @@ test('an imported user', { timeout: 60_000 }, async () => {
   expect(written).toContain('user.imported')
   for (const mark of ['user-3@example.org', 'hash-3', 'User 3']) expect(written).not.toContain(mark)
 
-  expect(await node.accounts.erase(id)).toMatchObject({ ok: true, done: true, rewritten: 0 })
+  expect(await node.accounts.administration.erase(id)).toMatchObject({ ok: true, done: true, rewritten: 0 })
   await node.projections.caughtUp()
   await rebuild({ store: node.log, pool, entities, log: silentLogger })
   const left = await databaseText(url, ['events', 'users', 'sessions', 'claims', 'actor_snapshots'])

@@ -9,7 +9,7 @@ test('a user of a log in memory', async () => {
   try {
     const { userId } = await letLoose(node)
     expect(JSON.stringify(await node.log.readAll(0, 1_000))).toContain('canary')
-    expect(await node.accounts.erase(userId)).toMatchObject({ ok: true, done: true })
+    expect(await node.accounts.administration.erase(userId)).toMatchObject({ ok: true, done: true })
     const all = JSON.stringify([await node.log.readAll(0, 1_000), await node.actor('user', userId).state()])
     expect(CANARY_MARKS.filter(mark => all.includes(mark))).toEqual([])
   } finally {

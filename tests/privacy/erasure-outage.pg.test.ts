@@ -1,7 +1,7 @@
 /** Personal data that was accepted while the log was away, contested, and brought there: sealed, and erased with the rest. */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { checkHistory } from '../../src/actors/replay.ts'
 import { createPool } from '../../src/eventstore/pool.ts'
 import { createInProcessHub } from '../../src/index.ts'
@@ -15,7 +15,7 @@ const marked = (text: string) =>
   text.split('\n').filter(line => line.includes('canary') || line.includes('198.51.100.'))
 
 test('conflicts, origins and the journal keep nothing', { timeout: 120_000 }, async () => {
-  const { start, url } = await outageStage()
+  const { start, url } = await outageStage({ onTestFinished })
   const hub = createInProcessHub()
   const { node, link, healed, home } = await start('a', { hub })
   const { node: other } = await start('b', { hub })
@@ -46,7 +46,7 @@ test('conflicts, origins and the journal keep nothing', { timeout: 120_000 }, as
     expect((await pool.query('select distinct subject from conflicts')).rows).toEqual([{ subject: ada }])
     expect(marked(journal().join('\n'))).toEqual([])
 
-    expect(await other.accounts.erase(ada)).toMatchObject({ ok: true, done: true })
+    expect(await other.accounts.administration.erase(ada)).toMatchObject({ ok: true, done: true })
     await other.projections.caughtUp()
     expect(marked(await databaseText(url))).toEqual([])
     expect(marked(JSON.stringify(await node.log.readAll(0, 1_000), null, 1))).toEqual([])
@@ -66,7 +66,7 @@ test('conflicts, origins and the journal keep nothing', { timeout: 120_000 }, as
 test('what a cut-off node took of a user who was erased meanwhile is written as erased', {
   timeout: 120_000,
 }, async () => {
-  const { start, url } = await outageStage()
+  const { start, url } = await outageStage({ onTestFinished })
   const { node, link, healed } = await start('a')
   const { node: other } = await start('b')
   const ada = await registerUser(node, 'ada')
@@ -74,7 +74,7 @@ test('what a cut-off node took of a user who was erased meanwhile is written as 
   link.cut()
   tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'canary cut off' }))
   tentative(await node.actor('session', session).send({ type: 'session.touched', ipAddress: '198.51.100.1' }))
-  expect(await other.accounts.erase(ada)).toMatchObject({ ok: true, done: true })
+  expect(await other.accounts.administration.erase(ada)).toMatchObject({ ok: true, done: true })
   link.mend()
   await healed()
   await other.projections.caughtUp()

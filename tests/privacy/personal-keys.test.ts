@@ -21,11 +21,12 @@ function counting(table: PersonalKeyTable) {
 
 const old = { id: 'old', key: randomBytes(32) }
 const young = { id: 'young', key: randomBytes(32) }
+const wrapping = createKeyRing([old])
 
 test('a user has one key, whichever node asks first', async () => {
   const table = createMemoryKeyTable()
   const clock = createManualClock()
-  const [a, b] = [new PersonalKeys({ table, clock }), new PersonalKeys({ table, clock })]
+  const [a, b] = [new PersonalKeys({ table, clock, wrapping }), new PersonalKeys({ table, clock, wrapping })]
   const made = await Promise.all([a.make(1), b.make(1), a.make(1), a.make(2)])
   expect(made[0]?.equals(made[1] as never)).toBe(true)
   expect(made[0]?.equals(made[2] as never)).toBe(true)
@@ -35,10 +36,10 @@ test('a user has one key, whichever node asks first', async () => {
 test('what is asked for in one turn is one read, and what is at hand none', async () => {
   const table = createMemoryKeyTable()
   const clock = createManualClock()
-  const writer = new PersonalKeys({ table, clock })
+  const writer = new PersonalKeys({ table, clock, wrapping })
   for (const user of [1, 2, 3]) await writer.make(user)
   const { asked, counted } = counting(table)
-  const keys = new PersonalKeys({ table: counted, clock })
+  const keys = new PersonalKeys({ table: counted, clock, wrapping })
   await Promise.all([keys.read(new Set([1, 2])), keys.read(new Set([2, 3])), keys.read(new Set([4]))])
   expect(asked).toEqual([[1, 2, 3, 4]])
   expect((await keys.read(new Set([1, 3]))).size).toBe(2)
@@ -51,7 +52,7 @@ test('what is asked for in one turn is one read, and what is at hand none', asyn
 test('a key that was destroyed is gone at once here, at once where it is told, and within a minute elsewhere', async () => {
   const table = createMemoryKeyTable()
   const clock = createManualClock()
-  const [a, told, deaf] = [1, 2, 3].map(() => new PersonalKeys({ table, clock })) as [
+  const [a, told, deaf] = [1, 2, 3].map(() => new PersonalKeys({ table, clock, wrapping })) as [
     PersonalKeys,
     PersonalKeys,
     PersonalKeys,
@@ -73,7 +74,7 @@ test('a key that was destroyed is gone at once here, at once where it is told, a
 test('a read that was under way when it was destroyed does not bring it back', async () => {
   const table = createMemoryKeyTable()
   const clock = createManualClock()
-  await new PersonalKeys({ table, clock }).make(1)
+  await new PersonalKeys({ table, clock, wrapping }).make(1)
   let answer = () => {}
   const late: PersonalKeyTable = {
     ...table,
@@ -85,7 +86,7 @@ test('a read that was under way when it was destroyed does not bring it back', a
       return found
     },
   }
-  const keys = new PersonalKeys({ table: late, clock })
+  const keys = new PersonalKeys({ table: late, clock, wrapping })
   const reading = keys.read(new Set([1]))
   await new Promise<void>(resolve => setImmediate(() => setImmediate(resolve)))
   await keys.destroy(1)
@@ -101,6 +102,7 @@ test('a failure of the table is that of everyone who asked, and of nobody after'
   const keys = new PersonalKeys({
     table: { ...table, add: wrapped => (away ? Promise.reject(new Error('away')) : table.add(wrapped)) },
     clock,
+    wrapping,
   })
   const failed = await Promise.allSettled([keys.make(1), keys.make(2)])
   expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
@@ -108,26 +110,26 @@ test('a failure of the table is that of everyone who asked, and of nobody after'
   expect(await keys.make(1)).not.toBeNull()
 })
 
-test('keys are wrapped by the ring, bare ones and those under an older key anew by rewrap, destroyed ones never', async () => {
+test('keys are wrapped by the ring, those under an older key anew by a rotation, destroyed ones never', async () => {
   const table = createMemoryKeyTable()
   const clock = createManualClock()
-  const bare = new PersonalKeys({ table, clock })
-  const first = await bare.make(1)
-  await bare.make(2)
-  await bare.destroy(2)
-  const before = new PersonalKeys({ table, clock, wrapping: createKeyRing([old]) })
-  expect((await before.read(new Set([1]))).get(1)?.equals(first as never)).toBe(true)
-  expect(await before.rewrap()).toBe(1)
-  expect(await before.rewrap()).toBe(0)
-  await before.make(3)
+  const before = new PersonalKeys({ table, clock, wrapping })
+  const first = await before.make(1)
+  for (const user of [2, 3]) await before.make(user)
+  await before.destroy(2)
+  const reseal = async (keys: PersonalKeys) => {
+    const told: number[] = []
+    return { resealed: await keys.reseal(count => told.push(count)), told }
+  }
+  expect(await reseal(before)).toEqual({ resealed: 0, told: [0] })
   const rotating = new PersonalKeys({ table, clock, wrapping: createKeyRing([young, old]) })
-  expect(await rotating.rewrap()).toBe(2)
+  expect(await reseal(rotating)).toEqual({ resealed: 2, told: [2] })
+  expect(await reseal(rotating)).toEqual({ resealed: 0, told: [0] })
   const after = new PersonalKeys({ table, clock, wrapping: createKeyRing([young]) })
-  expect((await after.read(new Set([1, 2]))).get(1)?.equals(first as never)).toBe(true)
+  expect((await after.read(new Set([1]))).get(1)?.equals(first as never)).toBe(true)
   expect((await after.read(new Set([2]))).get(2)).toBeNull()
-  expect([...(await table.read([1, 2, 3])).values()].filter(wrapped => wrapped?.startsWith('v1.young.'))).toHaveLength(
-    2,
-  )
-  const lost = new PersonalKeys({ table, clock })
-  await expect(lost.read(new Set([1]))).rejects.toMatchObject({ code: 'corrupt_data' })
+  const left = [...(await table.read([1, 2, 3])).values()]
+  expect(left.filter(wrapped => wrapped?.startsWith('v1.young.'))).toHaveLength(2)
+  const late = new PersonalKeys({ table, clock, wrapping })
+  await expect(late.read(new Set([1]))).rejects.toMatchObject({ code: 'corrupt_data' })
 })

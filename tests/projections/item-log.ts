@@ -5,6 +5,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import type { Clock, Logger } from '../../src/core/ports.ts'
 import { type ActorState, formatStateValue } from '../../src/core/state.ts'
 import { createPgEventStore, type PgEventStore } from '../../src/eventstore/pg-event-store.ts'
+import type { Pool } from '../../src/eventstore/pool.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { decide, eventDefinition, initialState, stamp } from '../../src/machines/decide.ts'
 import type { EntityDefinition } from '../../src/machines/define.ts'
@@ -21,6 +22,7 @@ export interface StartOptions {
   readonly clock?: Clock
   readonly log?: Logger
   readonly store?: PgEventStore
+  readonly pool?: Pool
 }
 
 export interface OpenTransaction {
@@ -119,8 +121,9 @@ export class ItemLog {
   }
 
   async start(options: StartOptions = {}): Promise<Projections> {
-    const { store = this.store, clock = this.clock, log = silentLogger, entities = [item, note] } = options
-    const projections = createProjections({ store, pool: this.store.pool, entities, clock, log })
+    const { store = this.store, pool = this.store.pool, clock = this.clock } = options
+    const { log = silentLogger, entities = [item, note] } = options
+    const projections = createProjections({ store, pool, entities, clock, log })
     this.#stops.push(() => projections.stop())
     await projections.start()
     return projections

@@ -1,4 +1,5 @@
 /** The runner: where it starts, how it shares, what interrupts it and who waits for it. */
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { PgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { systemClock } from '../../src/system-clock.ts'
@@ -233,6 +234,54 @@ describe('waking and waiting', () => {
     log.clock.advance(3_000)
     await log.until('exists (select from items)')
     expect(await log.checkpoint()).toBe(1)
+  })
+
+  test('what others told of is projected here where they do not do it within half a second', async () => {
+    const projections = await log.start()
+    await projections.caughtUp()
+    await log.write('item', 1, { type: 'item.made', name: 'a' })
+    projections.heard(1)
+    log.clock.advance(499)
+    expect(await log.rows()).toEqual([])
+    log.clock.advance(1)
+    await log.until('exists (select from items)')
+    await projections.caughtUp(1)
+    await log.write('item', 2, { type: 'item.made', name: 'b' })
+    projections.heard(2)
+    log.clock.advance(500)
+    await log.until('(select count(*) = 2 from items)')
+  })
+
+  test('and is left alone where they do, at the cost of one look', async () => {
+    const spied = listening()
+    const looks: Promise<unknown>[] = []
+    const { pool } = log.store
+    const watched = new Proxy(pool, {
+      get(target, name) {
+        const value = Reflect.get(target, name) as unknown
+        if (typeof value !== 'function') return value
+        if (name !== 'query') return value.bind(target)
+        return (...args: unknown[]) => {
+          const answer = Reflect.apply(value, target, args) as Promise<unknown>
+          looks.push(answer)
+          return answer
+        }
+      },
+    })
+    const projections = await log.start({ store: spied.store, pool: watched })
+    const writer = await log.start()
+    await projections.caughtUp()
+    await log.write('item', 1, { type: 'item.made', name: 'a' })
+    for (let n = 0; n < 100; n++) projections.heard(1)
+    await writer.caughtUp()
+    const before = spied.pages.length
+    looks.splice(0)
+    log.clock.advance(500)
+    await Promise.all(looks)
+    await setImmediate()
+    // It waits for what was begun.
+    await projections.stop()
+    expect([looks.length, spied.pages.length]).toEqual([1, before])
   })
 
   test('many wakes are one', async () => {

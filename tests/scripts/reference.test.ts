@@ -42,7 +42,8 @@ describe('diagrams', () => {
   test.each([...entities, bookingEntity()])('of $type: valid, with every state and event', entity => {
     const text = diagram(modelOf(entity))
     expect(wrongLines(text)).toEqual([])
-    for (const state of Object.keys(entity.machine.root.states)) expect(text).toContain(` s_${state} : ${state}\n`)
+    for (const state of Object.keys(entity.machine.root.states))
+      expect(text).toContain(` s_${state.replaceAll('-', '_')} : ${state}\n`)
     for (const event of Object.keys(entity.events)) expect(text).toContain(event)
   })
 

@@ -5,7 +5,7 @@ import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startPostgres } from '../../src/embedded/postgres.ts'
 import { migrate } from '../../src/eventstore/migrate.ts'
-import { temporaryFolder } from '../support/temporary-folder.ts'
+import { serverFolder } from '../support/temporary-folder.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -20,12 +20,18 @@ export const TEMPLATE = 'rootstream_template'
 
 /** @param binDir programs to run, default the embedded ones */
 export async function providePostgres(project: TestProject, binDir: string): Promise<() => Promise<void>> {
-  const folder = await temporaryFolder('test')
+  const folder = await serverFolder('test')
   const server = await startPostgres({
     dataDir: path.join(folder, 'postgres'),
     ...(binDir === '' ? {} : { binDir }),
     // The suites kill processes, not machines: nothing here has to survive a power cut.
-    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '400', shared_buffers: '64MB' },
+    settings: {
+      fsync: 'off',
+      full_page_writes: 'off',
+      max_connections: '400',
+      shared_buffers: '64MB',
+      max_wal_size: '256MB',
+    },
   })
   const stop = async () => {
     await server.stop()

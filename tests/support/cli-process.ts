@@ -3,8 +3,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { TEST_KEY_TEXT } from './test-keys.ts'
+
+/** Processes of one test share a log, and so a key ring, whichever homes they have. An empty ROOTSTREAM_KEYS leaves it out. */
+const KEYS = { ROOTSTREAM_KEYS: TEST_KEY_TEXT }
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts')
+/** Hundreds of starts of the same code: half the work of a start is compiling it. */
+const NODE_COMPILE_CACHE = path.resolve(import.meta.dirname, '../../node_modules/.cache/compiled')
 
 export interface CliResult {
   readonly code: number | null
@@ -19,7 +25,7 @@ export async function runCli(
   options: { input?: string; cwd?: string } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE, ...KEYS, ...env },
     stdio: 'pipe',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
@@ -52,7 +58,7 @@ export async function startNodeProcess(
   options: { cwd?: string; nodeArgs?: readonly string[] } = {},
 ): Promise<NodeProcess> {
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), MAIN, 'start', '--json'], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE, ...KEYS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })

@@ -7,7 +7,7 @@ import pg from 'pg'
 import { inject } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../src/embedded/postgres.ts'
 import { TEMPLATE } from '../setup/postgres.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import { serverFolder } from './temporary-folder.ts'
 
 export interface TestDatabase {
   readonly url: string
@@ -55,7 +55,7 @@ export interface OwnPostgres {
 
 /** A server of the same version as the run's, for a test that breaks it. Its data lies in a folder of its own, or in a given one. */
 export async function ownPostgres(settings: Record<string, string> = {}, given?: string): Promise<OwnPostgres> {
-  const folder = given ?? (await temporaryFolder('own'))
+  const folder = given ?? (await serverFolder('own'))
   const binDir = inject('postgresBinaries')
   const start = (port?: number): Promise<PostgresServer> =>
     startPostgres({

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import pg from 'pg'
+import { ADDED } from '../../src/machines/session/row.ts'
 
 const FIXTURE = path.resolve(import.meta.dirname, '../fixtures/legacy-24.2')
 
@@ -55,11 +56,14 @@ async function generate(client: pg.Client, users: number): Promise<void> {
   for (const text of statements) await client.query(text, [users])
 }
 
-/** md5 of each row's text, by table and id. */
+/** md5 of what 24.2 kept of each row, by table and id. */
 export async function rowHashes(client: Pick<pg.Client, 'query'>): Promise<ReadonlyMap<string, string>> {
   const hashes = new Map<string, string>()
   for (const table of LEGACY_TABLES) {
-    const { rows } = await client.query<{ id: number; hash: string }>(`select id, md5(t::text) as hash from ${table} t`)
+    const { rows } = await client.query<{ id: number; hash: string }>(
+      `select id, md5((to_jsonb(t) - $1::text[])::text) as hash from ${table} t`,
+      [ADDED],
+    )
     for (const { id, hash } of rows) hashes.set(`${table}/${id}`, hash)
   }
   return hashes

@@ -84,6 +84,37 @@ export function describeBus(name: string, createWorld: () => Promise<BusWorld>):
       expect(b.stats()).toMatchObject({ framesReceived: 1, dropped: 0 })
     })
 
+    test('what was accepted without the log has listeners of its own, in order with the rest', async () => {
+      const a = await started('a')
+      const b = await started('b')
+      const heard: unknown[] = []
+      a.onTentative(() => void heard.push('own'))
+      const leave = b.onTentative(() => expect.unreachable('it has left'))
+      leave()
+      b.onTentative(frame => void heard.push(frame))
+      b.onLive(({ payload }) => void heard.push(payload))
+      a.publishTentative('{"kind":"päper"}')
+      a.publishLive('{"live":1}')
+      a.publishTentative('[]')
+      await eventually(() => expect(heard).toHaveLength(3))
+      expect(heard).toEqual([
+        { node: 'a', incarnation: 1, payload: { kind: 'päper' } },
+        { live: 1 },
+        { node: 'a', incarnation: 1, payload: [] },
+      ])
+      expect(b.stats()).toMatchObject({ framesReceived: 0, dropped: 0 })
+    })
+
+    test('where an event came from travels with it', async () => {
+      const a = await started('a')
+      const b = await started('b')
+      const heard: Frame[] = []
+      b.onFrame(frame => void heard.push(frame))
+      const origin = { basis: 1, clock: 'c', node: 'c', incarnation: 2, n: 3, extra: [['d#1', 4]] as const, given: {} }
+      a.publish({ node: 'a', incarnation: 1, events: [logEvent(1, { origin })] })
+      await eventually(() => expect(heard[0]?.events[0]?.origin).toEqual(origin))
+    })
+
     test('frames of a node arrive in its order', async () => {
       const a = await started('a')
       const b = await started('b')

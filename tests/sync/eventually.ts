@@ -3,5 +3,5 @@ import { vi } from 'vitest'
 
 /** Tries until it does not throw. The patience is for a busy machine; a test that needs it all is about to fail. */
 export function eventually(expectation: () => void | Promise<void>): Promise<void> {
-  return vi.waitFor(expectation, { timeout: 15_000, interval: 5 })
+  return vi.waitFor(expectation, { timeout: 60_000, interval: 5 })
 }

@@ -2,7 +2,14 @@
 import { createSecretKey } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeFrame, encodeEvents, encodeSign, MAX_FRAME_BYTES } from '../../src/sync/frame.ts'
+import {
+  createOwnFrames,
+  decodeFrame,
+  encodeEvents,
+  encodePayload,
+  encodeSign,
+  MAX_FRAME_BYTES,
+} from '../../src/sync/frame.ts'
 import { createFrameSignature } from '../../src/sync/frame-signature.ts'
 import { frameSignature, signedFrame } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
@@ -37,6 +44,35 @@ describe('what they carry', () => {
   })
   test('nodes of the first format find another one', () => {
     expect(JSON.parse(encoded())).toMatchObject({ v: 2 })
+  })
+})
+
+describe("one's own frames", () => {
+  const own = (payload: string) => decodeFrame(frameSignature, Buffer.from(payload), createOwnFrames(SENDER))
+
+  test('are known without being parsed, of every kind, and only where they are signed', () => {
+    const numbers = { order: 8, seq: 3 }
+    const frames = [
+      encoded(),
+      encoded(TRACEPARENT),
+      encodePayload(frameSignature, SENDER, 'live', numbers, '{}'),
+      encodePayload(frameSignature, SENDER, 'tentative', numbers, '{}'),
+      encodeSign(frameSignature, SENDER, 'heartbeat', numbers),
+      encodeSign(frameSignature, SENDER, 'farewell', numbers),
+    ]
+    for (const frame of frames) {
+      expect(own(frame)).toBe('own')
+      expect(own(`${frame} `)).toBe('forged')
+    }
+  })
+  test.each([
+    ['another node', { ...SENDER, node: 'Knoten' }],
+    ['another node whose name goes on', { ...SENDER, node: 'Knoten ü2' }],
+    ['another start', { ...SENDER, incarnation: 2 }],
+    ['another start whose number goes on', { ...SENDER, incarnation: 11 }],
+  ])('are not those of %s', (_, sender) => {
+    const frame = encodeSign(frameSignature, sender, 'heartbeat', { order: 8, seq: 3 })
+    expect(own(frame)).toEqual({ ...sender, kind: 'heartbeat', order: 8, seq: 3 })
   })
 })
 

@@ -9,6 +9,7 @@ import { startNodeProcess } from '../support/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type LegacySubscriber, redisCli, subscribeLegacy } from '../support/redis-cli.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from './eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from './private-redis.ts'
 
@@ -32,7 +33,7 @@ const address = () => `redis://127.0.0.1:${redis.port}`
 async function start(options: NodeOptions = {}): Promise<RuntimeNode> {
   const node = await createNode({
     ...{ database: database.url, redis: address(), legacyRedis: true, name: `n${nodes.length}` },
-    ...{ log: silentLogger, ...options },
+    ...{ keys: TEST_KEYS, log: silentLogger, ...options },
   })
   nodes.push(node)
   return node

@@ -1,7 +1,7 @@
 /** The Redis bus on a real server: the promises of every bus, and what losing frames and links leads to. */
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { FRAME_BYTES } from '../../src/sync/frame.ts'
 import { createRedisBus } from '../../src/sync/redis-bus.ts'
 import { channelOf, frameChannels } from '../../src/sync/redis-link.ts'
@@ -14,8 +14,6 @@ import { frameKey, signedFrame } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
 import { freePort, type PrivateRedis, startPrivateRedis } from './private-redis.ts'
 import { createMembers, say } from './redis-members.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 let server: PrivateRedis
 let url: string

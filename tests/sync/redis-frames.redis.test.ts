@@ -1,7 +1,7 @@
 /** What somebody who may publish on our channels can do, over a real Redis: nothing that costs more than a count. */
 import { createSecretKey, randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MAX_FRAME_BYTES } from '../../src/sync/frame.ts'
 import { createFrameSignature } from '../../src/sync/frame-signature.ts'
 import { channelOf, frameChannels } from '../../src/sync/redis-link.ts'
@@ -12,8 +12,6 @@ import { signedFrame } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
 import { type PrivateRedis, startPrivateRedis } from './private-redis.ts'
 import { createMembers, say } from './redis-members.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 let server: PrivateRedis
 let url: string

@@ -17,8 +17,6 @@ import { frameKey } from './frame-key.ts'
 import { logEvent } from './log-events.ts'
 import { freePort, type PrivateRedis, startPrivateRedis } from './private-redis.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
-
 const open: MonitoredBus[] = []
 afterEach(async () => {
   for (const bus of open.splice(0)) await bus.stop()
@@ -119,6 +117,36 @@ describe('with a password and accounts', () => {
   })
 })
 
+describe('behind sentinels with a password of their own', () => {
+  let master: PrivateRedis
+  let sentinel: PrivateRedis
+  const at = (options: string) => `redis+sentinel://:s3cret@127.0.0.1:${sentinel.port}/main${options}`
+
+  beforeAll(async () => {
+    master = await startPrivateRedis({ settings: ['--requirepass', 's3cret'] })
+    sentinel = await startPrivateRedis({
+      sentinel: [
+        `sentinel monitor main 127.0.0.1 ${master.port} 1`,
+        'sentinel auth-pass main s3cret',
+        'requirepass watch-s3cret',
+      ],
+    })
+    const admin = new Redis({ port: sentinel.port, password: 'watch-s3cret' })
+    await admin.call('ACL', 'SETUSER', 'asker', 'on', '>ask-s3cret', '-@all', '+sentinel|master')
+    admin.disconnect()
+  })
+  afterAll(async () => {
+    await sentinel.stop()
+    await master.stop()
+  })
+
+  test('that password', () => expectTalk(at('?sentinelPassword=watch-s3cret')))
+  test('an account that may only ask for the master', () =>
+    expectTalk(at('?sentinelUser=asker&sentinelPassword=ask-s3cret')))
+  test('none', () => expectRefused(at(''), /NOAUTH/))
+  test('the one of the servers', () => expectRefused(at('?sentinelPassword=s3cret'), /WRONGPASS/))
+})
+
 describe('with TLS', () => {
   let dir: string
   let server: PrivateRedis
@@ -200,6 +228,20 @@ describe('with TLS', () => {
     await expectTalk(`rediss+cluster://:s3cret@127.0.0.1:${node.port}`, { ca: file('ca.crt') })
     for (const bus of open.splice(0)) await bus.stop()
     await node.stop()
+  })
+  test('sentinels over TLS in front of plain servers, and the other way round', async () => {
+    const tls = { cert: file('redis.crt'), key: file('redis.key'), ca: file('ca.crt') }
+    const plain = await startPrivateRedis({ settings: ['--requirepass', 's3cret'] })
+    const watch = (port: number) => [`sentinel monitor main 127.0.0.1 ${port} 1`, 'sentinel auth-pass main s3cret']
+    const overTls = await startPrivateRedis({ tls, sentinel: watch(plain.port) })
+    const overPlain = await startPrivateRedis({ sentinel: watch(server.port) })
+    const url = (scheme: string, { port }: PrivateRedis) => `${scheme}+sentinel://:s3cret@127.0.0.1:${port}/main`
+    const ca = { ca: file('ca.crt') }
+    await expectTalk(`${url('redis', overTls)}?sentinelTls=true`, ca)
+    await expectTalk(`${url('rediss', overPlain)}?sentinelTls=false`, ca)
+    await expectRefused(url('rediss', overPlain), /./, ca)
+    for (const bus of open.splice(0)) await bus.stop()
+    for (const one of [overTls, overPlain, plain]) await one.stop()
   })
   test('plain TCP is not answered', () => expectRefused(at('redis'), /closed|reset|protocol/i))
   test('a file that is not there is named', () => {

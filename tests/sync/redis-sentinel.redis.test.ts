@@ -11,8 +11,6 @@ import { freePort } from './private-redis.ts'
 import { createMembers, type Member, say } from './redis-members.ts'
 import { type SentinelSet, startSentinelSet } from './redis-sets.ts'
 
-vi.setConfig({ testTimeout: 120_000 })
-
 let set: SentinelSet
 beforeAll(async () => {
   set = await startSentinelSet()

@@ -5,7 +5,8 @@ import { parseRedisUrl } from '../../src/sync/redis-url.ts'
 
 const at = (host: string, port = 6379) => ({ host, port })
 const plain = { kind: 'server', hosts: [at('cache')], tls: false, db: 0 }
-const watched = { kind: 'sentinel', hosts: [at('s1', 26379), at('s2', 26380)], master: 'main', tls: false, db: 0 }
+const hosts = [at('s1', 26379), at('s2', 26380)]
+const watched = { kind: 'sentinel', hosts, master: 'main', tls: false, sentinels: { tls: false }, db: 0 }
 const cluster = { kind: 'cluster', hosts: [at('n1', 7000), at('n2')], tls: false, db: 0 }
 
 test.each([
@@ -23,7 +24,13 @@ test.each([
   ['REDIS://cache', plain],
   ['redis+sentinel://s1,s2:26380/main', watched],
   ['redis+sentinel://s1:26379,s2:26380/main/3', { ...watched, db: 3 }],
-  ['rediss+sentinel://:p%2Cw@s1,s2:26380/main/', { ...watched, tls: true, password: 'p,w' }],
+  ['rediss+sentinel://:p%2Cw@s1,s2:26380/main/', { ...watched, tls: true, sentinels: { tls: true }, password: 'p,w' }],
+  [
+    'redis+sentinel://:pw@s1,s2:26380/main/3?sentinelPassword=own%26%3D&sentinelUser=watch%40er',
+    { ...watched, db: 3, password: 'pw', sentinels: { tls: false, username: 'watch@er', password: 'own&=' } },
+  ],
+  ['redis+sentinel://s1,s2:26380/main?sentinelTls=true', { ...watched, sentinels: { tls: true } }],
+  ['rediss+sentinel://s1,s2:26380/main/?sentinelTls=false', { ...watched, tls: true }],
   ['redis+sentinel://[::1]:1/a%2Fb', { ...watched, hosts: [at('::1', 1)], master: 'a/b' }],
   ['redis+cluster://n1:7000,n2', cluster],
   ['redis+cluster://n1:7000,n2/', cluster],
@@ -57,6 +64,15 @@ describe('refused, without the secret in the message', () => {
     'redis+sentinel://:s3cret@s1,s2/main/1/2',
     'redis+sentinel://:s3cret@s1,,s2/main',
     'redis+sentinel://:s3cret@s1,:s3cret@s2/main',
+    'redis+sentinel://s1/main?sentinelPasword=s3cret',
+    'redis+sentinel://s1/main?sentinelPassword=s3cret&sentinelPassword=s3cret',
+    'redis+sentinel://s1/main?sentinelPassword=s3c=ret&s3cret',
+    'redis+sentinel://s1/main?sentinelPassword=s3cret%zz',
+    'redis+sentinel://s1/main?sentinelPassword=',
+    'redis+sentinel://s1/main?sentinelPassword=s3cret?',
+    'redis+sentinel://s1/main?sentinelUser=s3cret',
+    'redis+sentinel://s1/main?sentinelTls=s3cret',
+    'redis+cluster://:s3cret@n1,n2?sentinelPassword=s3cret',
     'redis+cluster://:s3cret@n1,n2/1',
     'redis+cluster://',
     'redis+cluster://s3cret@n1',

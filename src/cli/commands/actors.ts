@@ -164,12 +164,15 @@ function showResult(out: Output, result: CommandResult): void {
   )
 }
 
-function viewDocument({ ref, version, state, context, allowed, at }: ActorView): object {
-  return { actor: formatActorRef(ref), version, state, context: mask(context), allowed, at }
+function viewDocument({ ref, version, state, context, allowed, at, pending }: ActorView): object {
+  const view = { actor: formatActorRef(ref), version, state, context: mask(context), allowed, at }
+  return pending === undefined ? view : { ...view, tentative: true, pending }
 }
 
 function showView(out: Output, view: ActorView): void {
   out.line(`${formatActorRef(view.ref)}  ${view.state}  version ${view.version}  ${view.at ?? ''}`)
+  if (view.pending !== undefined)
+    out.line(`not in the log yet: ${view.pending.own} of this node, ${view.pending.others} of others`)
   out.line(JSON.stringify(mask(view.context), null, 2))
   out.line(`takes: ${view.allowed.join(', ') || 'nothing'}`)
 }

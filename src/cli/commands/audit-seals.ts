@@ -11,7 +11,7 @@ import type { SealedLog } from '../../core/ports.ts'
 import type { SealSummary } from '../../core/seal.ts'
 import { createPgSealedLog } from '../../eventstore/sealed-log.ts'
 import { systemClock } from '../../system-clock.ts'
-import { type CommandContext, runs, withLog } from '../command.ts'
+import { type CommandContext, runs, withStoredLog } from '../command.ts'
 import type { Output } from '../output.ts'
 import { isoTime, wholeNumber } from './actors.ts'
 
@@ -101,5 +101,5 @@ async function readSeals(file: string): Promise<ReadonlyMap<number, SealSummary>
 }
 
 function withSealedLog(context: CommandContext, work: (log: SealedLog) => Promise<void>): Promise<void> {
-  return withLog(context, store => work(createPgSealedLog(store.pool)))
+  return withStoredLog(context, store => work(createPgSealedLog(store.pool)))
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../../core/ports.ts'
 import { type HttpServer, startHttpServer } from '../../http/server.ts'
 import { createLogger } from '../../logging.ts'
 import { redactUrl } from '../../redaction.ts'
-import { runs } from '../command.ts'
+import { runs, sending } from '../command.ts'
 import { prepareHome } from '../database.ts'
 import type { Output } from '../output.ts'
 
@@ -19,7 +19,7 @@ export function startCommand(program: Command): void {
     .description('run a node: its database, its HTTP API, its projections and timers')
     .addHelpText(
       'after',
-      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
+      '\nWithout DATABASE_URL it brings a Postgres of its own, with its data under .rootstream.\nWith OTEL_EXPORTER_OTLP_ENDPOINT it sends traces there.\nWhere Postgres goes away, it takes what can be merged for ROOTSTREAM_CLOCK_LEASE_MINUTES (60).\nWith ROOTSTREAM_LEGACY_REDIS=true it keeps the Redis keys of 24.2 up to date, for its readers.\nWith SMTP_URL it sends mails, with ROOTSTREAM_SMS_WEBHOOK text messages.\nWith ROOTSTREAM_PUBLIC_URL users have passkeys, and mails links.\nIt stops in order on SIGINT or SIGTERM; a second signal ends it at once.',
     )
   runs(command, async ({ config, out }) => {
     const log = createLogger({ level: config.logLevel, node: config.node })
@@ -31,15 +31,23 @@ export function startCommand(program: Command): void {
     const node = await createNode({
       home,
       name: config.node,
+      keys: config.keys,
       log,
+      ...sending(config),
       ...(config.database === undefined ? {} : { database: config.database }),
+      ...(config.readPatienceMs === undefined ? {} : { readPatienceMs: config.readPatienceMs }),
       ...(config.redis === undefined ? {} : { redis: config.redis }),
       ...(config.redisCa === undefined ? {} : { redisCa: config.redisCa }),
       legacyRedis: config.legacyRedis,
+      ...(config.geoDatabase === undefined ? {} : { geoDatabase: config.geoDatabase }),
+      ...(config.clockLeaseMs === undefined ? {} : { clockLeaseMs: config.clockLeaseMs }),
       ...(config.tracing === undefined ? {} : { tracing: config.tracing }),
     })
     try {
-      const server = await startHttpServer({ node, ...config.http, socket: config.socket, token, log })
+      const server = await startHttpServer({
+        ...{ node, ...config.http, socket: config.socket, token, log },
+        trustedProxies: config.trustedProxies,
+      })
       try {
         announce(out, config, node, server, tokenFile)
         await stopped

@@ -33,7 +33,7 @@ Example:
     withNode(context, async node => {
       const userId = actorId(id)
       if (yes !== true) await confirm(userId)
-      const erased = await node.accounts.erase(userId, {
+      const erased = await node.accounts.administration.erase(userId, {
         ...(user === undefined ? {} : { by: user }),
         ...(rewriteClear === true ? { rewriteClear } : {}),
       })

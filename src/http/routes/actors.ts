@@ -180,7 +180,7 @@ async function viewAt(actor: ActorHandle, { version, at }: z.output<typeof state
   return view
 }
 
-function viewBody({ ref, version, state, context, allowed, at, tentative: local }: ActorView): object {
+function viewBody({ ref, version, state, context, allowed, at, pending }: ActorView): object {
   const body = { actor: formatActorRef(ref), version, state, context: mask(context), allowed, at }
-  return local === undefined ? body : { ...body, tentative: local }
+  return pending === undefined ? body : { ...body, tentative: true, pending }
 }

@@ -23,5 +23,6 @@ export const factor = defineEntity({
   references: ({ type, userId }) => (type === 'factor.enrolled' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['removed'],
   personal,
+  stateVersion: 2,
   maxId: MAX_INT4,
 })

@@ -5,22 +5,34 @@ import { type FactorEvent, MAX_PASSKEYS, type Passkey } from './events.ts'
 import type { FactorRow } from './row.ts'
 
 interface SentCode {
-  readonly hash: string
+  readonly codeHash: string
   /** ISO 8601. */
   readonly expiresAt: string
   readonly misses: number
+}
+
+export interface HeldPasskey extends Passkey {
+  /** ISO 8601. */
+  readonly addedAt: string
+  readonly lastUsedAt: string | null
+  /** Its counter did not grow once. */
+  readonly doubted: boolean
 }
 
 export interface FactorContext extends WithRow<FactorRow> {
   readonly row: FactorRow | null
   /** Of TOTP: the last time step that was used. */
   readonly lastStep: number
+  /** Of TOTP: wrong codes since the last right one. */
+  readonly wrongCodes: number
   readonly sentCode: SentCode | null
-  readonly passkeys: readonly Passkey[]
+  readonly passkeys: readonly HeldPasskey[]
 }
 
 /** Wrong guesses at one code that was sent. */
 export const MAX_MISSES = 5
+/** Wrong codes of an app in a row, over all nodes and however slowly, after which it is not asked again (NIST SP 800-63B-4). */
+export const MAX_WRONG_CODES = 100
 
 const base = setup({ types: {} as { context: FactorContext; events: FactorEvent } })
 
@@ -28,14 +40,18 @@ const used = (row: FactorRow | null, at: string) => changed(row, { last_used_at:
 
 const useStep = base.createAction(
   assign(({ context, event }) =>
-    event.type === 'factor.step.used' ? { row: used(context.row, event.at), lastStep: event.step } : context,
+    event.type === 'factor.step.used'
+      ? { row: used(context.row, event.at), lastStep: event.step, wrongCodes: 0 }
+      : context,
   ),
 )
+
+const countWrong = base.createAction(assign(({ context }) => ({ wrongCodes: context.wrongCodes + 1 })))
 
 const send = base.createAction(
   assign(({ event }) =>
     event.type === 'factor.code.sent'
-      ? { sentCode: { hash: event.codeHash, expiresAt: event.expiresAt, misses: 0 } }
+      ? { sentCode: { codeHash: event.codeHash, expiresAt: event.expiresAt, misses: 0 } }
       : {},
   ),
 )
@@ -54,7 +70,9 @@ const useCode = base.createAction(
 const useBackup = base.createAction(
   assign(({ context, event }) => {
     if (event.type !== 'factor.backup.used') return context
-    const left = (context.row?.backup_codes ?? []).filter(code => code !== event.codeHash)
+    const codes = context.row?.backup_codes ?? []
+    // By its place: it is the same where the codes themselves are masked.
+    const left = codes.toSpliced(codes.indexOf(event.codeHash), 1)
     return { row: changed(context.row, { backup_codes: left, last_used_at: event.at }) }
   }),
 )
@@ -69,7 +87,9 @@ const replaceBackups = base.createAction(
 
 const addPasskey = base.createAction(
   assign(({ context, event }) =>
-    event.type === 'factor.passkey.added' ? { passkeys: [...context.passkeys, event.passkey] } : context,
+    event.type === 'factor.passkey.added'
+      ? { passkeys: [...context.passkeys, held(event.passkey, event.at)] }
+      : context,
   ),
 )
 
@@ -80,10 +100,26 @@ const usePasskey = base.createAction(
     return {
       row: used(context.row, event.at),
       passkeys: context.passkeys.map(key =>
-        key.id === id ? { ...key, counter, backedUp: backedUp ?? key.backedUp } : key,
+        key.id === id ? { ...key, counter, backedUp: backedUp ?? key.backedUp, lastUsedAt: event.at } : key,
       ),
     }
   }),
+)
+
+const doubtPasskey = base.createAction(
+  assign(({ context, event }) =>
+    event.type === 'factor.passkey.doubted'
+      ? { passkeys: context.passkeys.map(key => (key.id === event.id ? { ...key, doubted: true } : key)) }
+      : context,
+  ),
+)
+
+const renamePasskey = base.createAction(
+  assign(({ context, event }) =>
+    event.type === 'factor.passkey.renamed'
+      ? { passkeys: context.passkeys.map(key => (key.id === event.id ? { ...key, label: event.label } : key)) }
+      : context,
+  ),
 )
 
 const removePasskey = base.createAction(
@@ -123,7 +159,7 @@ const enrol = base.createAction(
         created_at: event.at,
         last_used_at: null,
       },
-      passkeys: event.passkey === undefined ? [] : [event.passkey],
+      passkeys: event.passkey === undefined ? [] : [held(event.passkey, event.at)],
     }
   }),
 )
@@ -151,7 +187,7 @@ const missable = {
 
 export const machine = base.createMachine({
   id: 'factor',
-  context: { row: null, lastStep: -1, sentCode: null, passkeys: [] },
+  context: { row: null, lastStep: -1, wrongCodes: 0, sentCode: null, passkeys: [] },
   initial: 'absent',
   states: {
     absent: {
@@ -172,7 +208,14 @@ export const machine = base.createMachine({
     },
     totp: {
       on: {
-        'factor.step.used': { guard: ({ context, event }) => event.step > context.lastStep, actions: useStep },
+        'factor.step.used': {
+          guard: ({ context, event }) => event.step > context.lastStep && context.wrongCodes < MAX_WRONG_CODES,
+          actions: useStep,
+        },
+        'factor.code.missed': {
+          guard: ({ context }) => context.wrongCodes < MAX_WRONG_CODES,
+          actions: countWrong,
+        },
         ...always,
       },
     },
@@ -208,6 +251,14 @@ export const machine = base.createMachine({
           guard: ({ context, event }) => counts(context.passkeys, event.id, event.counter),
           actions: usePasskey,
         },
+        'factor.passkey.doubted': {
+          guard: ({ context, event }) => holds(context, event.id),
+          actions: doubtPasskey,
+        },
+        'factor.passkey.renamed': {
+          guard: ({ context, event }) => holds(context, event.id),
+          actions: renamePasskey,
+        },
         'factor.passkey.removed': [
           {
             guard: ({ context: { passkeys }, event }) => passkeys.length === 1 && passkeys[0]?.id === event.id,
@@ -215,7 +266,7 @@ export const machine = base.createMachine({
             actions: [removePasskey, remove],
           },
           {
-            guard: ({ context, event }) => context.passkeys.some(({ id }) => id === event.id),
+            guard: ({ context, event }) => holds(context, event.id),
             actions: removePasskey,
           },
         ],
@@ -237,7 +288,15 @@ export const machine = base.createMachine({
 })
 
 function isSent({ sentCode }: FactorContext, hash: string | undefined, at: string): boolean {
-  return sentCode !== null && sentCode.hash === hash && Date.parse(sentCode.expiresAt) > Date.parse(at)
+  return sentCode !== null && sentCode.codeHash === hash && Date.parse(sentCode.expiresAt) > Date.parse(at)
+}
+
+function held(passkey: Passkey, at: string): HeldPasskey {
+  return { ...passkey, addedAt: at, lastUsedAt: null, doubted: false }
+}
+
+function holds({ passkeys }: FactorContext, id: string): boolean {
+  return passkeys.some(key => key.id === id)
 }
 
 /** A counter that does not grow is a copy of the key; keys without one always say 0. */

@@ -12,6 +12,7 @@ export const personal: PersonalDefinition = {
   fields: {
     'factor.enrolled': { secret, ...passkey },
     'factor.passkey.added': passkey,
+    'factor.passkey.renamed': { label: 'erased' },
     'factor.resealed': { secret },
     'factor.removed': { reason: undefined },
   },

@@ -22,7 +22,7 @@ export const METHODS = [
 export type Method = (typeof METHODS)[number]
 
 /** What of the client is compared later. */
-const client = {
+export const clientFields = {
   deviceId: text(255).optional(),
   /** A hash of what the client said of its device. */
   deviceFingerprint: text(255).optional(),
@@ -43,7 +43,7 @@ export const events = {
     z.object({
       userId: reference,
       tokenHash,
-      ...client,
+      ...clientFields,
       expiresAt: timestamp,
       /** Ends the token alone: a remembered session goes on by a new one. */
       tokenExpiresAt: timestamp.optional(),
@@ -52,6 +52,10 @@ export const events = {
       /** A factor is still to be shown, and the token opens nothing else. */
       pending: z.boolean().optional(),
       remember: remember.optional(),
+      /** Of a pending session: it is to be remembered once it is a real one. */
+      wantsRemember: z.boolean().optional(),
+      /** The user's when the password was looked at. */
+      authEpoch: count.optional(),
     }),
     { upcasters: asItIs },
   ),
@@ -68,11 +72,11 @@ export const events = {
       remember: remember.optional(),
     }),
   ),
-  // A factor was shown again, and the token is a new one.
-  'session.elevated': event(1, z.object({ tokenHash, method: z.enum(METHODS) })),
+  // A factor was shown again, and the token is a new one. A challenged session is bound to the client that showed it.
+  'session.elevated': event(1, z.object({ tokenHash, method: z.enum(METHODS), ...clientFields })),
   // It may do nothing but show a factor.
   'session.challenged': event(1, z.object({ reason: text(255) })),
-  'session.moved': event(1, z.object(client)),
+  'session.moved': event(1, z.object(clientFields)),
   'session.refreshed': event(
     2,
     z.object({
@@ -80,10 +84,15 @@ export const events = {
       tokenHash: tokenHash.optional(),
       tokenExpiresAt: timestamp.optional(),
       rememberHash: tokenHash.optional(),
+      /** The token that was shown for it, which has to be the newest of its kind. */
+      replacesHash: tokenHash.optional(),
     }),
     { upcasters: asItIs },
   ),
-  'session.touched': event(1, z.object({ ipAddress: ipAddress.optional() })),
+  // `seenAt`: when it was last in use, where that is not just now.
+  'session.touched': event(2, z.object({ ipAddress: ipAddress.optional(), seenAt: timestamp.optional() }), {
+    upcasters: asItIs,
+  }),
   'session.closed': event(1, z.object({})),
   'session.revoked': event(1, z.object({ reason: text(255).optional() })),
   'session.expired': event(1, z.object({}), { internal: true }),

@@ -7,13 +7,13 @@ import { live } from './live.ts'
 import { machine, type SessionContext } from './machine.ts'
 import { merge } from './merge.ts'
 import { personal } from './personal.ts'
-import { columns } from './row.ts'
+import { ADDED, columns } from './row.ts'
 
 export const session = defineEntity({
   type: 'session',
   machine,
   events,
-  view: rowView('sessions', columns),
+  view: rowView('sessions', columns, ['absent'], ADDED),
   // The rows of ended sessions stay, so their tokens stay taken.
   claims: ({ context }) => {
     const { row } = context as unknown as SessionContext
@@ -21,6 +21,7 @@ export const session = defineEntity({
   },
   references: ({ type, userId }) => (type === 'session.created' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['closed', 'expired', 'revoked'],
+  grantsIn: ['active'],
   personal,
   stateVersion: 2,
   maxId: MAX_INT4,

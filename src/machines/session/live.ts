@@ -5,7 +5,10 @@ export const live: LiveDefinition = {
   fields: { lastSeen: { rule: 'max', max: Number.MAX_SAFE_INTEGER, time: true } },
   // A session has one life.
   period: state => (state === 'active' ? 'active' : undefined),
-  flush: { 'session.touched': values => (values['lastSeen'] === undefined ? undefined : {}) },
+  flush: {
+    'session.touched': ({ lastSeen }) =>
+      lastSeen === undefined ? undefined : { seenAt: new Date(Number(lastSeen)).toISOString() },
+  },
   flushMs: 60_000,
   lifecycle: ['session.closed', 'session.revoked', 'session.expired'],
 }

@@ -1,14 +1,13 @@
-/** The life of a session: active until it is closed, revoked, or its time is up. Nothing undoes an end. */
+/** The life of a session: active until its time is up, it is closed, or revoked. A later end in this order takes the place of an earlier one; nothing undoes an end. */
 import { assign, cancel, raise, setup } from 'xstate'
-import type { z } from 'zod'
 import { msUntil } from '../fields.ts'
 import { changed, type WithRow } from '../read-row.ts'
 import type { Method, SessionEvent } from './events.ts'
-import type { SessionRow, sessionRow } from './row.ts'
+import { asRow, boundTo, inUtc, latestOf, type SessionRow } from './row.ts'
 
 /** A token that was replaced, and for how long it is still taken: requests under way carry it. */
 export interface Replaced {
-  readonly hash: string
+  readonly tokenHash: string
   /** ISO 8601. */
   readonly until: string
 }
@@ -31,6 +30,10 @@ export interface SessionContext extends WithRow<SessionRow> {
   } | null
   /** A factor is wanted before anything else. */
   readonly challenged: boolean
+  /** To be remembered once it is no longer pending. */
+  readonly wantsRemember: boolean
+  /** The user's when the password was looked at: where that was changed since, no factor opens this. */
+  readonly authEpoch: number | null
 }
 
 /** How long a replaced token is still taken. */
@@ -68,6 +71,8 @@ const begin = base.createAction(
       idleMs: event.idleMs ?? null,
       tokenExpiresAt: event.tokenExpiresAt ?? null,
       remember: remember === undefined ? null : { ...remember, previousToken: null },
+      wantsRemember: event.wantsRemember === true,
+      authEpoch: event.authEpoch ?? null,
     }
   }),
 )
@@ -98,7 +103,11 @@ const elevate = base.createAction(
   assign(({ context, event }) => {
     if (event.type !== 'session.elevated') return context
     return {
-      row: changed(context.row, { session_token: event.tokenHash, last_activity: event.at }),
+      row: changed(context.row, {
+        ...(context.challenged ? boundTo(event) : {}),
+        session_token: event.tokenHash,
+        last_activity: event.at,
+      }),
       // A stolen token must not live on beside the elevated one.
       previousToken: null,
       methods: [...new Set([...context.methods, event.method])],
@@ -139,11 +148,27 @@ const refresh = base.createAction(
       }),
       tokenExpiresAt: event.tokenExpiresAt ?? context.tokenExpiresAt,
       previousToken:
-        event.tokenHash === undefined || row === null ? context.previousToken : { hash: row.session_token, until },
+        event.tokenHash === undefined || row === null ? context.previousToken : { tokenHash: row.session_token, until },
       remember:
         remember === null || event.rememberHash === undefined
           ? remember
-          : { ...remember, tokenHash: event.rememberHash, previousToken: { hash: remember.tokenHash, until } },
+          : { ...remember, tokenHash: event.rememberHash, previousToken: { tokenHash: remember.tokenHash, until } },
+      // A token that goes on where a password was shown shows nothing anew.
+      methods:
+        event.rememberHash === undefined ? context.methods : [...new Set<Method>([...context.methods, 'remembered'])],
+    }
+  }),
+)
+
+const touch = base.createAction(
+  assign(({ context, event }) => {
+    if (event.type !== 'session.touched') return context
+    const { row } = context
+    return {
+      row: changed(row, {
+        last_activity: latestOf(row?.last_activity ?? null, event.seenAt, event.at),
+        ip_address: event.ipAddress ?? row?.ip_address ?? null,
+      }),
     }
   }),
 )
@@ -183,6 +208,8 @@ export const machine = base.createMachine({
     previousToken: null,
     remember: null,
     challenged: false,
+    wantsRemember: false,
+    authEpoch: null,
   },
   initial: 'absent',
   states: {
@@ -219,28 +246,26 @@ export const machine = base.createMachine({
         'session.refreshed': {
           guard: ({ context, event }) =>
             Date.parse(event.expiresAt) >
-            Math.max(Date.parse(event.at), Date.parse(context.row?.created_at ?? event.at)),
+              Math.max(Date.parse(event.at), Date.parse(context.row?.created_at ?? event.at)) &&
+            (event.replacesHash === undefined || event.replacesHash === replaceable(context, event)),
           actions: [refresh, watchExpiry],
         },
         'session.elevated': { actions: elevate },
         'session.challenged': { actions: assign({ challenged: true }) },
         'session.moved': { actions: move },
-        'session.touched': {
-          actions: assign({
-            row: ({ context, event }) =>
-              changed(context.row, {
-                last_activity: event.at,
-                ip_address: event.ipAddress ?? context.row?.ip_address ?? null,
-              }),
-          }),
-        },
+        'session.touched': { actions: touch },
         'session.closed': { target: 'closed', actions: end },
         'session.revoked': { target: 'revoked', actions: end },
         'session.expired': { target: 'expired', actions: lapse },
       },
     },
     closed: { on: { 'session.revoked': { target: 'revoked', actions: end } } },
-    expired: { on: { 'session.revoked': { target: 'revoked', actions: end } } },
+    expired: {
+      on: {
+        'session.closed': { target: 'closed', actions: end },
+        'session.revoked': { target: 'revoked', actions: end },
+      },
+    },
     revoked: { on: { 'session.erased': { actions: forget } } },
   },
 })
@@ -250,15 +275,14 @@ function isFactor(method: Method): boolean {
   return method !== 'password' && method !== 'remembered' && method !== 'trusted_device'
 }
 
+/** The token a refresh replaces: of two that are made from the same one only the first is taken. */
+function replaceable(
+  { row, remember }: SessionContext,
+  { rememberHash }: { readonly rememberHash?: string | undefined },
+) {
+  return rememberHash === undefined ? row?.session_token : remember?.tokenHash
+}
+
 function lasts({ expiresAt, at }: { readonly expiresAt: string; readonly at: string }): boolean {
   return Date.parse(expiresAt) > Date.parse(at)
-}
-
-function asRow(row: z.output<typeof sessionRow>): SessionRow {
-  return { ...row, device_fingerprint: null, geo_location: null, is_remembered: false }
-}
-
-/** The column has no zone: it holds UTC. */
-function inUtc(time: string): string {
-  return new Date(time).toISOString()
 }

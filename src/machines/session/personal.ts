@@ -19,6 +19,7 @@ export const personal: PersonalDefinition = {
     'session.imported': { 'row.device_id': null, 'row.user_agent': null, 'row.ip_address': null },
     'session.challenged': { reason: 'erased' },
     'session.moved': client,
+    'session.elevated': client,
     'session.touched': { ipAddress: undefined },
     'session.revoked': { reason },
   },

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { event, type MachineEvent } from '../define.ts'
 import { count, name, reference, text, timestamp } from '../fields.ts'
 
-export const PURPOSES = ['email_verification', 'recovery', 'passkey_challenge'] as const
+export const PURPOSES = ['email_verification', 'recovery', 'passkey_challenge', 'passkey_registration'] as const
 export type Purpose = (typeof PURPOSES)[number]
 
 export const events = {

@@ -16,4 +16,5 @@ export const trustedDevice = defineEntity({
   references: ({ type, userId }) => (type === 'device.trusted' ? [{ type: 'user', id: Number(userId) }] : []),
   goneIn: ['revoked', 'expired'],
   personal,
+  stateVersion: 2,
 })

@@ -2,11 +2,16 @@
 import { assign, cancel, raise, setup } from 'xstate'
 import { msUntil } from '../fields.ts'
 import { changed, type WithRow } from '../read-row.ts'
+import { REPLACED_FOR_MS, type Replaced } from '../session/machine.ts'
 import type { DeviceEvent } from './events.ts'
 import type { DeviceRow } from './row.ts'
 
 export interface DeviceContext extends WithRow<DeviceRow> {
   readonly row: DeviceRow | null
+  readonly familyHash: string
+  readonly authEpoch: number
+  readonly factorsHash: string
+  readonly previousToken: Replaced | null
 }
 
 const base = setup({
@@ -21,7 +26,7 @@ const forget = base.createAction(
 
 export const machine = base.createMachine({
   id: 'trusted-device',
-  context: { row: null },
+  context: { row: null, familyHash: '', authEpoch: 0, factorsHash: '', previousToken: null },
   initial: 'absent',
   states: {
     absent: {
@@ -39,6 +44,9 @@ export const machine = base.createMachine({
               last_used_at: null,
               expires_at: new Date(event.expiresAt).toISOString(),
             }),
+            familyHash: ({ event }) => event.familyHash,
+            authEpoch: ({ event }) => event.authEpoch,
+            factorsHash: ({ event }) => event.factorsHash,
           }),
         },
       },
@@ -48,9 +56,14 @@ export const machine = base.createMachine({
       exit: cancel('expiry'),
       on: {
         'device.used': {
-          guard: ({ context, event }) => Date.parse(context.row?.expires_at ?? '') > Date.parse(event.at),
+          guard: ({ context: { row }, event }) =>
+            row !== null && row.token_hash === event.shownHash && Date.parse(row.expires_at) > Date.parse(event.at),
           actions: assign({
             row: ({ context, event }) => changed(context.row, { token_hash: event.tokenHash, last_used_at: event.at }),
+            previousToken: ({ event }) => ({
+              tokenHash: event.shownHash,
+              until: new Date(Date.parse(event.at) + REPLACED_FOR_MS).toISOString(),
+            }),
           }),
         },
         'device.revoked': { target: 'revoked', actions: forget },

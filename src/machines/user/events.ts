@@ -9,6 +9,8 @@ const username = name(255)
 // The check of the table: an address it would refuse is refused here, with a word why.
 const email = text(255).regex(/^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$/, 'not an email address')
 const passwordHash = name(255)
+/** What the user name looks like: no other may look the same. Names without any are compared by their letters alone. */
+const skeletons = z.array(name(1_000)).max(2)
 const displayName = text(255).nullable()
 const avatarUrl = text(512).nullable()
 
@@ -17,6 +19,9 @@ export type Role = (typeof ROLES)[number]
 
 /** The most sessions a limit may allow: the open ones are kept in the user's state. */
 export const MAX_OPEN_SESSIONS = 1_000
+
+/** The one under which the password was shown: where another password was set meanwhile, it was shown in vain. */
+const authEpoch = z.int().min(0)
 
 const sessionLimit = z.int().min(1).max(MAX_OPEN_SESSIONS)
 
@@ -27,6 +32,8 @@ const opened = z.object({
   limit: sessionLimit,
   /** What happens when as many are open: this one is refused, or the oldest makes room. */
   policy: z.enum(['refuse', 'revoke_oldest']),
+  /** The user's when the password or factor was looked at: where it has changed since, nothing is opened. */
+  authEpoch: authEpoch.optional(),
   /** Sessions known to be over, which take no room. */
   ended: z.array(reference).max(MAX_OPEN_SESSIONS).optional(),
 })
@@ -42,28 +49,48 @@ export const ERASURE_END = 'user.forgotten'
 
 export const events = {
   'user.registered': event(
-    1,
-    z.object({ username, email, passwordHash, displayName: displayName.optional(), avatarUrl: avatarUrl.optional() }),
+    2,
+    z.object({
+      username,
+      email,
+      passwordHash,
+      displayName: displayName.optional(),
+      avatarUrl: avatarUrl.optional(),
+      skeletons: skeletons.optional(),
+    }),
+    { upcasters: asItIs },
   ),
   'user.imported': event(1, z.object({ row: userRow, exactNames: z.boolean().optional() }), { internal: true }),
   'user.verified': event(1, z.object({})),
   'user.updated': event(
-    1,
+    2,
     z
       .object({
         username: username.optional(),
+        /** Of the user name. */
+        skeletons: skeletons.optional(),
         email: email.optional(),
         displayName: displayName.optional(),
         avatarUrl: avatarUrl.optional(),
+        /** Of a new address: it is known to be the user's. */
+        keepVerified: z.boolean().optional(),
       })
       .refine(changes => Object.values(changes).some(value => value !== undefined), 'names no field to change'),
+    // Under version 1 a new address took over whether the old one was verified.
+    { upcasters: { 1: data => (data['email'] === undefined ? data : { ...data, keepVerified: true }) } },
   ),
   // Ends all sessions of the user but the one named.
-  'user.password.changed': event(2, z.object({ passwordHash, keepSession: reference.optional() }), {
-    upcasters: asItIs,
-  }),
+  'user.password.changed': event(
+    2,
+    z.object({
+      passwordHash,
+      keepSession: reference.optional(),
+      authEpoch: authEpoch.optional(),
+    }),
+    { upcasters: asItIs },
+  ),
   // The same password under newer parameters.
-  'user.password.rehashed': event(1, z.object({ passwordHash })),
+  'user.password.rehashed': event(1, z.object({ passwordHash, authEpoch: authEpoch.optional() })),
   'user.login.recorded': event(2, z.object({ opened: opened.optional() }), { upcasters: asItIs }),
   'user.sessions.ended': event(1, z.object({ keepSession: reference.optional(), reason: text(255).optional() })),
   'user.sessions.limited': event(1, z.object({ limit: sessionLimit.nullable() })),

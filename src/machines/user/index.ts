@@ -15,18 +15,19 @@ export const user = defineEntity({
   events,
   view: rowView('users', columns, ['absent', 'deleted', 'erasing', 'erased']),
   claims: ({ value, context }) => {
-    const { row, exactUsername, exactEmail } = context as unknown as UserContext
+    const { row, exactUsername, exactEmail, skeletons } = context as unknown as UserContext
     if (row === null || value === 'deleted') return []
     const key = (name: string, exact: boolean) => (exact ? `=${name}` : normalName(name))
     return [
       { kind: 'user.username', key: key(row.username, exactUsername) },
       { kind: 'user.email', key: key(row.email, exactEmail) },
+      ...skeletons.map(skeleton => ({ kind: 'user.skeleton', key: skeleton })),
     ]
   },
   effects: { releaseOwned, eraseOwned },
   goneIn: ['deleted', 'erasing', 'erased'],
   personal,
-  stateVersion: 3,
+  stateVersion: 4,
   maxId: MAX_INT4,
   merge,
 })

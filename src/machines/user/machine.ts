@@ -11,6 +11,8 @@ export interface UserContext extends WithRow<UserRow> {
   /** Names that are claimed as written: in 24.2 another user had one of them in other letters. */
   readonly exactUsername: boolean
   readonly exactEmail: boolean
+  /** What the user name looks like, where that is claimed too. */
+  readonly skeletons: readonly string[]
   /** The only valid ones. */
   readonly sessions: readonly OpenSession[]
   /** Where it is not the one of the roles. */
@@ -32,6 +34,7 @@ const edit = base.createAction(
       row: changed(row, {
         username: event.username ?? row?.username ?? '',
         email: event.email ?? row?.email ?? '',
+        is_verified: isStillVerified(row, event),
         display_name: event.displayName === undefined ? (row?.display_name ?? null) : event.displayName,
         avatar_url: event.avatarUrl === undefined ? (row?.avatar_url ?? null) : event.avatarUrl,
         updated_at: event.at,
@@ -39,6 +42,7 @@ const edit = base.createAction(
       // A new name is held to the rule for new names.
       exactUsername: context.exactUsername && event.username === undefined,
       exactEmail: context.exactEmail && event.email === undefined,
+      skeletons: event.username === undefined ? context.skeletons : (event.skeletons ?? []),
     }
   }),
 )
@@ -75,6 +79,7 @@ const erase = {
     roles: [],
     exactUsername: false,
     exactEmail: false,
+    skeletons: [],
     sessions: [],
     sessionLimit: null,
   }),
@@ -88,6 +93,11 @@ const takeOver = base.createAction(
   }),
 )
 
+/** Whether what one signs in with is still what it was then. */
+function isOfNow({ authEpoch }: UserContext, then: number | undefined): boolean {
+  return then === undefined || then === authEpoch
+}
+
 export const machine = base.createMachine({
   id: 'user',
   context: {
@@ -95,6 +105,7 @@ export const machine = base.createMachine({
     roles: [],
     exactUsername: false,
     exactEmail: false,
+    skeletons: [],
     sessions: [],
     sessionLimit: null,
     authEpoch: 0,
@@ -119,6 +130,7 @@ export const machine = base.createMachine({
               last_login_at: null,
             }),
             roles: ['viewer'],
+            skeletons: ({ event }) => event.skeletons ?? [],
           }),
         },
         'user.imported': [
@@ -143,10 +155,16 @@ export const machine = base.createMachine({
           }),
         },
         'user.updated': { actions: edit },
-        'user.password.changed': { actions: setPassword },
-        'user.password.rehashed': { actions: setPassword },
+        'user.password.changed': {
+          guard: ({ context, event }) => isOfNow(context, event.authEpoch),
+          actions: setPassword,
+        },
+        'user.password.rehashed': {
+          guard: ({ context, event }) => isOfNow(context, event.authEpoch),
+          actions: setPassword,
+        },
         'user.login.recorded': {
-          guard: ({ context, event }) => hasRoom(context.sessions, event),
+          guard: ({ context, event }) => isOfNow(context, event.opened?.authEpoch) && hasRoom(context.sessions, event),
           actions: assign({
             row: ({ context, event }) => changed(context.row, { last_login_at: event.at, updated_at: event.at }),
             sessions: ({ context, event }) => withOpened(context.sessions, event),
@@ -187,3 +205,9 @@ export const machine = base.createMachine({
     erased: {},
   },
 })
+
+/** A new address is to be verified anew. */
+function isStillVerified(row: UserRow | null, event: Extract<UserEvent, { type: 'user.updated' }>): boolean | null {
+  const isNew = event.email !== undefined && event.email !== row?.email
+  return isNew && event.keepVerified !== true ? false : (row?.is_verified ?? null)
+}

@@ -7,7 +7,7 @@ const roles = ({ context }: ActorState): readonly string[] => (context as unknow
 
 export const merge: MergeRules = {
   'user.updated': lww(
-    { username: 'keep-both', email: 'keep-both', displayName: 'keep-both', avatarUrl: 'last' },
+    { username: 'keep-both', email: 'keep-both', displayName: 'keep-both', avatarUrl: 'last', keepVerified: 'last' },
     // Only the log knows whether a name is free.
     { accepts: (_, data) => data['username'] === undefined && data['email'] === undefined },
   ),

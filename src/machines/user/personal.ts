@@ -6,7 +6,9 @@ const username = (user: number) => `erased-${user}`
 const email = (user: number) => `erased-${user}@erased.invalid`
 /** Of no password. */
 const passwordHash = 'erased'
-const names = { username, email, displayName: null, avatarUrl: null }
+/** Of a user name. */
+const skeletons = undefined
+const names = { username, skeletons, email, displayName: null, avatarUrl: null }
 /** People enter it. */
 const reason = undefined
 

@@ -1,31 +1,44 @@
 /** Signing in and out, and asking who one is. */
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { METHODS } from '../../../machines/session/events.ts'
 import { ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
+import { deviceTokenOf, keepDevice } from '../../device-cookie.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clearSessionCookie, clientOf, sendRefusal, sessionOf, setSessionCookie, tokenOf } from '../../session.ts'
+import { clearSessionCookie, clientOf, sendRefusal, sessionOf, setSessionCookies, tokenOf } from '../../session.ts'
+import { deviceGiven } from './devices.ts'
 
 export const password = z.string().min(1).max(1_024)
 
 const credentials = z.strictObject({
   login: z.string().min(1).max(255).describe('User name or address.'),
   password,
+  remember: z
+    .boolean()
+    .optional()
+    .describe('Answer with a second token that goes on where the first has ended: see `refreshSession`.'),
+  deviceToken: z.string().max(128).optional().describe('Of a trusted device, which spares the second factor.'),
   cookie: z
     .boolean()
     .optional()
     .describe('Keep the token in a cookie that scripts cannot read, instead of answering with it.'),
 })
 
-const opened = z.object({
+export const opened = z.object({
   sessionId: z.int().min(1),
   userId: z.int().min(1),
   token: z
     .string()
     .optional()
     .describe('To be sent as `Authorization: Bearer …`; absent where a cookie was asked for.'),
-  expiresAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().describe('Of the token.'),
+  rememberToken: z
+    .string()
+    .optional()
+    .describe('Of a session that is remembered; absent where a cookie was asked for.'),
+  rememberedUntil: z.iso.datetime().optional(),
   pending: z.literal(true).optional().describe('A factor is to be shown: the token opens nothing else until then.'),
   factors: z.array(z.enum(FACTOR_METHODS)).optional().describe('Of a pending session: what the user can show.'),
 })
@@ -36,9 +49,28 @@ export const validSession = z.object({
   username: z.string(),
   roles: z.array(z.enum(ROLES)),
   methods: z.array(z.enum(METHODS)).describe('What was shown.'),
+  authenticatedAt: z.iso.datetime().nullable().describe('When anything was last shown.'),
   factorAt: z.iso.datetime().nullable().describe('When a second factor was last shown.'),
   expiresAt: z.iso.datetime(),
 })
+
+interface Opened {
+  readonly ok: true
+  readonly pending?: true | undefined
+  readonly token: string
+  readonly expiresAt: string
+  readonly rememberToken?: string | undefined
+  readonly rememberedUntil?: string | undefined
+}
+
+/** What was opened, with its tokens in the answer or in cookies. */
+export function sendOpened<Session extends Opened>(reply: FastifyReply, session: Session, cookie: boolean) {
+  const { ok: _, token, ...rest } = session
+  if (!cookie) return reply.send({ ...rest, token })
+  setSessionCookies(reply, session)
+  const { rememberToken: __, ...shown } = rest
+  return reply.send(shown)
+}
 
 export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
   app.post(
@@ -50,18 +82,16 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
         operationId: 'login',
         tags: ['accounts'],
         body: credentials,
-        ...answers({ 200: opened }, { account: true }),
+        ...answers({ 200: opened.extend(deviceGiven) }, { account: true }),
       },
     },
     async (request, reply) => {
-      const { cookie = false, ...given } = request.body
-      const session = await node.accounts.login(given, clientOf(request))
+      const { cookie = false, deviceToken = deviceTokenOf(request), ...given } = request.body
+      const device = deviceToken === undefined ? {} : { deviceToken }
+      const session = await node.accounts.login({ ...given, ...device }, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      const { ok: _, token, factors, ...rest } = { factors: undefined, ...session }
-      const shown = factors === undefined ? rest : { ...rest, factors: [...factors] }
-      if (!cookie) return reply.send({ ...shown, token })
-      setSessionCookie(reply, token, session.expiresAt)
-      return reply.send(shown)
+      const kept = session.pending ? session : keepDevice(reply, session, request.body.deviceToken === undefined)
+      return sendOpened(reply, kept, cookie)
     },
   )
 

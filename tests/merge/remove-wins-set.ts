@@ -1,12 +1,12 @@
 /**
- * A set in which a removal prevails over every addition that did not know of it: what permissions need.
+ * The model of the exchange: a set in which a removal prevails over every addition that did not know of it: what permissions need.
  *
  * Changes are applied in causal order (`causal-inbox.ts`). A removal leaves a tombstone, for additions beside it may still
  * be on their way; `stability.ts` says when none can be. After Baquero, Almeida and Shoker, "Pure Operation-Based
  * Replicated Data Types" (2017).
  */
-import { type Dot, formatDot, includesDot } from '../core/version-vector.ts'
-import type { CausalEvent } from './causal-inbox.ts'
+import { type Dot, formatDot, includesDot } from '../../src/core/version-vector.ts'
+import type { CausalEvent } from '../../src/merge/causal-inbox.ts'
 
 export interface SetChange extends CausalEvent {
   readonly kind: 'add' | 'remove'

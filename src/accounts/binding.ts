@@ -1,0 +1,102 @@
+/** What a session is bound to: the device and the network it was opened from, and what follows when either changes. */
+import { isIPv4, isIPv6 } from 'node:net'
+import type { SessionRow } from '../machines/session/row.ts'
+import { type AccountRefusal, refused } from './answers.ts'
+import { asKept, type Client, clientData } from './client.ts'
+import type { AccountPorts } from './ports.ts'
+import { revokeSession } from './sessions.ts'
+import type { BindingPolicy } from './settings.ts'
+import type { Standing } from './standing.ts'
+
+/** A session that goes to and fro between networks is written so often at most. */
+const MOVE_MS = 60_000
+
+/** Undefined where the client is the one the session knows: nothing to wait for. Else the refusal, once the log has what is to be in it. */
+export function followClient(
+  ports: AccountPorts,
+  standing: Standing,
+  client: Client,
+): Promise<AccountRefusal | undefined> | undefined {
+  const { row } = standing.session
+  if (row === null) return undefined
+  const device = isOtherDevice(row, client)
+  const network = isOtherNetwork(row.ip_address, client.ipAddress)
+  if (!device && !network) return undefined
+  return follow(ports, standing, client, device, network)
+}
+
+async function follow(
+  ports: AccountPorts,
+  { sessionId, session }: Standing,
+  client: Client,
+  device: boolean,
+  network: boolean,
+): Promise<AccountRefusal | undefined> {
+  const { settings } = ports
+  const policy = stricter(device ? settings.onNewDevice : 'ignore', network ? settings.onNewNetwork : 'ignore')
+  const reason = device ? 'another device' : 'another network'
+  if (policy === 'revoke') {
+    await revokeSession(ports, sessionId, reason)
+    return refused('invalid_session')
+  }
+  const handle = ports.actor('session', sessionId)
+  if (policy === 'step_up') {
+    await handle.send({ type: 'session.challenged', reason })
+    return refused('factor_required')
+  }
+  if (saysAnythingNew(session.row, client))
+    ports.activity.refresh(
+      `session/${sessionId}/moved`,
+      () => handle.send({ type: 'session.moved', ...clientData(located(ports, client)) }),
+      MOVE_MS,
+    )
+  return undefined
+}
+
+/** With its place, where a database of places is at hand. */
+export function located(ports: AccountPorts, client: Client): Client {
+  const place = client.ipAddress === undefined ? undefined : ports.placeOf(client.ipAddress)
+  return place === undefined ? client : { geoLocation: place, ...client }
+}
+
+type Bound = Pick<SessionRow, 'device_id' | 'device_fingerprint' | 'ip_address'>
+
+/** What was said once has to be said again: who has stolen a token would leave it out. */
+function isOtherDevice({ device_id: id, device_fingerprint: fingerprint }: Bound, client: Client): boolean {
+  return (
+    (id !== null && id !== asKept(client.deviceId)) ||
+    (fingerprint !== null && fingerprint !== asKept(client.deviceFingerprint))
+  )
+}
+
+function saysAnythingNew(row: Bound | null, { deviceId, deviceFingerprint, ipAddress }: Client): boolean {
+  return (
+    (deviceId !== undefined && asKept(deviceId) !== row?.device_id) ||
+    (deviceFingerprint !== undefined && asKept(deviceFingerprint) !== row?.device_fingerprint) ||
+    (ipAddress !== undefined && ipAddress !== row?.ip_address)
+  )
+}
+
+function isOtherNetwork(known: string | null, shown: string | undefined): boolean {
+  return known !== null && shown !== undefined && known !== shown && networkOf(known) !== networkOf(shown)
+}
+
+/** The /24 of an IPv4 address, the /48 of an IPv6 one: what a provider gives to one customer or site. */
+export function networkOf(address: string): string {
+  if (isIPv4(address)) return address.split('.').slice(0, 3).join('.')
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = address.split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const groups =
+    tail === undefined ? left : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
+  return groups
+    .slice(0, 3)
+    .map(group => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}
+
+function stricter(one: BindingPolicy, other: BindingPolicy): BindingPolicy {
+  const order: readonly BindingPolicy[] = ['ignore', 'step_up', 'revoke']
+  return order[Math.max(order.indexOf(one), order.indexOf(other))] ?? 'revoke'
+}

@@ -1,0 +1,32 @@
+/** Giving an account another address: its owner is told at the old one, and verifies the new one. */
+import { type AccountRefusal, refused } from './answers.ts'
+import { mayChangeFactors } from './factor-changes.ts'
+import type { AccountPorts } from './ports.ts'
+import type { ShownSession } from './shown-session.ts'
+import { readAccount } from './users.ts'
+
+export interface EmailChange {
+  readonly email: string
+  /** Of a user without factors whose password was shown long ago. */
+  readonly password?: string | undefined
+}
+
+/**
+ * Whoever has the address gets back into the account, so it takes what a change of factors takes. What was sent to the old one is void.
+ * Throws AppError `invalid_event` where that is no address.
+ */
+export async function changeEmail(
+  ports: AccountPorts,
+  session: ShownSession,
+  { email, password }: EmailChange,
+): Promise<{ readonly ok: true } | AccountRefusal> {
+  const refusal = await mayChangeFactors(ports, session, password)
+  if (refusal !== undefined) return refusal
+  const { userId } = session
+  // Who may ask whether an address is in use does so seldom.
+  const budget = await ports.attempts.take('recovery', `email/${userId}`)
+  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
+  const { handle } = await readAccount(ports, userId)
+  const changed = await handle.send({ type: 'user.updated', email }, { userId })
+  return changed.ok ? { ok: true } : refused('taken')
+}

@@ -1,0 +1,118 @@
+/** Factors seen, removed and reset, and who may change them: whoever showed one a moment ago. */
+import { AppError } from '../core/errors.ts'
+import type { FactorMethod } from '../machines/factor/events.ts'
+import { type AccountRefusal, refused } from './answers.ts'
+import { demanded, type Factor, factorsOf } from './factors.ts'
+import { isFresh } from './fresh.ts'
+import type { AccountPorts } from './ports.ts'
+import { isRightPassword } from './right-password.ts'
+import { endSessions } from './sessions.ts'
+import type { ShownSession } from './shown-session.ts'
+import { readAccount } from './users.ts'
+
+export interface ShownFactor {
+  readonly method: FactorMethod
+  /** Asked for at a login: enrolled, and confirmed where that is needed. */
+  readonly enabled: boolean
+  /** ISO 8601. */
+  readonly createdAt: string
+  readonly lastUsedAt: string | null
+  /** Of backup codes. */
+  readonly codesLeft?: number
+}
+
+export async function listFactors(ports: AccountPorts, userId: number): Promise<readonly ShownFactor[]> {
+  return (await factorsOf(ports, userId)).flatMap(({ method, enabled, context: { row } }) => {
+    if (row === null) return []
+    const codes = row.backup_codes === null ? {} : { codesLeft: row.backup_codes.length }
+    return [{ method, enabled, createdAt: row.created_at, lastUsedAt: row.last_used_at, ...codes }]
+  })
+}
+
+/**
+ * Undefined where the session may change factors: one was shown within `stepUpMs` or, of a user who has none, the password.
+ * @param password taken instead where the user has no factor
+ */
+export async function mayChangeFactors(
+  ports: AccountPorts,
+  { incomplete, context, userId }: ShownSession,
+  password?: string,
+): Promise<AccountRefusal | undefined> {
+  if (incomplete) return refused('factor_required')
+  const factors = demanded(await factorsOf(ports, userId)).map(({ method }) => method)
+  const shownAt = factors.length === 0 ? context.authenticatedAt : context.factorAt
+  if (isFresh(ports, shownAt)) return undefined
+  if (factors.length > 0)
+    return refused('factor_required', `Show a factor first, as it was long ago: ${factors.join(', ')}.`)
+  if (password === undefined) return refused('factor_required', 'Give the password again, as it was long ago.')
+  const budget = await ports.attempts.take('login.account', String(userId))
+  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
+  if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
+  await ports.attempts.clear('login.account', String(userId))
+  return undefined
+}
+
+export type RemovalAnswer = { readonly ok: true; readonly removed: boolean } | AccountRefusal
+
+/** Takes a factor away. The other sessions of the user end; backup codes go with the last factor they stand in for. */
+export async function removeFactor(
+  ports: AccountPorts,
+  session: ShownSession,
+  method: FactorMethod,
+): Promise<RemovalAnswer> {
+  const refusal = await mayChangeFactors(ports, session)
+  if (refusal !== undefined) return refusal
+  const { userId, sessionId } = session
+  const factors = await factorsOf(ports, userId)
+  const left = factors.filter(factor => factor.method !== method)
+  const asked = factors.filter(factor => factor.method === method)
+  const orphaned = demanded(left).length === 0 ? left.filter(factor => factor.method === 'backup_codes') : []
+  const removed = [...asked, ...orphaned]
+  await removeAll(removed, 'asked', userId)
+  if (removed.some(({ enabled }) => enabled)) await endOthers(ports, userId, 'a factor was removed', sessionId)
+  return { ok: true, removed: asked.length > 0 }
+}
+
+export type ResetAnswer = { readonly ok: true; readonly removed: number } | AccountRefusal
+
+/** By an administrator who showed a factor a moment ago. Throws AppError `not_found`. */
+export async function resetFactorsOf(
+  ports: AccountPorts,
+  { incomplete, context, userId: by }: ShownSession,
+  userId: number,
+): Promise<ResetAnswer> {
+  if (incomplete) return refused('factor_required')
+  if (!(await readAccount(ports, by)).context.roles.includes('admin')) return refused('forbidden')
+  if (!isFresh(ports, context.factorAt)) return refused('factor_required')
+  if ((await readAccount(ports, userId)).context.row === null)
+    throw new AppError('not_found', `There is no user ${userId}.`)
+  return { ok: true, removed: await resetFactors(ports, userId, { by }) }
+}
+
+/**
+ * Takes all factors of a user away and ends all sessions: for an administrator who knows who asks.
+ * @param by the administrator, where one was signed in
+ */
+export async function resetFactors(
+  ports: AccountPorts,
+  userId: number,
+  { by, reason = 'reset by an administrator' }: { readonly by?: number; readonly reason?: string } = {},
+): Promise<number> {
+  // First, so that nobody enrols another between; and again, for who signed in with one of these meanwhile.
+  await endSessions(ports, userId, reason)
+  const factors = await factorsOf(ports, userId)
+  await removeAll(factors, reason, by)
+  await endSessions(ports, userId, reason)
+  await ports.attempts.clear('factor', String(userId))
+  return factors.length
+}
+
+/** Whoever is still signed in elsewhere may be the reason for the change (OWASP ASVS 5.0, 7.4.3). */
+export async function endOthers(ports: AccountPorts, userId: number, reason: string, keep: number): Promise<void> {
+  await endSessions(ports, userId, reason, keep)
+}
+
+async function removeAll(factors: readonly Factor[], reason: string, by: number | undefined): Promise<void> {
+  const options = by === undefined ? {} : { userId: by }
+  await Promise.all(factors.map(({ handle }) => handle.send({ type: 'factor.removed', reason }, options)))
+}

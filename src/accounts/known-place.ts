@@ -1,0 +1,46 @@
+/** Whether an account is asked for from where its user signed in lately: such a place has a budget of attempts of its own. */
+import type { Client } from './client.ts'
+import type { AccountPorts } from './ports.ts'
+import type { Account } from './users.ts'
+
+const REMEMBERED_S = 20 * 86_400
+
+/**
+ * The key of its budget, or undefined for a place nobody knows.
+ * @param account undefined where there is none: it is asked for all the same, for the time it takes
+ */
+export async function knownPlace(
+  ports: AccountPorts,
+  account: Account | undefined,
+  client: Client,
+): Promise<string | undefined> {
+  const places = placesOf(account?.id ?? 0, client)
+  const noted = await Promise.all(places.map(place => ports.attempts.isNoted(place)))
+  return places.find((_, index) => noted[index] === true)
+}
+
+/** After a login. */
+export async function notePlace(ports: AccountPorts, account: Account, client: Client): Promise<void> {
+  await Promise.all(placesOf(account.id, client).map(place => ports.attempts.note(place, REMEMBERED_S)))
+}
+
+/** The device first: it is the narrower. */
+function placesOf(userId: number, { deviceId, ipAddress }: Client): readonly string[] {
+  return [
+    ...(deviceId === undefined ? [] : [`place/${userId}/device/${deviceId}`]),
+    ...(ipAddress === undefined ? [] : [`place/${userId}/address/${networkOf(ipAddress)}`]),
+  ]
+}
+
+/** Of IPv6 the first four groups: whoever has one address there has all that follow. */
+export function networkOf(ipAddress: string): string {
+  if (!ipAddress.includes(':')) return ipAddress
+  const [head = '', tail] = ipAddress.split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
+  return [...left, ...zeros, ...right]
+    .slice(0, 4)
+    .map(group => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}

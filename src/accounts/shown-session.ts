@@ -1,0 +1,50 @@
+/** The session of a token that may be short of a factor: what the routes that take factors work on. */
+import { parseToken } from '../auth/token.ts'
+import type { SessionContext } from '../machines/session/machine.ts'
+import { type AccountRefusal, refused } from './answers.ts'
+import type { Client } from './client.ts'
+import type { AccountPorts } from './ports.ts'
+import { readSession } from './sessions.ts'
+import { opens } from './standing.ts'
+import { readAccount } from './users.ts'
+import { validate } from './validation.ts'
+
+export interface ShownSession {
+  readonly ok: true
+  readonly sessionId: number
+  readonly userId: number
+  /** A factor is to be shown before anything else: after the password of a login, or where the session was challenged. */
+  readonly incomplete: boolean
+  readonly context: SessionContext
+}
+
+/** As the log has it now, not from memory: whoever shows a factor is given a new token. */
+export async function shownSession(
+  ports: AccountPorts,
+  token: string,
+  client: Client,
+): Promise<ShownSession | AccountRefusal> {
+  const shown = parseToken('session', token)
+  if (shown === undefined) return refused('invalid_session')
+  const { state, context } = await readSession(ports, shown.id)
+  const { row } = context
+  if (row === null || !opens(context, shown.hash, ports.clock.now())) return refused('invalid_session')
+  const pending = state === 'pending'
+  const incomplete = pending || context.challenged
+  const session = { ok: true, sessionId: shown.id, userId: row.user_id, incomplete, context } as const
+  if (pending) return (await readAccount(ports, row.user_id)).active ? session : refused('invalid_session')
+  const valid = await validate(ports, token, client)
+  // One that was challenged is here to answer.
+  return valid.ok || valid.reason === 'factor_required' ? session : valid
+}
+
+/** What is done for whoever holds the token. */
+export async function withShownSession<Answer>(
+  ports: AccountPorts,
+  token: string,
+  client: Client,
+  work: (session: ShownSession) => Promise<Answer>,
+): Promise<Answer | AccountRefusal> {
+  const session = await shownSession(ports, token, client)
+  return session.ok ? work(session) : session
+}

@@ -1,0 +1,108 @@
+/** One actor's state with what was accepted beside the log on top, here and on other nodes: what its readers are shown. */
+import type { LogEvent } from '../core/event.ts'
+import type { ActorRef } from '../core/ids.ts'
+import type { Dot } from '../core/version-vector.ts'
+import { vectorOf } from '../core/version-vector.ts'
+import { type JournalEntry, sourceOf } from '../journal/journal-entry.ts'
+import type { EntityDefinition } from '../machines/define.ts'
+import { rebase } from '../merge/rebase.ts'
+import type { Held } from '../tentative/others.ts'
+import type { Loaded } from './load.ts'
+import { loggedEvent, pendingEvent } from './logged-event.ts'
+import type { ActorPorts } from './ports.ts'
+
+/** Events of the log that are kept for one actor; where more came after an entry, only the last count as beside it. */
+const MAX_TAIL = 1_024
+
+export class Overlay {
+  readonly #entity: EntityDefinition
+  readonly #ref: ActorRef
+  readonly #ports: ActorPorts
+  /** By version, what the entries may not have known. */
+  readonly #tail = new Map<number, LogEvent>()
+
+  constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts) {
+    this.#entity = entity
+    this.#ref = ref
+    this.#ports = ports
+  }
+
+  /** What others accepted, as this node has heard. */
+  get others(): readonly Held[] {
+    return this.#ports.tentatives?.of(this.#ref.type, this.#ref.id) ?? []
+  }
+
+  /** Whether others accepted something that a copy of this version lacks, or that cannot be shown yet. */
+  isBehind(version: number): boolean {
+    const { tentatives } = this.#ports
+    if (tentatives === undefined) return false
+    return (
+      tentatives.isWaitingFor(this.#ref.type, this.#ref.id) ||
+      this.others.some(({ settledAt }) => settledAt !== undefined && (settledAt === null || settledAt > version))
+    )
+  }
+
+  /** Those that whoever begins to read the log now needs no more, when it has. */
+  over(): readonly Held[] {
+    return this.others.filter(({ settledAt }) => settledAt === null)
+  }
+
+  release(over: readonly Held[]): void {
+    if (over.length > 0) this.#ports.tentatives?.release(over)
+  }
+
+  heard(event: LogEvent, own: number): void {
+    if (own + this.others.length > 0) this.#keep(event)
+  }
+
+  /** Reads what the entries may not have known, up to the version of a state that was read now. Throws AppError `log_unavailable`. */
+  async read({ version }: Loaded, own: readonly JournalEntry[]): Promise<void> {
+    const lowest = Math.min(version, ...own.map(({ basis }) => basis), ...this.others.map(({ entry }) => entry.basis))
+    let from = Math.max(lowest + 1, version - MAX_TAIL + 1)
+    while (from <= version && this.#tail.has(from)) from++
+    if (from > version) return
+    for await (const events of this.#ports.store.readStream(this.#ref, { from, to: version })) {
+      this.#ports.tentatives?.logged(events)
+      for (const event of events) this.#keep(event)
+    }
+  }
+
+  /** The state with all on top that was let through. */
+  on(base: Loaded, own: readonly JournalEntry[]): Loaded {
+    this.release(this.others.filter(({ settledAt }) => typeof settledAt === 'number' && settledAt <= base.version))
+    const { others } = this
+    if (own.length + others.length === 0) {
+      this.#tail.clear()
+      return base
+    }
+    const tail = [...this.#tail.values()].filter(({ version }) => version <= base.version)
+    const unsent = own.filter(entry => !tail.some(event => isSent(entry, event)))
+    const entries = [...unsent, ...others.map(({ entry }) => entry)].sort((a, b) => (a.clock < b.clock ? -1 : 1))
+    const log = tail.sort((a, b) => a.version - b.version).map(event => loggedEvent(this.#entity, event))
+    const { state, at } = rebase(
+      this.#entity,
+      base,
+      log,
+      entries.map(entry => pendingEvent(this.#entity, entry)),
+    )
+    // What is decided knowing of these is later than they are.
+    const clock = [base.clock ?? '', ...entries.map(entry => entry.clock)].sort().at(-1)
+    return { version: base.version, state, at, clock, pending: { own: own.length, others: others.length } }
+  }
+
+  /** What somebody who is shown all this knows beside the log. */
+  extra(own: readonly JournalEntry[], self: string): readonly Dot[] {
+    const dots = [...own, ...this.others.map(({ entry }) => entry)].map(entry => [sourceOf(entry), entry.n] as const)
+    return [...vectorOf(dots.filter(([source]) => source !== self))]
+  }
+
+  #keep(event: LogEvent): void {
+    this.#tail.set(event.version, event)
+    if (this.#tail.size > MAX_TAIL) this.#tail.delete(Math.min(...this.#tail.keys()))
+  }
+}
+
+/** It went to the log before it was accepted here. */
+function isSent({ doubtful, node, incarnation, type }: JournalEntry, event: LogEvent): boolean {
+  return event.version === doubtful && event.node === node && event.incarnation === incarnation && event.type === type
+}

@@ -1,0 +1,102 @@
+/** How many sessions a user may have open: exact over nodes and races, bounded in what it costs. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
+import { silentLogger } from '../../src/logging.ts'
+import type { UserContext } from '../../src/machines/user/machine.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { registered } from './accounts-stage.ts'
+
+type Policy = 'refuse' | 'revoke_oldest'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+afterAll(() => database.drop())
+
+describe.each(['refuse', 'revoke_oldest'] as const)('the policy %s', policy => {
+  let nodes: readonly RuntimeNode[]
+  beforeAll(async () => {
+    const limit = (most: number, kind: Policy = policy) => ({ most, policy: kind })
+    const accounts = { sessionLimits: { admin: limit(3), operator: limit(6), viewer: limit(5) } }
+    const options = { database: database.url, log: silentLogger, hub: createInProcessHub(), accounts }
+    nodes = [
+      await createNode({ ...options, name: `a-${policy}` }),
+      await createNode({ ...options, name: `b-${policy}` }),
+    ]
+  })
+  afterAll(async () => {
+    await Promise.all(nodes.map(node => node.close()))
+  })
+  const [first, nodeOf] = [() => nodes[0] ?? expect.unreachable(), (n: number) => nodes[n % 2] ?? expect.unreachable()]
+
+  async function burst(userId: number, count: number) {
+    const answers = await Promise.all(Array.from({ length: count }, (_, n) => nodeOf(n).accounts.createSession(userId)))
+    const opened = answers.filter(answer => answer.ok)
+    const verdicts = await Promise.all(opened.map(({ token }, n) => nodeOf(n + 1).accounts.validate(token)))
+    const { sessions } = (await first().actor('user', userId).state()).context as unknown as UserContext
+    const valid = opened.filter((_, n) => verdicts[n]?.ok === true).map(({ sessionId }) => sessionId)
+    return { answers, opened, valid, open: sessions.map(({ id }) => id) }
+  }
+
+  test('holds for 50 logins at once on two nodes', async () => {
+    const { answers, opened, valid, open } = await burst(await registered(first(), `race-${policy}`), 50)
+    expect(valid.toSorted((a, b) => a - b)).toEqual(open.toSorted((a, b) => a - b))
+    expect(open).toHaveLength(5)
+    expect(opened).toHaveLength(policy === 'refuse' ? 5 : 50)
+    for (const answer of answers) if (!answer.ok) expect(answer.reason).toBe('session_limit')
+  })
+
+  test('holds by the role with the most, and by the number of the user where there is one', async () => {
+    const userId = await registered(first(), `roles-${policy}`)
+    const user = first().actor('user', userId)
+    await user.send({ type: 'user.roles.changed', roles: ['admin', 'operator'] })
+    expect((await burst(userId, 10)).open).toHaveLength(6)
+    await user.send({ type: 'user.roles.changed', roles: ['admin'] })
+    expect((await burst(userId, 10)).open).toHaveLength(3)
+    await user.send({ type: 'user.sessions.limited', limit: 2 })
+    await user.send({ type: 'user.sessions.ended' })
+    expect((await burst(userId, 10)).open).toHaveLength(2)
+  })
+
+  test('counts none that was signed out or ended by itself', async () => {
+    const userId = await registered(first(), `ended-${policy}`)
+    const { opened, valid } = await burst(userId, 5)
+    const [over = 0, ...staying] = valid
+    await first().accounts.revokeSession(over, 'test')
+    const next = await nodeOf(1).accounts.createSession(userId)
+    expect(next.ok).toBe(true)
+    for (const { token, sessionId } of opened)
+      expect((await first().accounts.validate(token)).ok).toBe(staying.includes(sessionId))
+  })
+
+  test('opens nothing for a password that was changed after it was looked at', async () => {
+    const userId = await registered(first(), `epoch-${policy}`)
+    const opened = { sessionId: 77_777, expiresAt: '2099-01-01T00:00:00.000Z', limit: 5, policy, authEpoch: 0 }
+    const user = nodeOf(1).actor('user', userId)
+    await first().actor('user', userId).send({ type: 'user.password.changed', passwordHash: 'other' })
+    expect(await user.send({ type: 'user.login.recorded', opened })).toMatchObject({ ok: false })
+    expect(await user.send({ type: 'user.login.recorded', opened: { ...opened, authEpoch: 1 } })).toMatchObject({
+      ok: true,
+    })
+  })
+})
+
+test('who signs in thousands of times fills neither the memory of a node nor the time of the next login', async () => {
+  const node = await createNode({ database: database.url, log: silentLogger, name: 'flooded' })
+  const userId = await registered(node, 'flood')
+  for (let n = 0; n < 10; n++) await Promise.all(Array.from({ length: 200 }, () => node.accounts.createSession(userId)))
+  const { context } = await node.actor('user', userId).state()
+  expect((context as unknown as UserContext).sessions).toHaveLength(20)
+  expect(JSON.stringify(context).length).toBeLessThan(10_000)
+  let reads = 0
+  const { readRecorded } = node.log
+  node.log.readRecorded = (actor, range) => {
+    reads++
+    return readRecorded.call(node.log, actor, range)
+  }
+  expect(await node.accounts.createSession(userId)).toMatchObject({ ok: true })
+  expect(reads, 'by the limit, not by how many there were').toBeLessThan(100)
+  expect(await node.accounts.sessions(userId)).toHaveLength(20)
+  await node.close()
+})
