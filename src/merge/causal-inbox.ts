@@ -32,7 +32,8 @@ export function takeIn<Event extends CausalEvent>(
     const next = waiting.find(({ knows }) => [...knows].every(one => includesDot(held, one)))
     if (next === undefined) return { inbox: { held, waiting }, ready }
     held = withDot(held, next.dot)
-    waiting = waiting.filter(other => other !== next)
+    // What waits behind a later event of its writer is settled: nothing needs it any more.
+    waiting = waiting.filter(other => !includesDot(held, other.dot))
     ready.push(next)
   }
 }

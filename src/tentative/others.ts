@@ -213,6 +213,9 @@ export class Others {
   #letThrough(event?: Held): void {
     const { inbox, ready } =
       event === undefined ? again(this.#inbox, this.#sealed) : takeIn(this.#inbox, event, this.#sealed)
+    const dropped = new Set(event === undefined ? this.#inbox.waiting : [...this.#inbox.waiting, event])
+    for (const one of [...inbox.waiting, ...ready]) dropped.delete(one)
+    for (const one of dropped) this.#bytes -= one.bytes
     this.#inbox = inbox
     for (const one of ready) {
       this.#count++
