@@ -43,7 +43,6 @@ for (const add of [
   rebuildCommand,
   keysCommand,
   doctorCommand,
-  usersCommand,
 ])
   add(program)
 

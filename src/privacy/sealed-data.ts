@@ -170,6 +170,6 @@ function enteredIn({ observed, given, conflict }: Origin): Secret['origin'] | un
   }
 }
 
-function withoutEntered({ basis, clock, node, incarnation, n }: Origin): Origin {
-  return { basis, clock, node, incarnation, n }
+function withoutEntered({ observed: _, given: __, conflict: ___, ...told }: Origin): Origin {
+  return told
 }

@@ -14,6 +14,7 @@ import { bookingEntity } from '../support/booking-entity.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { openedStore } from '../support/opened-store.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { doorEntity } from './door-entity.ts'
 
@@ -34,7 +35,8 @@ afterEach(async () => {
 })
 
 async function start(options: NodeOptions = {}): Promise<RuntimeNode> {
-  const node = await createNode({ database: database.url, name: `node-${nodes.length}`, log: silentLogger, ...options })
+  const name = `node-${nodes.length}`
+  const node = await createNode({ database: database.url, name, keys: TEST_KEYS, log: silentLogger, ...options })
   nodes.push(node)
   return node
 }

@@ -41,6 +41,7 @@ test('by an admin with a fresh factor; a viewer, a stale admin and the node toke
   expect(await erase(ada, token)).toMatchObject({ status: 200, body: { userId: ada, done: true } })
   expect(await erase(9_999, token)).toMatchObject({ status: 404, body: { code: 'not_found' } })
   expect(await erase('x', token)).toMatchObject({ status: 400 })
+  expect(await erase(eve, token)).toMatchObject({ status: 409, body: { code: 'last_admin' } })
   expect((await node.log.audit({ userId: eve, type: 'user.erased' })).events).toMatchObject([{ actorId: ada }])
 
   const events = await runtime.client.request('GET', `/v1/actors/user/${ada}/events`)

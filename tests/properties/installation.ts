@@ -8,6 +8,7 @@ import { entities as registry } from '../../src/machines/index.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { openedStore } from '../support/opened-store.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type Cut, type CuttableLink, openCuttableLink } from './cuttable-link.ts'
 import type { Answer, Request } from './expectations.ts'
@@ -152,7 +153,14 @@ export class Installation {
     const link = await openCuttableLink(this.#database.url)
     this.#made.push(link)
     const clock = processClock(this.clock)
-    const node = await createNode({ database: link.url, name: 'node', log: silentLogger, clock, entities })
+    const node = await createNode({
+      database: link.url,
+      name: 'node',
+      keys: TEST_KEYS,
+      log: silentLogger,
+      clock,
+      entities,
+    })
     return { node, link, clock }
   }
 

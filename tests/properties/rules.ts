@@ -51,6 +51,8 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     'user.deactivated': { in: ['active'], to: 'deactivated' },
     'user.reactivated': { in: ['deactivated'], to: 'active' },
     'user.deleted': { in: HELD, to: 'deleted' },
+    // No client here sends it: afterwards the log reads otherwise than it was written. See tests/privacy.
+    'user.erased': { in: [...HELD, 'deleted'], to: 'erasing' },
   },
   stream: {
     'stream.created': {
