@@ -28,6 +28,7 @@ import { openLog } from './node-log.ts'
 import type { NodeOptions } from './node-options.ts'
 import { createBridge, openOwnJournal, openTracer } from './node-parts.ts'
 import { createInOrder } from './privacy/in-order.ts'
+import { sealedExchange } from './privacy/sealed-exchange.ts'
 import type { Projections } from './projections/projections.ts'
 import { createSnapshotReader, type SnapshotReader } from './snapshots/read-snapshots.ts'
 import { createFrameBatcher } from './sync/frame-batcher.ts'
@@ -139,7 +140,10 @@ async function assemble(
 
   // Made after the actors, which ask it what to keep before a life ends.
   let live: LiveState | undefined
-  const tentatives = await started(createTentativeExchange({ node: name, incarnation, bus, clock, entities }))
+  const exchangeBus = sealedExchange(bus, openedLog.openedKeys.ring)
+  const tentatives = await started(
+    createTentativeExchange({ node: name, incarnation, bus: exchangeBus, clock, entities }),
+  )
   const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
     createActorSystem({

@@ -1,14 +1,15 @@
 /** What nodes tell each other of a user over a real Redis: sealed on its way, open on both sides, gone on both with the key. */
 import { Redis } from 'ioredis'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import type { LogEvent } from '../../src/core/event.ts'
 import { silentLogger } from '../../src/logging.ts'
+import { outageStage, registerUser, tentative } from '../journal/outage-stage.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from '../sync/private-redis.ts'
-import { CANARY_MARKS, letLoose } from './canary.ts'
+import { CANARY, CANARY_MARKS, letLoose } from './canary.ts'
 
 let database: TestDatabase
 let redis: PrivateRedis
@@ -23,6 +24,16 @@ afterEach(async () => {
   await database.drop()
 })
 
+/** All that is published there from now on. */
+async function taped(url: string): Promise<readonly string[]> {
+  const recorder = new Redis(url)
+  onTestFinished(() => recorder.disconnect())
+  const tape: string[] = []
+  await recorder.psubscribe('*')
+  recorder.on('pmessageBuffer', (_pattern: Buffer, _channel: Buffer, payload: Buffer) => tape.push(payload.toString()))
+  return tape
+}
+
 test('no frame holds a mark; subscribers of the other node hear what was given, in order', {
   timeout: 60_000,
 }, async () => {
@@ -30,10 +41,7 @@ test('no frame holds a mark; subscribers of the other node hear what was given, 
   for (const name of ['a', 'b'])
     nodes.push(await createNode({ database: database.url, redis: url, name, keys: TEST_KEYS, log: silentLogger }))
   const [a, b] = nodes as [RuntimeNode, RuntimeNode]
-  const recorder = new Redis(url)
-  const tape: string[] = []
-  await recorder.psubscribe('*')
-  recorder.on('pmessageBuffer', (_pattern: Buffer, _channel: Buffer, payload: Buffer) => tape.push(payload.toString()))
+  const tape = await taped(url)
   await eventually(async () => {
     for (const node of nodes) expect((await node.health()).components.bus.status).toBe('ok')
   })
@@ -53,5 +61,26 @@ test('no frame holds a mark; subscribers of the other node hear what was given, 
   )
   expect(tape.length).toBeGreaterThan(20)
   expect(tape.filter(payload => CANARY_MARKS.some(mark => payload.includes(mark)))).toEqual([])
-  recorder.disconnect()
+})
+
+test('nor does one that tells of what was accepted beside the log', { timeout: 60_000 }, async () => {
+  const url = `redis://127.0.0.1:${redis.port}`
+  const stage = await outageStage({ onTestFinished })
+  const a = await stage.start('a', { redis: url })
+  const b = await stage.start('b', { redis: url })
+  const tape = await taped(url)
+  for (const { node } of [a, b])
+    await eventually(async () => expect((await node.health()).components.bus.status).toBe('ok'))
+  const ada = await registerUser(a.node, 'ada')
+  const user = b.node.actor('user', ada)
+  await user.state()
+  a.link.cut()
+  tentative(await a.node.actor('user', ada).send({ type: 'user.updated', displayName: `${CANARY} cut off` }))
+  await eventually(async () =>
+    expect(await user.state()).toMatchObject({ tentative: true, context: { row: { display_name: 'canary cut off' } } }),
+  )
+  a.link.mend()
+  await a.healed()
+  expect(tape.some(payload => payload.includes('"kind":"tentative"'))).toBe(true)
+  expect(tape.filter(payload => payload.includes(CANARY))).toEqual([])
 })
