@@ -70,6 +70,7 @@ export async function openAccountPorts(
     hasher: createPasswordHasher(settings.passwordHashing),
     keys,
     attempts: createAttemptLimiter({
+      clock,
       budgets: settings.attemptBudgets,
       ...(counters === undefined ? {} : { shared: { ...counters, nameKey: await frameKey() } }),
     }),

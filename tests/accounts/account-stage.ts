@@ -33,9 +33,7 @@ export async function createAccountStage(
 ): Promise<AccountStage> {
   const node = given ?? (await createNode({ memory: true, name: 'stage', log: silentLogger }))
   const log = createRecordingLog()
-  const attempts = createAttemptLimiter(
-    settings.attemptBudgets === undefined ? {} : { budgets: settings.attemptBudgets },
-  )
+  const attempts = createAttemptLimiter({ clock: systemClock, budgets: { ...settings.attemptBudgets } })
   let done: string[] = []
   const delivery = await openDelivery({ mail: undefined, sms: undefined, clock: systemClock, log })
   const accounts = createAccounts({
@@ -50,9 +48,9 @@ export async function createAccountStage(
     keys: createKeyRing([{ id: 'test', key: randomBytes(32) }]),
     attempts: {
       ...attempts,
-      take: (kind, key) => {
-        done.push(`take ${kind}`)
-        return attempts.take(kind, key)
+      begin: (kind, key) => {
+        done.push(`begin ${kind}`)
+        return attempts.begin(kind, key)
       },
       isNoted: key => {
         done.push('is noted')

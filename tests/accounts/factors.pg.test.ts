@@ -480,7 +480,7 @@ test('a login with a password alone, in the middle of which a first factor is co
   let confirm: (() => Promise<unknown>) | undefined = () => node.accounts.confirmTotp(token, codeOf(secret, now()))
   const ports: AccountPorts = {
     ...{ clock, log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
-    ...{ keys: createKeyRing([newKey(0)]), attempts: createAttemptLimiter() },
+    ...{ keys: createKeyRing([newKey(0)]), attempts: createAttemptLimiter({ clock }) },
     ...{ delivery: await openDelivery({ clock, log: silentLogger }), background: createBackground(silentLogger) },
     actor: (type, id) => node.actor(type, id),
     // Between the look at the factors and the session.

@@ -154,7 +154,10 @@ test('a login on a trusted device, in the middle of which a factor is added, wai
   const ports: AccountPorts = {
     clock: { now: () => Date.now() + nodes.ahead(), after: () => () => undefined },
     ...{ log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
-    ...{ keys: createKeyRing([{ id: 'one', key: Buffer.alloc(32, 1) }]), attempts: createAttemptLimiter() },
+    ...{
+      keys: createKeyRing([{ id: 'one', key: Buffer.alloc(32, 1) }]),
+      attempts: createAttemptLimiter({ clock: systemClock }),
+    },
     delivery: await openDelivery({ clock: systemClock, log: silentLogger, mail: undefined, sms: undefined }),
     background: createBackground(silentLogger),
     actor: (type, id) => node.actor(type, id),
