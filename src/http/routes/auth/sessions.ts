@@ -170,7 +170,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
     async (request, reply) => {
       const admin = await permittedSession(node, request, reply)
       if (admin === undefined) return reply
-      const sessions = await node.accounts.sessions(request.params.id, admin.sessionId)
+      const sessions = await node.accounts.administration.sessions(request.params.id, admin.sessionId)
       return reply.send({ sessions: copies(sessions) })
     },
   )
@@ -197,8 +197,10 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
       const { sessionId } = request.body
       const { id: userId } = request.params
       const by = admin.userId
-      if (sessionId === undefined)
-        return reply.send({ ended: await node.accounts.endSessions(userId, 'ended by an admin', undefined, by) })
+      if (sessionId === undefined) {
+        const all = await node.accounts.administration.endSessions(userId, 'ended by an admin', by)
+        return all.ok ? reply.send({ ended: all.ended }) : sendRefusal(reply, all)
+      }
       const refusal = await node.accounts.revokeOwn(userId, sessionId, 'ended by an admin', by)
       return refusal === undefined ? reply.send({ ended: 1 }) : sendRefusal(reply, refusal)
     },
