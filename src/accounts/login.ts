@@ -32,7 +32,7 @@ export async function login(
 ): Promise<OpenedSession | PendingSession | AccountRefusal> {
   // What no name can be is asked for as nobody: it takes as long, and the log could not even be asked.
   const account = await findAccount(ports, isPlainLine(name) && name.length <= MAX_LOGIN ? name : '')
-  const attempt = await takeAttempt(ports, name, account, client)
+  const attempt = await beginAttempt(ports, name, account, client, deviceToken)
   if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
   const verdict = await verdictOn(ports, account, password).catch(async error => {
     // Nothing was tried: the queue was full, say.
@@ -83,18 +83,19 @@ async function rehash({ hasher }: AccountPorts, { handle, context }: Account, pa
  * Counted by the name as it was typed, whether there is such an account or not: a budget over both names of an account
  * would tell that they are of one. Whoever is locked out by strangers still has the budget of the place where he signed in.
  */
-async function takeAttempt(
+async function beginAttempt(
   ports: AccountPorts,
   name: string,
   account: Account | undefined,
   client: Client,
+  deviceToken: string | undefined,
 ): Promise<BegunAttempt | RefusedAttempt> {
   const { attempts } = ports
   const address = client.ipAddress === undefined ? undefined : networkOf(client.ipAddress)
   const ofAddress = address === undefined ? undefined : await attempts.begin('login.address', address)
   if (ofAddress?.ok === false) return ofAddress
   try {
-    const place = await knownPlace(ports, account, client)
+    const place = await knownPlace(ports, account, client, deviceToken)
     const begun = await (place === undefined
       ? attempts.begin('login.account', loginKey(name))
       : attempts.begin('login.known', place))

@@ -81,6 +81,31 @@ describe('on a trusted device', () => {
     expect((await login('abe', deviceToken)).pending).toBeUndefined()
   })
 
+  test('its user is not locked out by strangers, from wherever; a device that is trusted no more is a stranger', async () => {
+    const wrong = 'wrong horse battery staple'
+    const { userId, deviceToken } = await trusting('art', { deviceId: 'the phone' })
+    for (let n = 0; n < 6; n++)
+      await node.accounts.login({ login: 'art', password: wrong }, { ipAddress: '203.0.113.9' })
+    const from = (ipAddress: string, deviceId = 'the phone') => ({ ipAddress, deviceId })
+    const tried = (token: string, client: object) =>
+      node.accounts.login({ login: 'art', password: PASSWORD, deviceToken: token }, client)
+    const lockedOut = { ok: false, reason: 'too_many_attempts' }
+    const guess = `${deviceToken.slice(0, -43)}${'A'.repeat(43)}`
+    expect(await tried(guess, from('198.51.100.1')), 'a guess').toMatchObject(lockedOut)
+    expect(await tried(deviceToken, from('198.51.100.2', 'a laptop')), 'elsewhere').toMatchObject(lockedOut)
+    const { deviceToken: theirs } = await trusting('ann')
+    expect(await tried(theirs, from('198.51.100.3')), 'of somebody else').toMatchObject(lockedOut)
+    const first = await login('art', deviceToken, node, from('198.51.100.4'))
+    expect(first.pending).toBeUndefined()
+    // Each device has a budget, as each place has.
+    const next = first.deviceToken ?? ''
+    for (let n = 0; n < 5; n++)
+      await node.accounts.login({ login: 'art', password: wrong, deviceToken: next }, from(`198.51.100.${n + 10}`))
+    expect(await tried(next, from('198.51.100.20')), 'by guesses from the device').toMatchObject(lockedOut)
+    await node.accounts.devices.revokeAll(userId)
+    expect(await tried(next, from('198.51.100.21', 'a tablet')), 'revoked').toMatchObject(lockedOut)
+  })
+
   test('the trust ends after 30 days, however often it was used', async () => {
     const { deviceToken, deviceExpiresAt } = await trusting('bob')
     expect(Date.parse(deviceExpiresAt)).toBeGreaterThan(Date.now() + 29 * DAY_MS)
