@@ -1,21 +1,13 @@
 /** Trusted devices on a real log: no second factor there for a while, and for nobody else. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
-import { createBackground } from '../../src/accounts/background.ts'
 import { login as passwordLogin } from '../../src/accounts/login.ts'
-import type { AccountPorts } from '../../src/accounts/ports.ts'
-import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
-import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
 import { parseDeviceToken } from '../../src/auth/device-token.ts'
-import { createKeyRing } from '../../src/auth/key-ring.ts'
-import { createPasswordHasher } from '../../src/auth/password-hasher.ts'
 import type { RuntimeNode } from '../../src/index.ts'
-import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { Authenticator } from '../support/authenticator.ts'
 import { type AccountsNodes, ORIGIN, startAccountsNodes } from './accounts-nodes.ts'
 import { granted, PASSWORD } from './granted.ts'
-import { QUIET_PORTS } from './quiet-ports.ts'
+import { quietPorts } from './quiet-ports.ts'
 
 const DAY_MS = 86_400_000
 
@@ -176,16 +168,8 @@ describe('the trust in all devices ends at once, on each node,', () => {
 test('a login on a trusted device, in the middle of which a factor is added, waits for one', async () => {
   const { token, deviceToken } = await trusting('mia')
   let addFactor: (() => Promise<unknown>) | undefined = () => add(token)
-  const ports: AccountPorts = {
-    clock: { now: () => Date.now() + nodes.ahead(), after: () => () => undefined },
-    ...{ log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
-    ...{
-      keys: createKeyRing([{ id: 'one', key: Buffer.alloc(32, 1) }]),
-      attempts: createAttemptLimiter({ clock: systemClock }),
-    },
-    delivery: await openDelivery({ clock: systemClock, log: silentLogger, mail: undefined, sms: undefined }),
-    background: createBackground(silentLogger),
-    actor: (type, id) => node.actor(type, id),
+  const ports = await quietPorts(node, {
+    clock: { ...systemClock, now: () => Date.now() + nodes.ahead() },
     // Between the look at the device and the session.
     nextId: async type => {
       const run = addFactor
@@ -193,10 +177,7 @@ test('a login on a trusted device, in the middle of which a factor is added, wai
       await run?.()
       return node.log.nextId(type)
     },
-    holderOf: claim => node.log.holderOf(claim),
-    find: async () => [],
-    ...QUIET_PORTS,
-  }
+  })
   const answer = granted(await passwordLogin(ports, { login: 'mia', password: PASSWORD, deviceToken }, {}))
   expect(answer).toMatchObject({ pending: true, factors: ['passkey', 'backup_codes'] })
   expect(answer).not.toHaveProperty('deviceToken')
