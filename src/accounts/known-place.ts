@@ -1,5 +1,6 @@
 /** Whether an account is asked for from where its user signed in lately, or on a device he trusts: such a place has a budget of attempts of its own. */
 import type { Client } from './client.ts'
+import { networkOf } from './network.ts'
 import type { AccountPorts } from './ports.ts'
 import { trustedDeviceOf } from './trusted-devices.ts'
 import type { Account } from './users.ts'
@@ -37,17 +38,4 @@ function placesOf(userId: number, { deviceId, ipAddress }: Client): readonly str
     ...(deviceId === undefined ? [] : [`place/${userId}/device/${deviceId}`]),
     ...(ipAddress === undefined ? [] : [`place/${userId}/address/${networkOf(ipAddress)}`]),
   ]
-}
-
-/** Of IPv6 the first four groups: whoever has one address there has all that follow. */
-export function networkOf(ipAddress: string): string {
-  if (!ipAddress.includes(':')) return ipAddress
-  const [head = '', tail] = ipAddress.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
-  return [...left, ...zeros, ...right]
-    .slice(0, 4)
-    .map(group => Number.parseInt(group, 16).toString(16))
-    .join(':')
 }
