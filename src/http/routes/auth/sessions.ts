@@ -4,7 +4,7 @@ import { MAX_INT4 } from '../../../core/ids.ts'
 import { METHODS, type Method } from '../../../machines/session/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { wholeText } from '../../input.ts'
+import { rowPath } from '../../input.ts'
 import {
   bearerOf,
   clientOf,
@@ -15,9 +15,6 @@ import {
   tokenOf,
 } from '../../session.ts'
 import { opened, password, sendOpened } from './sign-in.ts'
-
-const id = wholeText.transform(Number).refine(value => value >= 1 && value <= MAX_INT4, 'no such id')
-const idPath = z.object({ id })
 
 const refreshing = z.strictObject({
   rememberToken: z.string().max(512).optional().describe('Where the session token has ended, and there is no cookie.'),
@@ -137,7 +134,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
         summary: 'End one of one’s sessions',
         operationId: 'revokeSession',
         tags: ['accounts'],
-        params: idPath,
+        params: rowPath,
         ...answers({ 204: null }, { account: true }),
       },
     },
@@ -163,7 +160,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'For admins, with a factor shown lately.',
         operationId: 'listUserSessions',
         tags: ['accounts'],
-        params: idPath,
+        params: rowPath,
         ...answers({ 200: sessionList }, { account: true }),
       },
     },
@@ -184,7 +181,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'For admins, with a factor shown lately.',
         operationId: 'revokeUserSessions',
         tags: ['accounts'],
-        params: idPath,
+        params: rowPath,
         body: z.strictObject({
           sessionId: z.int().min(1).max(MAX_INT4).optional().describe('All of them where this is absent.'),
         }),
