@@ -5,16 +5,11 @@ import path from 'node:path'
 import { z } from 'zod'
 import { ACCOUNT_VARIABLES, type AccountVariable, readAccountSettings } from './accounts/environment.ts'
 import type { AccountSettings } from './accounts/settings.ts'
-import { MAIL_FROM_FORM, parseSender } from './auth/delivery/mail-address.ts'
-import {
-  isSmsSecret,
-  isSmsWebhook,
-  SMS_SECRET_FORM,
-  SMS_WEBHOOK_FORM,
-  type SmsOptions,
-} from './auth/delivery/sms-webhook.ts'
+import { DELIVERY_VARIABLES, readDelivery } from './auth/delivery/environment.ts'
+import { isLoopback } from './auth/delivery/loopback.ts'
+import type { SmsOptions } from './auth/delivery/sms-webhook.ts'
 import type { SmtpOptions } from './auth/delivery/smtp.ts'
-import { parseSmtpUrl, SMTP_URL_FORM } from './auth/delivery/smtp-url.ts'
+import { KEY_VARIABLES, readKeySource } from './auth/key-environment.ts'
 import type { KeySource } from './auth/key-source.ts'
 import { AppError } from './core/errors.ts'
 import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
@@ -53,12 +48,6 @@ export interface Config {
   /** What mails go by; undefined: none are sent. */
   readonly mail: SmtpOptions | undefined
   readonly sms: SmsOptions | undefined
-  /** Where links in mails lead. */
-  readonly publicUrl: string | undefined
-  /** Domain of the passkeys, where it is not the host of `publicUrl` but one above it. */
-  readonly passkeyDomain: string | undefined
-  /** How long a device is trusted, where it is not the default. */
-  readonly deviceDays: number | undefined
   readonly node: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** What is not set is the default. */
@@ -73,7 +62,6 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** Longest path a Unix socket can be bound to on Linux, in bytes. */
 const MAX_SOCKET_PATH = 107
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
 const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252})|[0-9a-f:.]{2,45})$/i
 
 const POSTGRES_FORM = 'postgres://[user[:password]@]host[:port]/database, special characters percent-encoded'
@@ -116,33 +104,14 @@ const VARIABLES = {
     'addresses or networks as 10.0.0.0/8, separated by commas',
   ),
   ROOTSTREAM_GEO_DB: text(() => true, 'the path of a MaxMind DB file (.mmdb)'),
-  ROOTSTREAM_KEYS: text(() => true, 'keys of the form id:key, between commas or lines'),
-  ROOTSTREAM_KEY_FILE: text(() => true, 'the path of a file'),
-  ROOTSTREAM_KEY_COMMAND: text(
-    value => programOf(value) !== undefined,
-    'a program and its arguments as a JSON array of texts: ["vault", "kv", "get", "-field=keys", "secret/rootstream"]',
-  ),
-  SMTP_URL: text(isSmtpUrl, SMTP_URL_FORM),
-  ROOTSTREAM_SMTP_CA: text(() => true, 'the path of a PEM file'),
-  ROOTSTREAM_MAIL_FROM: text(value => parseSender(value) !== undefined, MAIL_FROM_FORM),
-  ROOTSTREAM_SMS_WEBHOOK: text(isSmsWebhook, SMS_WEBHOOK_FORM),
-  ROOTSTREAM_SMS_BEARER: text(isSmsSecret, SMS_SECRET_FORM),
-  ROOTSTREAM_SMS_HMAC_KEY: text(isSmsSecret, SMS_SECRET_FORM),
-  ROOTSTREAM_PASSKEY_DOMAIN: text(
-    value => /^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}$/.test(value),
-    'the host of ROOTSTREAM_PUBLIC_URL or a domain above it, in lower case',
-  ),
-  ROOTSTREAM_DEVICE_DAYS: text(
-    value => /^[1-9]\d{0,2}$/.test(value) && Number(value) <= 365,
-    'a number of days from 1 to 365',
-  ),
-  ROOTSTREAM_PUBLIC_URL: text(isPublicUrl, 'https://host without user, query or fragment; http on loopback only'),
   ROOTSTREAM_NODE: text(
     isNodeName,
     '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
   ),
   LOG_LEVEL: text(value => /^(?:debug|info|warn|error|silent)$/i.test(value), 'debug, info, warn, error or silent'),
-  ...accountVariables(),
+  ...texts(KEY_VARIABLES),
+  ...texts(DELIVERY_VARIABLES),
+  ...texts(accountVariables()),
 }
 
 const environment = z.object(VARIABLES)
@@ -153,16 +122,15 @@ export function loadConfig(env: Environment = process.env): Config {
   if (!parsed.success) throw refusal(parsed.error.issues.map(issue => [String(issue.path[0]), issue.message]))
   const values = parsed.data
   const host = values.ROOTSTREAM_HTTP_HOST ?? '127.0.0.1'
-  if (!LOOPBACK.test(host) && values.ROOTSTREAM_HTTP_ALLOW_REMOTE !== 'true')
+  if (!isLoopback(host) && values.ROOTSTREAM_HTTP_ALLOW_REMOTE !== 'true')
     throw refusal([['ROOTSTREAM_HTTP_HOST', VARIABLES.ROOTSTREAM_HTTP_HOST.description ?? '']])
   const home = path.resolve(values.ROOTSTREAM_HOME ?? '.rootstream')
-  const rings = (['ROOTSTREAM_KEYS', 'ROOTSTREAM_KEY_FILE', 'ROOTSTREAM_KEY_COMMAND'] as const).filter(
-    name => values[name] !== undefined,
-  )
-  if (rings.length > 1) throw refusal(rings.map(name => [name, 'the only one of its kind: it says where the keys are']))
   const socket = path.resolve(values.ROOTSTREAM_SOCKET ?? path.join(home, 'rootstream.sock'))
-  const accounts = readAccountSettings(values)
-  if (accounts.wrong.length > 0) throw refusal(accounts.wrong)
+  const { keys, ...ofKeys } = readKeySource(values, home)
+  const { mail, sms, ...ofDelivery } = readDelivery(values)
+  const { settings: accounts, ...ofAccounts } = readAccountSettings(values)
+  const wrong = [...ofKeys.wrong, ...ofDelivery.wrong, ...ofAccounts.wrong]
+  if (wrong.length > 0) throw refusal(wrong)
   const { tracing, warnings } = readTracing(env)
   const fits = Buffer.byteLength(socket) <= MAX_SOCKET_PATH
   return {
@@ -180,54 +148,14 @@ export function loadConfig(env: Environment = process.env): Config {
     token: values.ROOTSTREAM_TOKEN,
     trustedProxies: listOf(values.ROOTSTREAM_TRUSTED_PROXIES ?? ''),
     geoDatabase: values.ROOTSTREAM_GEO_DB,
-    keys: keySource(values, home),
-    mail: mailOptions(values),
-    sms: smsOptions(values),
-    publicUrl: values.ROOTSTREAM_PUBLIC_URL,
-    passkeyDomain: passkeyDomain(values.ROOTSTREAM_PASSKEY_DOMAIN, values.ROOTSTREAM_PUBLIC_URL),
-    deviceDays: values.ROOTSTREAM_DEVICE_DAYS === undefined ? undefined : Number(values.ROOTSTREAM_DEVICE_DAYS),
+    keys,
+    mail,
+    sms,
     node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
-    accounts: accounts.settings,
+    accounts,
     tracing,
     warnings: [...(fits ? [] : [SOCKET_TOO_LONG]), ...unknownVariables(env), ...warnings],
-  }
-}
-
-type Values = z.output<typeof environment>
-
-function mailOptions({ SMTP_URL: url, ROOTSTREAM_MAIL_FROM: from, ROOTSTREAM_SMTP_CA: ca }: Values) {
-  if (url === undefined) return undefined
-  if (from === undefined) throw refusal([['ROOTSTREAM_MAIL_FROM', `set where SMTP_URL is: ${MAIL_FROM_FORM}`]])
-  return { url, from, ...(ca === undefined ? {} : { ca }) }
-}
-
-function smsOptions(values: Values): SmsOptions | undefined {
-  const { ROOTSTREAM_SMS_WEBHOOK: url, ROOTSTREAM_SMS_BEARER: bearer, ROOTSTREAM_SMS_HMAC_KEY: hmac } = values
-  if (url === undefined) return undefined
-  const secret = bearer ?? hmac
-  if (secret === undefined || (bearer !== undefined && hmac !== undefined)) {
-    const form = `set where ROOTSTREAM_SMS_WEBHOOK is, one of the two: ${SMS_SECRET_FORM}`
-    throw refusal(['ROOTSTREAM_SMS_BEARER', 'ROOTSTREAM_SMS_HMAC_KEY'].map(name => [name, form]))
-  }
-  return { url, auth: { kind: bearer === undefined ? 'hmac' : 'bearer', secret } }
-}
-
-function keySource(
-  values: Partial<Record<'ROOTSTREAM_KEYS' | 'ROOTSTREAM_KEY_FILE' | 'ROOTSTREAM_KEY_COMMAND', string | undefined>>,
-  home: string,
-): KeySource {
-  if (values.ROOTSTREAM_KEYS !== undefined) return { kind: 'text', text: values.ROOTSTREAM_KEYS }
-  if (values.ROOTSTREAM_KEY_FILE !== undefined) return { kind: 'file', file: path.resolve(values.ROOTSTREAM_KEY_FILE) }
-  const argv = programOf(values.ROOTSTREAM_KEY_COMMAND ?? '')
-  return argv === undefined ? { kind: 'own_file', file: path.join(home, 'keys') } : { kind: 'command', argv }
-}
-
-function programOf(value: string): readonly string[] | undefined {
-  try {
-    return z.array(z.string().min(1)).min(1).max(50).parse(JSON.parse(value))
-  } catch {
-    return undefined
   }
 }
 
@@ -249,12 +177,22 @@ function text(isValid: (value: string) => boolean, form: string) {
   return z.string().max(4_096, form).refine(isValid, form).optional().describe(form)
 }
 
-function accountVariables() {
-  const forms = Object.entries(ACCOUNT_VARIABLES).map(([name, { form, read }]) => [
+interface Variable {
+  readonly form: string
+  isValid(value: string): boolean
+}
+
+function texts<Name extends string>(variables: Readonly<Record<Name, Variable>>) {
+  const entries = Object.entries<Variable>(variables).map(([name, { isValid, form }]) => [name, text(isValid, form)])
+  return Object.fromEntries(entries) as Record<Name, ReturnType<typeof text>>
+}
+
+function accountVariables(): Record<AccountVariable, Variable> {
+  const entries = Object.entries(ACCOUNT_VARIABLES).map(([name, { form, read }]) => [
     name,
-    text(value => read(value) !== undefined, form),
+    { form, isValid: (value: string) => read(value) !== undefined },
   ])
-  return Object.fromEntries(forms) as Record<AccountVariable, ReturnType<typeof text>>
+  return Object.fromEntries(entries)
 }
 
 function refusal(wrong: readonly (readonly [string, string])[]): AppError {
@@ -307,30 +245,6 @@ function isNetwork(value: string): boolean {
   const [address = '', prefix = '0', ...more] = value.split('/')
   const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1
   return more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
-}
-
-function isSmtpUrl(value: string): boolean {
-  try {
-    parseSmtpUrl(value)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Browsers refuse any other, at the first user who tries. */
-function passkeyDomain(domain: string | undefined, publicUrl: string | undefined): string | undefined {
-  if (domain === undefined) return undefined
-  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname
-  if (host === domain || host.endsWith(`.${domain}`)) return domain
-  throw refusal([['ROOTSTREAM_PASSKEY_DOMAIN', VARIABLES.ROOTSTREAM_PASSKEY_DOMAIN.description ?? '']])
-}
-
-function isPublicUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false
-  const { protocol, hostname, username, password, search, hash } = new URL(value)
-  const safe = protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname.replace(/^\[(.*)\]$/, '$1')))
-  return safe && username + password + search + hash === '' && !/[?#\s]/.test(value)
 }
 
 function isNodeName(value: string): boolean {

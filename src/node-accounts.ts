@@ -63,6 +63,7 @@ export async function openAccountPorts(
     hasher: createPasswordHasher(settings.passwordHashing),
     keys: openedKeys.ring,
     attempts: createAttemptLimiter({
+      clock,
       budgets: settings.attemptBudgets,
       ...(counters === undefined ? {} : { shared: { ...counters, nameKey: await frameKey() } }),
     }),

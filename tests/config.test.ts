@@ -1,7 +1,13 @@
 /** What the environment may say. */
+import { readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ATTEMPT_BUDGETS } from '../src/accounts/attempts.ts'
+import { ACCOUNT_VARIABLES } from '../src/accounts/environment.ts'
+import { ACCOUNT_DEFAULTS } from '../src/accounts/settings.ts'
+import { DELIVERY_VARIABLES } from '../src/auth/delivery/environment.ts'
+import { KEY_VARIABLES } from '../src/auth/key-environment.ts'
 import { loadConfig } from '../src/config.ts'
 import { AppError } from '../src/core/errors.ts'
 import { parseRedisUrl } from '../src/sync/redis-url.ts'
@@ -34,9 +40,6 @@ test('an empty environment is a node of its own on loopback', () => {
     keys: { kind: 'own_file', file: path.resolve('.rootstream/keys') },
     mail: undefined,
     sms: undefined,
-    publicUrl: undefined,
-    passkeyDomain: undefined,
-    deviceDays: undefined,
     node: expect.stringMatching(/^[a-z0-9][a-z0-9._-]*$/i),
     logLevel: 'info',
     accounts: {},
@@ -82,11 +85,8 @@ test('every variable takes its place; spaces around a value do not count', () =>
     keys: { kind: 'own_file', file: path.join(home, 'keys') },
     mail: undefined,
     sms: undefined,
-    publicUrl: undefined,
     trustedProxies: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
     geoDatabase: '/var/lib/places.mmdb',
-    passkeyDomain: undefined,
-    deviceDays: undefined,
     node: 'edge-1.example',
     logLevel: 'debug',
     accounts: {},
@@ -113,7 +113,7 @@ const webhook = { ROOTSTREAM_SMS_WEBHOOK: 'https://sms.example.org/v1' }
 const secret = 'a-secret-of-the-gateway'
 
 test('what mails and text messages go by', () => {
-  expect(loadConfig({})).toMatchObject({ mail: undefined, sms: undefined, publicUrl: undefined })
+  expect(loadConfig({})).toMatchObject({ mail: undefined, sms: undefined, accounts: {} })
   const url = 'smtps://ops:p%40ss@mail.example.org'
   const from = 'RootStream <ops@example.org>'
   const mail = { SMTP_URL: url, ROOTSTREAM_MAIL_FROM: from, ROOTSTREAM_SMTP_CA: '/etc/mail.pem' }
@@ -122,7 +122,7 @@ test('what mails and text messages go by', () => {
   ).toMatchObject({
     mail: { url, from, ca: '/etc/mail.pem' },
     sms: { url: 'https://sms.example.org/v1', auth: { kind: 'bearer', secret } },
-    publicUrl: 'https://a.example.org',
+    accounts: { publicUrl: 'https://a.example.org' },
   })
   expect(loadConfig({ ...webhook, ROOTSTREAM_SMS_HMAC_KEY: secret }).sms?.auth).toEqual({ kind: 'hmac', secret })
 })
@@ -139,9 +139,11 @@ test.each([
 test('what passkeys belong to, and how long a device is trusted', () => {
   const env = { ROOTSTREAM_PUBLIC_URL: 'https://live.example.org:8443', ROOTSTREAM_PASSKEY_DOMAIN: 'example.org' }
   expect(loadConfig({ ...env, ROOTSTREAM_DEVICE_DAYS: '7' })).toMatchObject({
-    publicUrl: env.ROOTSTREAM_PUBLIC_URL,
-    passkeyDomain: 'example.org',
-    deviceDays: 7,
+    accounts: {
+      publicUrl: env.ROOTSTREAM_PUBLIC_URL,
+      passkeyDomain: 'example.org',
+      deviceMs: 7 * 86_400_000,
+    },
   })
   for (const domain of ['other.org', 'ample.org', 'www.live.example.org'])
     expect(refusalOf({ ...env, ROOTSTREAM_PASSKEY_DOMAIN: domain }).details, domain).toEqual({
@@ -294,7 +296,17 @@ describe('account settings', () => {
       ROOTSTREAM_ON_NEW_DEVICE: 'revoke',
       ROOTSTREAM_ON_NEW_NETWORK: 'step_up',
       ROOTSTREAM_REQUIRE_VERIFIED_EMAIL: 'true',
+      ROOTSTREAM_REGISTRATION: 'open',
+      ROOTSTREAM_LOOKALIKES: 'allow',
       ROOTSTREAM_PASSWORD_MIN_LENGTH: '12',
+      ROOTSTREAM_PASSWORD_HASHING: '{"atOnce":4}',
+      ROOTSTREAM_ATTEMPT_BUDGETS: '{"login.account":{"free":3,"most":20},"factor":{"within":60}}',
+      ROOTSTREAM_CODE_DIGITS: '8',
+      ROOTSTREAM_SMS_ALONE: 'true',
+      ROOTSTREAM_TELL_NEW_DEVICE: 'false',
+      ROOTSTREAM_DEVICE_DAYS: '90',
+      ROOTSTREAM_PUBLIC_URL: 'https://live.example.org',
+      ROOTSTREAM_PASSKEY_DOMAIN: 'example.org',
     })
     expect(warnings).toEqual([])
     expect(accounts).toEqual({
@@ -313,8 +325,26 @@ describe('account settings', () => {
       onNewDevice: 'revoke',
       onNewNetwork: 'step_up',
       requireVerifiedEmail: true,
+      registration: 'open',
+      lookalikes: 'allow',
       passwordMinLength: 12,
+      passwordHashing: { atOnce: 4, mostWaiting: 64, legacy: false },
+      attemptBudgets: {
+        'login.account': { ...ATTEMPT_BUDGETS['login.account'], free: 3, most: 20 },
+        factor: { ...ATTEMPT_BUDGETS.factor, within: 60 },
+      },
+      codeDigits: 8,
+      smsAlone: true,
+      tellNewDevice: false,
+      deviceMs: 90 * 86_400_000,
+      publicUrl: 'https://live.example.org',
+      passkeyDomain: 'example.org',
     })
+    expect(
+      Object.keys(ACCOUNT_DEFAULTS)
+        .filter(setting => !Object.hasOwn(accounts, setting))
+        .toSorted(),
+    ).toEqual(['codeMs', 'passwordMinLengthWithFactor', 'recoveryMs', 'verificationMs'])
   })
 
   test.each([
@@ -337,9 +367,42 @@ describe('account settings', () => {
     ['ROOTSTREAM_ON_NEW_DEVICE', 'Ignore'],
     ['ROOTSTREAM_REQUIRE_VERIFIED_EMAIL', 'yes'],
     ['ROOTSTREAM_PASSWORD_MIN_LENGTH', '7'],
+    ['ROOTSTREAM_PASSWORD_MIN_LENGTH', '1e1'],
+    ['ROOTSTREAM_REGISTRATION', 'everybody'],
+    ['ROOTSTREAM_LOOKALIKES', ''.padEnd(5_000, 'x')],
+    ['ROOTSTREAM_LOOKALIKES', 'refuse,allow'],
+    ['ROOTSTREAM_CODE_DIGITS', '5'],
+    ['ROOTSTREAM_CODE_DIGITS', '9'],
+    ['ROOTSTREAM_SMS_ALONE', '1'],
+    ['ROOTSTREAM_TELL_NEW_DEVICE', 'TRUE'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '4'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '{atOnce:4}'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '{"atOnce":0}'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '{"atOnce":65}'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '{"mostWaiting":10001}'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '{"legacy":"yes"}'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '{"threads":4}'],
+    ['ROOTSTREAM_PASSWORD_HASHING', '{"__proto__":{"atOnce":4}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '[]'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"login":{"free":3}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"free":0}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"free":2.5}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"free":1e300}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"free":101}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"most":9}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"firstWait":7200}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"remembered":1728001}}'],
+    ['ROOTSTREAM_ATTEMPT_BUDGETS', '{"factor":{"tries":3}}'],
   ])('%s: %j is refused, with the form it must have', (name, value) => {
     const error = refusalOf({ [name]: value })
     expect(error.code).toBe('invalid_input')
     expect(error.message).toContain(`${name} must be`)
   })
+})
+
+test('each variable of accounts, deliveries and keys is in the README', () => {
+  const readme = readFileSync(path.join(import.meta.dirname, '..', 'README.md'), 'utf8')
+  const names = [ACCOUNT_VARIABLES, DELIVERY_VARIABLES, KEY_VARIABLES].flatMap(variables => Object.keys(variables))
+  expect(names.length).toBeGreaterThan(25)
+  expect(names.filter(name => !readme.includes(`\`${name}\``))).toEqual([])
 })

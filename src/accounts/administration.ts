@@ -2,12 +2,12 @@
 import { AppError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
-import type { Method } from '../machines/session/events.ts'
 import type { Role } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { beginErasure, type Erasure, type ErasureOptions, isErased } from './erasure.ts'
 import type { AccountPorts } from './ports.ts'
-import { readSession } from './sessions.ts'
+import { type ListedSession, listSessions } from './session-list.ts'
+import { revokeSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 
 /** An account as administrators see it. */
@@ -27,16 +27,6 @@ export interface AccountView {
   readonly lastLoginAt: string | null
 }
 
-/** A session as administrators see it. */
-export interface OpenSessionView {
-  readonly id: number
-  readonly createdAt: string | null
-  readonly expiresAt: string
-  readonly ipAddress: string | null
-  readonly userAgent: string | null
-  readonly methods: readonly Method[]
-}
-
 export interface Changed {
   readonly ok: true
   /** Sessions that were open until then. */
@@ -48,8 +38,8 @@ export interface Administration {
   list(after: number, limit: number): Promise<{ readonly users: readonly AccountView[]; readonly next?: number }>
   /** Throws AppError `not_found`, as all below. */
   show(userId: number): Promise<AccountView>
-  /** The open ones, oldest first. */
-  sessions(userId: number): Promise<readonly OpenSessionView[]>
+  /** The newest first; `current` is the one that asks. */
+  sessions(userId: number, current?: number): Promise<readonly ListedSession[]>
   /** @param by the administrator, undefined for the operator of the node */
   setRoles(userId: number, roles: readonly Role[], by?: number): Promise<Changed | AccountRefusal>
   deactivate(userId: number, reason: string | undefined, by?: number): Promise<Changed | AccountRefusal>
@@ -95,7 +85,10 @@ export function createAdministration(ports: AccountPorts): Administration {
   return {
     list: (after, limit) => list(ports, after, limit),
     show: async userId => viewOf(await existing(ports, userId)),
-    sessions: async userId => openSessions(ports, await existing(ports, userId)),
+    sessions: async (userId, current) => {
+      const { id } = await existing(ports, userId)
+      return listSessions(ports, id, current)
+    },
     setRoles: async (userId, roles, by) => {
       const event = { type: 'user.roles.changed', roles: [...roles] }
       const reason = 'the roles of the user changed'
@@ -141,7 +134,7 @@ async function change(
       if (endsWith === undefined) return { ok: true, ended: 0 }
       const open = account.context.sessions
       // They are void already; this is for the tables, and for a node that is cut off from this one.
-      await Promise.all(open.map(({ id }) => revoke(ports, id, endsWith, by)))
+      await Promise.all(open.map(({ id }) => revokeSession(ports, id, endsWith, by)))
       return { ok: true, ended: open.length }
     }
     if (result.reason !== 'wrong_version') return refused('not_in_this_state')
@@ -150,10 +143,6 @@ async function change(
     account = now
   }
   throw new AppError('conflict', 'Others kept changing the account. Nothing was changed by this; try again.')
-}
-
-async function revoke(ports: AccountPorts, id: number, reason: string, by: number | undefined): Promise<void> {
-  await ports.actor('session', id).send({ type: 'session.revoked', reason }, by === undefined ? {} : { userId: by })
 }
 
 /** Whoever takes the role from another keeps it; only where that is no administrator, all accounts are gone through. */
@@ -186,19 +175,6 @@ async function list(ports: AccountPorts, after: number, limit: number) {
   const users = accounts.filter(({ context }) => context.row !== null).map(viewOf)
   const last = heads.at(-1)?.id
   return { users, ...(heads.length < limit || last === undefined ? {} : { next: last }) }
-}
-
-async function openSessions(ports: AccountPorts, { context }: Account): Promise<readonly OpenSessionView[]> {
-  const found = await Promise.all(
-    context.sessions.map(async ({ id }) => {
-      const session = await readSession(ports, id)
-      const { row, methods } = session.context
-      if (session.state !== 'active' || row === null) return []
-      const { created_at: createdAt, expires_at: expiresAt, ip_address: ipAddress, user_agent: userAgent } = row
-      return [{ id, createdAt, expiresAt, ipAddress, userAgent, methods }]
-    }),
-  )
-  return found.flat()
 }
 
 async function existing(ports: AccountPorts, userId: number): Promise<Account> {

@@ -1,12 +1,15 @@
 /** Budgets of attempts, counted in Redis for all nodes, or in this process where there is none or it is away. */
 import { createHmac, generateKeySync, type KeyObject } from 'node:crypto'
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import type { Clock } from '../core/ports.ts'
+import { type AttemptLine, createAttemptLine } from './attempt-line.ts'
 import {
   ATTEMPT_BUDGETS,
   ATTEMPT_KINDS,
   type AttemptBudget,
   type AttemptKind,
   type AttemptLimiter,
+  type RefusedAttempt,
   type TakenAttempt,
 } from './attempts.ts'
 
@@ -21,12 +24,15 @@ export interface SharedCounters {
 }
 
 export interface AttemptLimiterOptions {
+  readonly clock: Clock
   readonly shared?: SharedCounters
   readonly budgets?: Partial<Record<AttemptKind, AttemptBudget>>
 }
 
 /** A timer of Node cannot be longer than 24.8 days: it would be over at once. */
 const LONGEST = 20 * 86_400
+/** How long an attempt of a node that was killed may seem to be under way, in seconds: refusals take longer meanwhile. */
+const UNDER_WAY = 300
 
 type Counter = RateLimiterMemory | RateLimiterRedis
 
@@ -39,9 +45,11 @@ interface Counters {
   readonly late: Counter
   /** There while one has to wait: whoever makes it has the next attempt, so of many at once on all nodes it is one. */
   readonly gate: Counter
+  /** Those that are being made: a hint for whom to wait, never for whom to admit. */
+  readonly underWay: Counter
 }
 
-export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOptions = {}): AttemptLimiter {
+export function createAttemptLimiter({ clock, shared, budgets = {} }: AttemptLimiterOptions): AttemptLimiter {
   const counter = counterFactory(shared)
   const notes = counter('noted', 1, 1)
   const kinds = new Map(
@@ -52,6 +60,7 @@ export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOpt
         free: counter(`${kind}.free`, budget.free - 1, budget.within),
         late: counter(`${kind}.late`, budget.most, Math.min(budget.remembered, LONGEST)),
         gate: counter(`${kind}.gate`, 1, budget.firstWait),
+        underWay: counter(`${kind}.underway`, 1, UNDER_WAY),
       }
       return [kind, counters] as const
     }),
@@ -59,13 +68,25 @@ export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOpt
   const of = (kind: AttemptKind) => kinds.get(kind) as Counters
   const nameKey = shared?.nameKey ?? generateKeySync('hmac', { length: 256 })
   const keyOf = (text: string) => createHmac('sha256', nameKey).update(text).digest('base64url')
+  const lines = new Map<string, AttemptLine>()
+  const lineOf = (kind: AttemptKind, key: string) => {
+    const name = `${kind}/${key}`
+    const line =
+      lines.get(name) ??
+      createAttemptLine({
+        clock,
+        take: () => take(of(kind), key),
+        clear: () => clear(of(kind), key),
+        ...(shared === undefined ? {} : { others: othersOf(of(kind), key) }),
+        onEmpty: () => void lines.delete(name),
+      })
+    lines.set(name, line)
+    return line
+  }
   return {
     take: (kind, text) => take(of(kind), keyOf(text)),
-    clear: async (kind, text) => {
-      const { free, late, gate } = of(kind)
-      const key = keyOf(text)
-      await Promise.all([free.delete(key), late.delete(key), gate.delete(key)])
-    },
+    begin: (kind, text) => lineOf(kind, keyOf(text)).begin(),
+    clear: (kind, text) => clear(of(kind), keyOf(text)),
     note: async (text, seconds) => {
       await notes.set(keyOf(text), 1, Math.min(seconds, LONGEST))
     },
@@ -73,13 +94,31 @@ export function createAttemptLimiter({ shared, budgets = {} }: AttemptLimiterOpt
   }
 }
 
-async function take({ budget, free, late, gate }: Counters, key: string) {
+async function clear({ free, late, gate }: Counters, key: string): Promise<void> {
+  await Promise.all([free.delete(key), late.delete(key), gate.delete(key)])
+}
+
+function othersOf({ underWay }: Counters, key: string) {
+  return {
+    begun: async () => void (await underWay.penalty(key)),
+    settled: () => giveBack(underWay, key),
+    anyBegun: async () => ((await underWay.get(key))?.consumedPoints ?? 0) > 0,
+  }
+}
+
+/** What was cleared meanwhile is not owed any more: nobody has more than the budget. */
+async function giveBack(counter: Counter, key: string): Promise<void> {
+  const { consumedPoints } = await counter.reward(key)
+  if (consumedPoints < 0) await counter.penalty(key)
+}
+
+async function take({ budget, free, late, gate }: Counters, key: string): Promise<TakenAttempt | RefusedAttempt> {
   const [waiting, waited] = await Promise.all([gate.get(key), late.get(key)])
   // One whose time is up may still be there for a moment.
   if (waiting !== null && waiting.msBeforeNext > 0) return refusal(waiting)
   const before = Math.max(0, waited?.consumedPoints ?? 0)
   if (before === 0 && budget.free > 1) {
-    if ((await spent(free.consume(key))) === undefined) return taken(() => free.reward(key))
+    if ((await spent(free.consume(key))) === undefined) return taken(() => giveBack(free, key))
     // Counted past its points, it would swallow what is given back.
     await free.reward(key)
   }
@@ -89,7 +128,7 @@ async function take({ budget, free, late, gate }: Counters, key: string) {
   const gated = await spent(gate.consume(key, 1, { customDuration: wait }))
   if (gated !== undefined) return refusal(gated)
   await late.penalty(key)
-  return taken(() => Promise.all([late.reward(key), gate.delete(key)]))
+  return taken(() => Promise.all([giveBack(late, key), gate.delete(key)]))
 }
 
 function taken(undo: () => Promise<unknown>): TakenAttempt {
@@ -107,8 +146,8 @@ async function spent(consumed: Promise<unknown>): Promise<RateLimiterRes | undef
   }
 }
 
-function refusal({ msBeforeNext }: RateLimiterRes) {
-  return { ok: false, retryAfterMs: Math.max(1_000, msBeforeNext) } as const
+function refusal({ msBeforeNext }: RateLimiterRes): RefusedAttempt {
+  return { ok: false, retryAfterMs: Math.max(1_000, msBeforeNext) }
 }
 
 function counterFactory(shared: SharedCounters | undefined) {

@@ -41,10 +41,26 @@ export interface TakenAttempt {
   giveBack(): Promise<void>
 }
 
+export interface BegunAttempt {
+  readonly ok: true
+  /** To be called once, whatever comes of it. `right`: those before it are forgotten; `undone`: it does not count after all. */
+  settle(outcome: 'right' | 'wrong' | 'undone'): Promise<void>
+}
+
+export interface RefusedAttempt {
+  readonly ok: false
+  readonly retryAfterMs: number
+}
+
 /** Keys are any text; it is hashed under a key of the installation before it leaves the process. */
 export interface AttemptLimiter {
   /** Counts one attempt before it is made; refused where the budget is spent. */
-  take(kind: AttemptKind, key: string): Promise<TakenAttempt | { readonly ok: false; readonly retryAfterMs: number }>
+  take(kind: AttemptKind, key: string): Promise<TakenAttempt | RefusedAttempt>
+  /**
+   * The same for what is settled in a moment. Where the budget is taken by attempts that are being made, on whichever node,
+   * it waits for them to be settled, in order and for some seconds: of right ones at once none is refused for the others.
+   */
+  begin(kind: AttemptKind, key: string): Promise<BegunAttempt | RefusedAttempt>
   /** After a success. */
   clear(kind: AttemptKind, key: string): Promise<void>
   /** Remembers something for some seconds, on all nodes: a hint, lost when the counters are. */

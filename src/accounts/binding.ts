@@ -1,8 +1,8 @@
 /** What a session is bound to: the device and the network it was opened from, and what follows when either changes. */
-import { isIPv4, isIPv6 } from 'node:net'
 import type { SessionRow } from '../machines/session/row.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { asKept, type Client, clientData } from './client.ts'
+import { siteOf } from './network.ts'
 import type { AccountPorts } from './ports.ts'
 import { revokeSession } from './sessions.ts'
 import type { BindingPolicy } from './settings.ts'
@@ -78,22 +78,7 @@ function saysAnythingNew(row: Bound | null, { deviceId, deviceFingerprint, ipAdd
 }
 
 function isOtherNetwork(known: string | null, shown: string | undefined): boolean {
-  return known !== null && shown !== undefined && known !== shown && networkOf(known) !== networkOf(shown)
-}
-
-/** The /24 of an IPv4 address, the /48 of an IPv6 one: what a provider gives to one customer or site. */
-export function networkOf(address: string): string {
-  if (isIPv4(address)) return address.split('.').slice(0, 3).join('.')
-  if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const groups =
-    tail === undefined ? left : [...left, ...Array(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
-  return groups
-    .slice(0, 3)
-    .map(group => Number.parseInt(group, 16).toString(16))
-    .join(':')
+  return known !== null && shown !== undefined && known !== shown && siteOf(known) !== siteOf(shown)
 }
 
 function stricter(one: BindingPolicy, other: BindingPolicy): BindingPolicy {

@@ -1,6 +1,9 @@
 /** Account settings as the environment says them: one variable a setting, each with its form. */
+import { z } from 'zod'
+import { isLoopback } from '../auth/delivery/loopback.ts'
 import { MAX_OPEN_SESSIONS, ROLES, type Role } from '../machines/user/events.ts'
-import { ACCOUNT_DEFAULTS, type AccountSettings, type BindingPolicy, type SessionLimit } from './settings.ts'
+import { ATTEMPT_BUDGETS, ATTEMPT_KINDS, type AttemptBudget } from './attempts.ts'
+import { ACCOUNT_DEFAULTS, type AccountSettings, type SessionLimit } from './settings.ts'
 
 interface Variable {
   /** For the error that quotes it. */
@@ -12,6 +15,40 @@ interface Variable {
 const MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const MINUTE = MS.m
 const DAY = MS.d
+
+const PASSKEY_DOMAIN_FORM = 'the host of ROOTSTREAM_PUBLIC_URL or a domain above it, in lower case'
+
+const HASHING = z.strictObject({
+  atOnce: z.int().min(1).max(64).exactOptional(),
+  mostWaiting: z.int().min(0).max(10_000).exactOptional(),
+  legacy: z.boolean().exactOptional(),
+})
+
+const seconds = z
+  .int()
+  .min(1)
+  .max((20 * DAY) / MS.s)
+  .exactOptional()
+const count = z.int().min(1).max(1_000_000).exactOptional()
+const BUDGET = z.strictObject({
+  free: count,
+  within: seconds,
+  firstWait: seconds,
+  longestWait: seconds,
+  most: count,
+  remembered: seconds,
+})
+/** By kind; what is left out of one is that of its default. */
+const BUDGETS = z.strictObject(
+  Object.fromEntries(
+    ATTEMPT_KINDS.map(kind => [
+      kind,
+      BUDGET.transform((given): AttemptBudget => ({ ...ATTEMPT_BUDGETS[kind], ...given }))
+        .refine(({ free, most, firstWait, longestWait }) => free <= most && firstWait <= longestWait)
+        .exactOptional(),
+    ]),
+  ),
+)
 
 export const ACCOUNT_VARIABLES = {
   ROOTSTREAM_ISSUER: {
@@ -28,18 +65,39 @@ export const ACCOUNT_VARIABLES = {
     form: `roles with the most sessions of each, 1 to ${MAX_OPEN_SESSIONS}, and what a login beyond it leads to, for example admin=5:refuse,viewer=20:revoke_oldest`,
     read: readLimits,
   },
-  ROOTSTREAM_ON_NEW_DEVICE: policy('onNewDevice'),
-  ROOTSTREAM_ON_NEW_NETWORK: policy('onNewNetwork'),
-  ROOTSTREAM_REQUIRE_VERIFIED_EMAIL: {
-    form: 'true or false',
-    read: text => (text === 'true' || text === 'false' ? { requireVerifiedEmail: text === 'true' } : undefined),
-  },
-  ROOTSTREAM_PASSWORD_MIN_LENGTH: {
-    form: 'a number from 8 to 64',
+  ROOTSTREAM_ON_NEW_DEVICE: choice('onNewDevice', ['ignore', 'step_up', 'revoke']),
+  ROOTSTREAM_ON_NEW_NETWORK: choice('onNewNetwork', ['ignore', 'step_up', 'revoke']),
+  ROOTSTREAM_REQUIRE_VERIFIED_EMAIL: flag('requireVerifiedEmail'),
+  ROOTSTREAM_REGISTRATION: choice('registration', ['open', 'closed']),
+  ROOTSTREAM_LOOKALIKES: choice('lookalikes', ['refuse', 'allow']),
+  ROOTSTREAM_PASSWORD_MIN_LENGTH: number('', 8, 64, passwordMinLength => ({ passwordMinLength })),
+  ROOTSTREAM_PASSWORD_HASHING: {
+    form: 'any of atOnce (1 to 64), mostWaiting (0 to 10000) and legacy as JSON, for example {"atOnce":4,"legacy":true}',
     read: text => {
-      const least = Number(text)
-      return /^\d{1,2}$/.test(text) && least >= 8 && least <= 64 ? { passwordMinLength: least } : undefined
+      const given = json(HASHING, text)
+      return given && { passwordHashing: { ...ACCOUNT_DEFAULTS.passwordHashing, ...given } }
     },
+  },
+  ROOTSTREAM_ATTEMPT_BUDGETS: {
+    form:
+      `what differs from the defaults as JSON, times in seconds, for example {"login.account":{"free":3,"most":20}}; ` +
+      `of ${ATTEMPT_KINDS.join(', ')}, each with free, within, firstWait, longestWait (not less than firstWait), most (not less than free) and remembered (at most 20 days)`,
+    read: text => {
+      const attemptBudgets = json(BUDGETS, text)
+      return attemptBudgets && { attemptBudgets }
+    },
+  },
+  ROOTSTREAM_CODE_DIGITS: number('', 6, 8, codeDigits => ({ codeDigits })),
+  ROOTSTREAM_SMS_ALONE: flag('smsAlone'),
+  ROOTSTREAM_TELL_NEW_DEVICE: flag('tellNewDevice'),
+  ROOTSTREAM_DEVICE_DAYS: number(' of days', 1, 365, days => ({ deviceMs: days * DAY })),
+  ROOTSTREAM_PUBLIC_URL: {
+    form: 'https://host without user, query or fragment; http on loopback only',
+    read: text => (isPublicUrl(text) ? { publicUrl: text } : undefined),
+  },
+  ROOTSTREAM_PASSKEY_DOMAIN: {
+    form: PASSKEY_DOMAIN_FORM,
+    read: text => (/^[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}$/.test(text) ? { passkeyDomain: text } : undefined),
   },
 } as const satisfies Record<string, Variable>
 
@@ -66,6 +124,10 @@ export function readAccountSettings(
   const wrong: [AccountVariable, string][] = []
   if (idleMs > absoluteMs) wrong.push(['ROOTSTREAM_SESSION_IDLE', 'at most ROOTSTREAM_SESSION_ABSOLUTE'])
   if (absoluteMs > rememberMs) wrong.push(['ROOTSTREAM_SESSION_ABSOLUTE', 'at most ROOTSTREAM_SESSION_REMEMBER'])
+  const { publicUrl, passkeyDomain } = settings
+  // Browsers refuse any other, at the first user who tries.
+  if (passkeyDomain !== undefined && !isAbove(passkeyDomain, publicUrl))
+    wrong.push(['ROOTSTREAM_PASSKEY_DOMAIN', PASSKEY_DOMAIN_FORM])
   return { settings, wrong }
 }
 
@@ -87,15 +149,59 @@ function inWords(ms: number): string {
   return `${ms / size}${unit}`
 }
 
-function policy(setting: 'onNewDevice' | 'onNewNetwork'): Variable {
+type Choices = 'onNewDevice' | 'onNewNetwork' | 'registration' | 'lookalikes'
+
+function choice<Setting extends Choices>(setting: Setting, values: readonly AccountSettings[Setting][]): Variable {
   return {
-    form: 'ignore, step_up or revoke',
-    read: text => (isPolicy(text) ? { [setting]: text } : undefined),
+    form: `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,
+    read: text => {
+      const value = values.find(candidate => candidate === text)
+      return value && { [setting]: value }
+    },
   }
 }
 
-function isPolicy(text: string): text is BindingPolicy {
-  return text === 'ignore' || text === 'step_up' || text === 'revoke'
+function flag(setting: 'requireVerifiedEmail' | 'smsAlone' | 'tellNewDevice'): Variable {
+  return {
+    form: 'true or false',
+    read: text => (text === 'true' || text === 'false' ? { [setting]: text === 'true' } : undefined),
+  }
+}
+
+/** @param of what is counted, as the form says it */
+function number(
+  of: string,
+  least: number,
+  most: number,
+  setting: (value: number) => Partial<AccountSettings>,
+): Variable {
+  return {
+    form: `a number${of} from ${least} to ${most}`,
+    read: text => {
+      const value = Number(text)
+      return /^[1-9]\d{0,5}$/.test(text) && value >= least && value <= most ? setting(value) : undefined
+    },
+  }
+}
+
+function json<Output>(schema: z.ZodType<Output>, text: string): Output | undefined {
+  try {
+    return schema.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}
+
+function isPublicUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, username, password, search, hash } = new URL(text)
+  const safe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+  return safe && username + password + search + hash === '' && !/[?#\s]/.test(text)
+}
+
+function isAbove(domain: string, publicUrl: string | undefined): boolean {
+  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname
+  return host === domain || host.endsWith(`.${domain}`)
 }
 
 /** Roles that are not named keep their limit, and one without a policy its policy. */

@@ -1,6 +1,8 @@
-/** Whether an account is asked for from where its user signed in lately: such a place has a budget of attempts of its own. */
+/** Whether an account is asked for from where its user signed in lately, or on a device he trusts: such a place has a budget of attempts of its own. */
 import type { Client } from './client.ts'
+import { networkOf } from './network.ts'
 import type { AccountPorts } from './ports.ts'
+import { trustedDeviceOf } from './trusted-devices.ts'
 import type { Account } from './users.ts'
 
 const REMEMBERED_S = 20 * 86_400
@@ -8,13 +10,19 @@ const REMEMBERED_S = 20 * 86_400
 /**
  * The key of its budget, or undefined for a place nobody knows.
  * @param account undefined where there is none: it is asked for all the same, for the time it takes
+ * @param deviceToken of a trusted device; it stays as it is
  */
 export async function knownPlace(
   ports: AccountPorts,
   account: Account | undefined,
   client: Client,
+  deviceToken?: string,
 ): Promise<string | undefined> {
-  const places = placesOf(account?.id ?? 0, client)
+  const userId = account?.id ?? 0
+  // The token proves what the others only make likely, and still does when the notes are lost.
+  const device = await trustedDeviceOf(ports, account, deviceToken, client)
+  if (device !== undefined) return `place/${userId}/trusted/${device}`
+  const places = placesOf(userId, client)
   const noted = await Promise.all(places.map(place => ports.attempts.isNoted(place)))
   return places.find((_, index) => noted[index] === true)
 }
@@ -30,17 +38,4 @@ function placesOf(userId: number, { deviceId, ipAddress }: Client): readonly str
     ...(deviceId === undefined ? [] : [`place/${userId}/device/${deviceId}`]),
     ...(ipAddress === undefined ? [] : [`place/${userId}/address/${networkOf(ipAddress)}`]),
   ]
-}
-
-/** Of IPv6 the first four groups: whoever has one address there has all that follow. */
-export function networkOf(ipAddress: string): string {
-  if (!ipAddress.includes(':')) return ipAddress
-  const [head = '', tail] = ipAddress.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
-  return [...left, ...zeros, ...right]
-    .slice(0, 4)
-    .map(group => Number.parseInt(group, 16).toString(16))
-    .join(':')
 }

@@ -2,10 +2,11 @@
 import type { FactorMethod } from '../machines/factor/events.ts'
 import { normalName } from '../machines/user/index.ts'
 import { type AccountRefusal, refused } from './answers.ts'
-import type { AttemptKind } from './attempts.ts'
+import type { BegunAttempt, RefusedAttempt } from './attempts.ts'
 import type { Client } from './client.ts'
 import { demanded, type Factor, factorsOf } from './factors.ts'
-import { knownPlace, networkOf, notePlace } from './known-place.ts'
+import { knownPlace, notePlace } from './known-place.ts'
+import { networkOf } from './network.ts'
 import type { AccountPorts } from './ports.ts'
 import { type OpenedSession, openPending, openSession, type PendingSession, revokeSession } from './sessions.ts'
 import { sameFactors, showDevice } from './trusted-devices.ts'
@@ -32,15 +33,17 @@ export async function login(
 ): Promise<OpenedSession | PendingSession | AccountRefusal> {
   // What no name can be is asked for as nobody: it takes as long, and the log could not even be asked.
   const account = await findAccount(ports, isPlainLine(name) && name.length <= MAX_LOGIN ? name : '')
-  const attempt = await takeAttempt(ports, name, account, client)
+  const attempt = await beginAttempt(ports, name, account, client, deviceToken)
   if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
   const verdict = await verdictOn(ports, account, password).catch(async error => {
     // Nothing was tried: the queue was full, say.
-    await attempt.undone()
+    await attempt.settle('undone')
     throw error
   })
-  if (account === undefined || (verdict !== 'right' && verdict !== 'stale')) return refused('invalid_credentials')
-  await Promise.all([attempt.succeeded(), notePlace(ports, account, client)])
+  const isRight = account !== undefined && (verdict === 'right' || verdict === 'stale')
+  await attempt.settle(isRight ? 'right' : 'wrong')
+  if (!isRight) return refused('invalid_credentials')
+  await notePlace(ports, account, client)
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
@@ -77,37 +80,42 @@ async function rehash({ hasher }: AccountPorts, { handle, context }: Account, pa
   await handle.send({ type: 'user.password.rehashed', passwordHash, authEpoch: context.authEpoch })
 }
 
-type Attempt =
-  | { readonly ok: true; succeeded(): Promise<void>; undone(): Promise<void> }
-  | { readonly ok: false; readonly retryAfterMs: number }
-
 /**
  * Counted by the name as it was typed, whether there is such an account or not: a budget over both names of an account
  * would tell that they are of one. Whoever is locked out by strangers still has the budget of the place where he signed in.
  */
-async function takeAttempt(
+async function beginAttempt(
   ports: AccountPorts,
   name: string,
   account: Account | undefined,
   client: Client,
-): Promise<Attempt> {
+  deviceToken: string | undefined,
+): Promise<BegunAttempt | RefusedAttempt> {
   const { attempts } = ports
   const address = client.ipAddress === undefined ? undefined : networkOf(client.ipAddress)
-  const ofAddress = address === undefined ? undefined : await attempts.take('login.address', address)
+  const ofAddress = address === undefined ? undefined : await attempts.begin('login.address', address)
   if (ofAddress?.ok === false) return ofAddress
-  const place = await knownPlace(ports, account, client)
-  const [kind, key]: [AttemptKind, string] =
-    place === undefined ? ['login.account', loginKey(name)] : ['login.known', place]
-  const taken = await attempts.take(kind, key)
-  if (!taken.ok) return taken
-  return {
-    ok: true,
-    succeeded: async () => {
-      await Promise.all([attempts.clear(kind, key), ofAddress?.giveBack()])
-    },
-    undone: async () => {
-      await Promise.all([taken.giveBack(), ofAddress?.giveBack()])
-    },
+  try {
+    const place = await knownPlace(ports, account, client, deviceToken)
+    const begun = await (place === undefined
+      ? attempts.begin('login.account', loginKey(name))
+      : attempts.begin('login.known', place))
+    if (!begun.ok) {
+      // An address is counted also where the name has no attempts left.
+      await ofAddress?.settle('wrong')
+      return begun
+    }
+    return {
+      ok: true,
+      settle: async outcome => {
+        // Successes at one name say nothing of guesses at others.
+        const ended = outcome === 'wrong' ? outcome : 'undone'
+        await Promise.all([begun.settle(outcome), ofAddress?.settle(ended)])
+      },
+    }
+  } catch (error) {
+    await ofAddress?.settle('undone')
+    throw error
   }
 }
 

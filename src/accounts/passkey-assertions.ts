@@ -5,7 +5,7 @@ import {
   type PublicKeyCredentialRequestOptionsJSON,
   verifyAssertion,
 } from '../auth/passkey.ts'
-import type { HeldPasskey } from '../machines/factor/machine.ts'
+import type { HeldPasskey } from '../machines/factor/passkeys.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'

@@ -10,7 +10,7 @@ export interface PasswordFault {
 }
 
 /** Code points. With four bytes each they fit into what is hashed. */
-export const MAX_PASSWORD_LENGTH = 256
+const MAX_PASSWORD_LENGTH = 256
 
 /** A word of the context counts from here on, and so does what is left of a password without such words. */
 const MIN_WORD = 3

@@ -51,7 +51,7 @@ export async function sendCodeTo(
   const expiresAt = new Date(until).toISOString()
   const sent = await handle.send({ type: 'factor.code.sent', codeHash: hashOf(ports, id, code), expiresAt })
   if (!sent.ok) return refused('not_offered', 'The factor was removed.')
-  const minutes = Math.floor((until - clock.now()) / 60_000)
+  const minutes = Math.round((until - clock.now()) / 60_000)
   const sending = { until, replaces: `code/${id}` }
   if (channel === 'mail') {
     const { subject, text } = codeLetter(settings, code, minutes)

@@ -105,6 +105,35 @@ async function makeRoom(ports: AccountPorts, account: Account, factors: readonly
   await Promise.all(oldest.map(({ id }) => revoke(ports, id, 'a newer device took its place')))
 }
 
+/** The device that has such a token, also one that was replaced since, where this user trusts it. */
+async function deviceOf(ports: AccountPorts, userId: number, token: string | undefined) {
+  const shown = parseDeviceToken(token ?? '')
+  if (shown === undefined) return undefined
+  const { state, row, context } = await readDevice(ports, shown.id)
+  // Whoever guesses changes nothing.
+  if (row?.user_id !== userId || !sameHash(context.familyHash, shown.familyHash)) return undefined
+  return state === 'trusted' && Date.parse(row.expires_at) > ports.clock.now() ? { shown, row, context } : undefined
+}
+
+function isBoundElsewhere(row: { readonly device_fingerprint: string | null }, client: Client): boolean {
+  return row.device_fingerprint !== null && row.device_fingerprint !== fingerprintOf(client)
+}
+
+/**
+ * Which device the user trusts shows this token, for what a login may be tried by before a password is looked at.
+ * @param account undefined where there is none: it is asked for all the same, for the time it takes
+ */
+export async function trustedDeviceOf(
+  ports: AccountPorts,
+  account: Account | undefined,
+  token: string | undefined,
+  client: Client,
+): Promise<number | undefined> {
+  const device = await deviceOf(ports, account?.id ?? 0, token)
+  if (device === undefined || device.context.authEpoch !== account?.context.authEpoch) return undefined
+  return isBoundElsewhere(device.row, client) ? undefined : device.shown.id
+}
+
 /**
  * At a login of that user: undefined where a factor is still to be shown. The token is replaced; in a race of one device
  * with itself only the first login gets the new one.
@@ -116,20 +145,15 @@ export async function showDevice(
   token: string | undefined,
   client: Client,
 ): Promise<DeviceToken | Record<string, never> | undefined> {
-  const shown = parseDeviceToken(token ?? '')
-  if (shown === undefined) return undefined
-  const device = await readDevice(ports, shown.id)
-  const { row, context } = device
-  // Whoever guesses changes nothing.
-  if (row?.user_id !== account.id || !sameHash(context.familyHash, shown.familyHash)) return undefined
-  if (device.state !== 'trusted' || Date.parse(row.expires_at) <= ports.clock.now()) return undefined
+  const device = await deviceOf(ports, account.id, token)
+  if (device === undefined) return undefined
+  const { shown, row, context } = device
   const end = async (reason: string) => {
     await revoke(ports, shown.id, reason)
     return undefined
   }
   if (!isCurrent(context, account, factors)) return end(CHANGED)
-  if (row.device_fingerprint !== null && row.device_fingerprint !== fingerprintOf(client))
-    return end('its token was shown by another device')
+  if (isBoundElsewhere(row, client)) return end('its token was shown by another device')
   const next = shown.next()
   const used = await ports
     .actor('trusted-device', shown.id)

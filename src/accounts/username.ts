@@ -1,7 +1,7 @@
 /** Which user names may be taken, and in which form they are kept. */
 
 /** Code points. */
-export const MAX_USERNAME = 64
+const MAX_USERNAME = 64
 
 /** Names in one script, or in several that are written together (UTS 39, "highly restrictive"). Digits and signs are of all scripts. */
 const TOGETHER = [

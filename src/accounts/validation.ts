@@ -43,7 +43,7 @@ export async function validate(
   return validOf(standing)
 }
 
-export function validOf({ sessionId, userId, session, user }: Standing): ValidSession {
+function validOf({ sessionId, userId, session, user }: Standing): ValidSession {
   const { row, tokenExpiresAt, methods, authenticatedAt, factorAt } = session
   return {
     ok: true,

@@ -58,19 +58,12 @@ export function fail(error: unknown, json: boolean): void {
   else if (ERRORS[known.code].retryable) process.stderr.write('It may succeed when it is tried again.\n')
 }
 
-const DAY_MS = 86_400_000
-
 /** What a node of the command line sends by, and what the environment says of accounts: owners are told of what is done to their accounts from here, too. */
-export function sending({ mail, sms, publicUrl, passkeyDomain, deviceDays, accounts }: Config) {
+export function sending({ mail, sms, accounts }: Config) {
   return {
     ...(mail === undefined ? {} : { mail }),
     ...(sms === undefined ? {} : { sms }),
-    accounts: {
-      ...accounts,
-      ...(publicUrl === undefined ? {} : { publicUrl }),
-      ...(passkeyDomain === undefined ? {} : { passkeyDomain }),
-      ...(deviceDays === undefined ? {} : { deviceMs: deviceDays * DAY_MS }),
-    },
+    accounts,
   }
 }
 

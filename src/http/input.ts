@@ -1,6 +1,7 @@
 /** What requests may hold, parsed at the edge. */
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
+import { MAX_INT4 } from '../core/ids.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 
 /** A whole number as the text of a query or header; the API document calls it an integer. */
@@ -14,6 +15,10 @@ const time = z.iso.datetime({ offset: true })
 const type = z.string().max(41)
 const after = whole.optional()
 
+/** Of what has a row, in a path. */
+export const rowPath = z.object({
+  id: whole.refine(value => value >= 1 && value <= MAX_INT4, `from 1 to ${MAX_INT4}`),
+})
 export const actorPath = z.object({ type, id: z.string().max(16) })
 export const typePath = z.object({ type })
 export const stateQuery = z.strictObject({

@@ -1,18 +1,14 @@
 /** Accounts on a node in memory, with a hasher that counts: what an answer has cost can be compared. */
-import { randomBytes } from 'node:crypto'
 import { type Accounts, createAccounts } from '../../src/accounts/accounts.ts'
 import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
 import type { AttemptLimiter } from '../../src/accounts/attempts.ts'
-import { createBackground } from '../../src/accounts/background.ts'
 import { ACCOUNT_DEFAULTS, type AccountSettings } from '../../src/accounts/settings.ts'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
-import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
-import { createKeyRing } from '../../src/auth/key-ring.ts'
 import { type Argon2Cost, createPasswordHasher } from '../../src/auth/password-hasher.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
-import { QUIET_PORTS } from './quiet-ports.ts'
+import { quietPorts } from './quiet-ports.ts'
 
 /** Cheap, for tests that make many. */
 export const CHEAP: Argon2Cost = { m: 64, t: 1, p: 1 }
@@ -33,13 +29,9 @@ export async function createAccountStage(
 ): Promise<AccountStage> {
   const node = given ?? (await createNode({ memory: true, name: 'stage', log: silentLogger }))
   const log = createRecordingLog()
-  const attempts = createAttemptLimiter(
-    settings.attemptBudgets === undefined ? {} : { budgets: settings.attemptBudgets },
-  )
+  const attempts = createAttemptLimiter({ clock: systemClock, budgets: { ...settings.attemptBudgets } })
   let done: string[] = []
-  const delivery = await openDelivery({ mail: undefined, sms: undefined, clock: systemClock, log })
-  const accounts = createAccounts({
-    clock: systemClock,
+  const ports = await quietPorts(node, {
     log,
     settings: { ...ACCOUNT_DEFAULTS, ...settings },
     hasher: createPasswordHasher({
@@ -47,12 +39,11 @@ export async function createAccountStage(
       cost: CHEAP,
       onCompute: ({ m, t, p }) => void done.push(`hash ${m}/${t}/${p}`),
     }),
-    keys: createKeyRing([{ id: 'test', key: randomBytes(32) }]),
     attempts: {
       ...attempts,
-      take: (kind, key) => {
-        done.push(`take ${kind}`)
-        return attempts.take(kind, key)
+      begin: (kind, key) => {
+        done.push(`begin ${kind}`)
+        return attempts.begin(kind, key)
       },
       isNoted: key => {
         done.push('is noted')
@@ -73,20 +64,12 @@ export async function createAccountStage(
         },
       }
     },
-    nextId: type => node.log.nextId(type),
     holderOf: claim => {
       done.push(`ask ${claim.kind}`)
       return node.log.holderOf(claim)
     },
-    find: async (table, column, value) => {
-      await node.projections.caughtUp(await node.log.head())
-      return node.projections.find(table, column, value)
-    },
-    delivery,
-    background: createBackground(log),
-    clearData: { count: async () => 0, seal: async () => 0 },
-    ...QUIET_PORTS,
   })
+  const accounts = createAccounts(ports)
   return {
     node,
     accounts,

@@ -49,6 +49,18 @@ describe('a change ends the sessions of the account on every node', () => {
   })
 })
 
+test('administrators see the sessions that the user sees', async () => {
+  const id = await registerUser(node, 'seen')
+  const [first, second] = [await signIn(node, 'seen'), await signIn(other, 'seen')]
+  const seen = await node.accounts.administration.sessions(id, first.sessionId)
+  expect(seen).toEqual(await node.accounts.sessions(id, first.sessionId))
+  expect(seen.map(session => [session.id, session.current])).toEqual([
+    [second.sessionId, false],
+    [first.sessionId, true],
+  ])
+  await expect(node.accounts.administration.sessions(999_999)).rejects.toMatchObject({ code: 'not_found' })
+})
+
 test('an account out of use signs in nowhere, and again after it was put into use', async () => {
   const id = await registerUser(node, 'pausing')
   await node.accounts.administration.deactivate(id, undefined, root)

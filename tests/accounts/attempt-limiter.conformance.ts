@@ -104,6 +104,76 @@ export function attemptLimiterConformance(stage: () => LimiterStage): void {
     })
   })
 
+  describe('attempts that are begun', () => {
+    type Outcome = 'right' | 'wrong' | 'undone'
+    /** How each of so many at once ends, where it is not refused. */
+    const begunAtOnce = async (
+      { limiters }: { limiters: readonly AttemptLimiter[] },
+      outcomes: readonly Outcome[],
+    ): Promise<readonly (Outcome | 'refused')[]> =>
+      Promise.all(
+        outcomes.map(async (outcome, n) => {
+          const begun = await (limiters[n % limiters.length] as AttemptLimiter).begin('login.account', 'ada')
+          if (!begun.ok) return 'refused'
+          // A password takes a moment to be looked at.
+          for (let turn = 0; turn < 10; turn++) await Promise.resolve()
+          await begun.settle(outcome)
+          return outcome
+        }),
+      )
+    const times = (count: number, outcome: Outcome): readonly Outcome[] => Array.from({ length: count }, () => outcome)
+
+    test('and right are not refused for each other, however many at once', async () => {
+      expect(await begunAtOnce(setUp(), times(50, 'right'))).toEqual(times(50, 'right'))
+    })
+
+    test('and wrong are no more than the budget, however many at once', async () => {
+      const stageOf = setUp()
+      const wrong = async () => (await begunAtOnce(stageOf, times(200, 'wrong'))).filter(end => end === 'wrong').length
+      expect(await wrong()).toBe(5)
+      expect(await wrong()).toBe(0)
+      await stage().waitOver()
+      expect(await wrong()).toBe(1)
+    })
+
+    test('after a wait let one through at first, and all where that one was right', async () => {
+      const stageOf = setUp()
+      await begunAtOnce(stageOf, times(5, 'wrong'))
+      await stage().waitOver()
+      expect(await begunAtOnce(stageOf, times(30, 'right'))).toEqual(times(30, 'right'))
+    })
+
+    test('and come to nothing leave the budget as it was', async () => {
+      const stageOf = setUp()
+      await begunAtOnce(stageOf, times(2, 'wrong'))
+      expect(await begunAtOnce(stageOf, times(30, 'undone'))).toEqual(times(30, 'undone'))
+      // Forgotten by one that is right, they are not owed to those that come to nothing after it.
+      await begunAtOnce(stageOf, ['undone', 'right', 'undone', 'undone', 'undone'])
+      expect((await begunAtOnce(stageOf, times(30, 'wrong'))).filter(end => end === 'wrong')).toHaveLength(5)
+    })
+
+    test('wait in order', async () => {
+      const { any } = setUp()
+      const order: number[] = []
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, n) => {
+          const begun = await any.begin('login.account', 'ada')
+          order.push(n)
+          if (begun.ok) await begun.settle('right')
+        }),
+      )
+      expect(order).toEqual(Array.from({ length: 20 }, (_, n) => n))
+    })
+
+    test('are as many as are taken otherwise', async () => {
+      const { any, take } = setUp()
+      for (let n = 0; n < 5; n++) await take('ada')
+      expect(await any.begin('login.account', 'ada')).toMatchObject({ ok: false })
+      await any.clear('login.account', 'ada')
+      expect(await any.begin('login.account', 'ada')).toMatchObject({ ok: true })
+    })
+  })
+
   test('what one node notes, all know, for its time', async () => {
     const { limiters, any } = setUp()
     await any.note('place', 60)

@@ -5,6 +5,7 @@ import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
 import type { AttemptBudget } from '../../src/accounts/attempts.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { createRedisCounters, type RedisCounters } from '../../src/sync/redis-counters.ts'
+import { systemClock } from '../../src/system-clock.ts'
 import { redisCli } from '../support/redis-cli.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from '../sync/private-redis.ts'
@@ -39,6 +40,7 @@ function nodes(budget: AttemptBudget) {
   const installation = ++installations
   return counters.map(({ client, prefix }) =>
     createAttemptLimiter({
+      clock: systemClock,
       shared: { client, prefix: `${prefix}.${installation}`, nameKey },
       budgets: { 'login.account': budget },
     }),
@@ -59,7 +61,11 @@ describe('in Redis', () => {
     const other = await connected('two')
     try {
       const [node] = nodes(BUDGET)
-      const elsewhere = createAttemptLimiter({ shared: { ...other, nameKey }, budgets: { 'login.account': BUDGET } })
+      const elsewhere = createAttemptLimiter({
+        clock: systemClock,
+        shared: { ...other, nameKey },
+        budgets: { 'login.account': BUDGET },
+      })
       for (let n = 0; n < 6; n++) await node?.take('login.account', 'eve')
       expect((await elsewhere.take('login.account', 'eve')).ok).toBe(true)
       const keys = (await redisCli(redis.port, 'keys', '*')).split('\n')
@@ -84,7 +90,11 @@ test('while Redis is away each node counts for itself, at once, and both count t
   try {
     await eventually(() => expect(opened.client.status).toBe('ready'))
     const [a, b] = [0, 1].map(() =>
-      createAttemptLimiter({ shared: { ...opened, nameKey }, budgets: { 'login.account': BUDGET } }),
+      createAttemptLimiter({
+        clock: systemClock,
+        shared: { ...opened, nameKey },
+        budgets: { 'login.account': BUDGET },
+      }),
     )
     const taken = async () => {
       const answers = await Promise.all(

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
 import type { AttemptBudget } from '../../src/accounts/attempts.ts'
 import { ATTEMPT_BUDGETS } from '../../src/accounts/attempts.ts'
+import { systemClock } from '../../src/system-clock.ts'
 import { attemptLimiterConformance, BUDGET } from './attempt-limiter.conformance.ts'
 
 // The library reads the time of the process.
@@ -11,12 +12,14 @@ afterEach(() => void vi.useRealTimers())
 
 describe('in memory', () => {
   attemptLimiterConformance(() => ({
-    limiters: (budget: AttemptBudget) => [createAttemptLimiter({ budgets: { 'login.account': budget } })],
+    limiters: (budget: AttemptBudget) => [
+      createAttemptLimiter({ clock: systemClock, budgets: { 'login.account': budget } }),
+    ],
     waitOver: async () => void (await vi.advanceTimersByTimeAsync(900_000)),
   }))
 
   test('free attempts come back after their time, late ones after theirs', async () => {
-    const limiter = createAttemptLimiter({ budgets: { 'login.account': BUDGET } })
+    const limiter = createAttemptLimiter({ clock: systemClock, budgets: { 'login.account': BUDGET } })
     const take = async () => (await limiter.take('login.account', 'ada')).ok
     for (let n = 0; n < 4; n++) expect(await take()).toBe(true)
     await vi.advanceTimersByTimeAsync(3_600_000)
@@ -25,6 +28,24 @@ describe('in memory', () => {
     expect([await take(), await take()], 'one, for the others were not followed by a success').toEqual([true, false])
     await vi.advanceTimersByTimeAsync(86_400_000)
     for (let n = 0; n < 5; n++) expect(await take()).toBe(true)
+  })
+
+  test('an attempt waits for those that are never settled for ten seconds, and keeps nothing afterwards', async () => {
+    const limiter = createAttemptLimiter({ clock: systemClock, budgets: { 'login.account': BUDGET } })
+    const begin = () => limiter.begin('login.account', 'ada')
+    for (let n = 0; n < 5; n++) expect((await begin()).ok).toBe(true)
+    const refused: number[] = []
+    const waiting = Promise.all(
+      [0, 1].map(async n => {
+        if (!(await begin()).ok) refused.push(n)
+      }),
+    )
+    await vi.advanceTimersByTimeAsync(9_999)
+    expect(refused).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    await waiting
+    expect(refused).toEqual([0, 1])
+    expect(vi.getTimerCount(), 'of the three counters').toBe(3)
   })
 })
 

@@ -1,7 +1,6 @@
 /** Sessions that show up elsewhere: another device, another network, each by the policy of the operator. */
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { networkOf } from '../../src/accounts/binding.ts'
 import type { SessionContext } from '../../src/machines/session/machine.ts'
 import { HOUR, PASSWORD, registered, startStage } from './accounts-stage.ts'
 
@@ -90,14 +89,6 @@ describe('another network', () => {
     const { token } = await open(laptop)
     expect(await verdict(token, { ...laptop, ipAddress: '203.0.113.200' })).toBe('valid')
     expect(await verdict(token, { ...laptop, ipAddress: '203.0.114.7' })).toBe(expected)
-  })
-
-  test('is told by the address, however that is written', () => {
-    expect(networkOf('203.0.113.7')).toBe('203.0.113')
-    expect(networkOf('2001:db8:1::1')).toBe(networkOf('2001:0DB8:0001:ffff::2'))
-    expect(networkOf('2001:db8:1::1')).not.toBe(networkOf('2001:db8:2::1'))
-    expect(networkOf('::1')).toBe(networkOf('0:0:0::2'))
-    expect(networkOf('::ffff:1')).toBe(networkOf('::'))
   })
 })
 

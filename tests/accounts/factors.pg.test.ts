@@ -1,22 +1,14 @@
 /** Factors on a real log: enrolled, confirmed, shown, used up once over two nodes, replaced, removed, reset. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
-import { createBackground } from '../../src/accounts/background.ts'
 import { login } from '../../src/accounts/login.ts'
-import type { AccountPorts } from '../../src/accounts/ports.ts'
-import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
-import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
-import { createKeyRing } from '../../src/auth/key-ring.ts'
-import { newKey } from '../../src/auth/key-text.ts'
-import { createPasswordHasher } from '../../src/auth/password-hasher.ts'
 import { createInProcessHub, createNode, type NodeOptions, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { MAX_WRONG_CODES } from '../../src/machines/factor/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
-import { QUIET_PORTS } from './quiet-ports.ts'
+import { quietPorts } from './quiet-ports.ts'
 import { createStillClock, STEP_MS } from './still-clock.ts'
 
 let database: TestDatabase
@@ -478,12 +470,8 @@ test('a login with a password alone, in the middle of which a first factor is co
   const { token } = await registered('mia')
   const { secret } = granted(await node.accounts.enrolTotp(token))
   let confirm: (() => Promise<unknown>) | undefined = () => node.accounts.confirmTotp(token, codeOf(secret, now()))
-  const ports: AccountPorts = {
-    ...{ clock, log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
-    ...{ keys: createKeyRing([newKey(0)]), attempts: createAttemptLimiter() },
-    ...{ delivery: await openDelivery({ clock, log: silentLogger }), background: createBackground(silentLogger) },
-    clearData: { count: async () => 0, seal: async () => 0 },
-    actor: (type, id) => node.actor(type, id),
+  const ports = await quietPorts(node, {
+    clock,
     // Between the look at the factors and the session.
     nextId: async type => {
       const run = confirm
@@ -491,10 +479,7 @@ test('a login with a password alone, in the middle of which a first factor is co
       await run?.()
       return node.log.nextId(type)
     },
-    holderOf: claim => node.log.holderOf(claim),
-    find: async () => [],
-    ...QUIET_PORTS,
-  }
+  })
   const answer = granted(await login(ports, { login: 'mia', password: PASSWORD }, {}))
   expect(answer).toMatchObject({ pending: true, factors: ['totp', 'backup_codes'] })
   const [open] = await read('select count(*)::int as count from sessions where user_id = $1 and is_active', [

@@ -95,6 +95,17 @@ describe('whether an account exists', () => {
     }
   })
 
+  test('does not show where the token of a device is shown', async () => {
+    const deviceToken = `rsd_1_${'A'.repeat(43)}`
+    const costOf = (who: string) =>
+      stage.costOf(() => stage.accounts.login({ login: who, password: wrong, deviceToken }, { deviceId: 'tablet' }))
+    const nobody = await costOf('nobody-with-a-device')
+    expect(nobody.work).toContain('read trusted-device')
+    const somebody = await costOf(name)
+    expect(somebody.answer).toEqual(nobody.answer)
+    expect(somebody.work).toEqual(nobody.work)
+  })
+
   test('does not show by one name locking the other', async () => {
     for (let n = 0; n < 6; n++) await login(name, wrong)
     expect(await login(`${name}@example.org`, wrong)).toMatchObject({ reason: 'invalid_credentials' })

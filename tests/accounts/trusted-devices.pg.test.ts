@@ -1,21 +1,13 @@
 /** Trusted devices on a real log: no second factor there for a while, and for nobody else. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
-import { createBackground } from '../../src/accounts/background.ts'
 import { login as passwordLogin } from '../../src/accounts/login.ts'
-import type { AccountPorts } from '../../src/accounts/ports.ts'
-import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
-import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
 import { parseDeviceToken } from '../../src/auth/device-token.ts'
-import { createKeyRing } from '../../src/auth/key-ring.ts'
-import { createPasswordHasher } from '../../src/auth/password-hasher.ts'
 import type { RuntimeNode } from '../../src/index.ts'
-import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { Authenticator } from '../support/authenticator.ts'
 import { type AccountsNodes, ORIGIN, startAccountsNodes } from './accounts-nodes.ts'
 import { granted, PASSWORD } from './granted.ts'
-import { QUIET_PORTS } from './quiet-ports.ts'
+import { quietPorts } from './quiet-ports.ts'
 
 const DAY_MS = 86_400_000
 
@@ -79,6 +71,31 @@ describe('on a trusted device', () => {
     const answer = await node.accounts.login({ login: 'abe', password: 'wrong horse battery staple', deviceToken })
     expect(answer).toMatchObject({ ok: false, reason: 'invalid_credentials' })
     expect((await login('abe', deviceToken)).pending).toBeUndefined()
+  })
+
+  test('its user is not locked out by strangers, from wherever; a device that is trusted no more is a stranger', async () => {
+    const wrong = 'wrong horse battery staple'
+    const { userId, deviceToken } = await trusting('art', { deviceId: 'the phone' })
+    for (let n = 0; n < 6; n++)
+      await node.accounts.login({ login: 'art', password: wrong }, { ipAddress: '203.0.113.9' })
+    const from = (ipAddress: string, deviceId = 'the phone') => ({ ipAddress, deviceId })
+    const tried = (token: string, client: object) =>
+      node.accounts.login({ login: 'art', password: PASSWORD, deviceToken: token }, client)
+    const lockedOut = { ok: false, reason: 'too_many_attempts' }
+    const guess = `${deviceToken.slice(0, -43)}${'A'.repeat(43)}`
+    expect(await tried(guess, from('198.51.100.1')), 'a guess').toMatchObject(lockedOut)
+    expect(await tried(deviceToken, from('198.51.100.2', 'a laptop')), 'elsewhere').toMatchObject(lockedOut)
+    const { deviceToken: theirs } = await trusting('ann')
+    expect(await tried(theirs, from('198.51.100.3')), 'of somebody else').toMatchObject(lockedOut)
+    const first = await login('art', deviceToken, node, from('198.51.100.4'))
+    expect(first.pending).toBeUndefined()
+    // Each device has a budget, as each place has.
+    const next = first.deviceToken ?? ''
+    for (let n = 0; n < 5; n++)
+      await node.accounts.login({ login: 'art', password: wrong, deviceToken: next }, from(`198.51.100.${n + 10}`))
+    expect(await tried(next, from('198.51.100.20')), 'by guesses from the device').toMatchObject(lockedOut)
+    await node.accounts.devices.revokeAll(userId)
+    expect(await tried(next, from('198.51.100.21', 'a tablet')), 'revoked').toMatchObject(lockedOut)
   })
 
   test('the trust ends after 30 days, however often it was used', async () => {
@@ -151,14 +168,8 @@ describe('the trust in all devices ends at once, on each node,', () => {
 test('a login on a trusted device, in the middle of which a factor is added, waits for one', async () => {
   const { token, deviceToken } = await trusting('mia')
   let addFactor: (() => Promise<unknown>) | undefined = () => add(token)
-  const ports: AccountPorts = {
-    clock: { now: () => Date.now() + nodes.ahead(), after: () => () => undefined },
-    ...{ log: silentLogger, settings: ACCOUNT_DEFAULTS, hasher: createPasswordHasher() },
-    ...{ keys: createKeyRing([{ id: 'one', key: Buffer.alloc(32, 1) }]), attempts: createAttemptLimiter() },
-    delivery: await openDelivery({ clock: systemClock, log: silentLogger, mail: undefined, sms: undefined }),
-    background: createBackground(silentLogger),
-    clearData: { count: async () => 0, seal: async () => 0 },
-    actor: (type, id) => node.actor(type, id),
+  const ports = await quietPorts(node, {
+    clock: { ...systemClock, now: () => Date.now() + nodes.ahead() },
     // Between the look at the device and the session.
     nextId: async type => {
       const run = addFactor
@@ -166,10 +177,7 @@ test('a login on a trusted device, in the middle of which a factor is added, wai
       await run?.()
       return node.log.nextId(type)
     },
-    holderOf: claim => node.log.holderOf(claim),
-    find: async () => [],
-    ...QUIET_PORTS,
-  }
+  })
   const answer = granted(await passwordLogin(ports, { login: 'mia', password: PASSWORD, deviceToken }, {}))
   expect(answer).toMatchObject({ pending: true, factors: ['passkey', 'backup_codes'] })
   expect(answer).not.toHaveProperty('deviceToken')

@@ -1,6 +1,5 @@
 /** User names: which may be taken, and which look the same. */
 import { describe, expect, test } from 'vitest'
-import { networkOf } from '../../src/accounts/known-place.ts'
 import { skeletonsOf } from '../../src/accounts/lookalikes.ts'
 import { isPlainLine, parseUsername } from '../../src/accounts/username.ts'
 import { normalName } from '../../src/machines/user/index.ts'
@@ -92,12 +91,4 @@ test('a line that people are shown has neither breaks nor turns', () => {
   for (const line of ['Ada Lovelace', 'محمد 🦊', "O'Neill, Zoë"]) expect(isPlainLine(line), line).toBe(true)
   for (const line of ['a\r\nb', 'a\u2028b', 'a\0b', 'a\u202eb', 'a\u2066b', '\ud800', '\u001b[31m'])
     expect(isPlainLine(line), JSON.stringify(line)).toBe(false)
-})
-
-test('addresses of IPv6 count by their network', () => {
-  expect(networkOf('192.0.2.7')).toBe('192.0.2.7')
-  expect(networkOf('2001:db8:0:1:2:3:4:5')).toBe('2001:db8:0:1')
-  expect(networkOf('2001:db8::1:0:0:0:1')).toBe('2001:db8:0:1')
-  expect(networkOf('2001:0DB8::5')).toBe('2001:db8:0:0')
-  expect(networkOf('::1')).toBe('0:0:0:0')
 })

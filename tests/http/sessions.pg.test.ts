@@ -204,6 +204,11 @@ describe('a user', () => {
       expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } })
     const asAdmin = as((await showFactor(runtime.node, await signedIn(admin.userId))).token)
     expect((await ask('GET', list, asAdmin)).body).toMatchObject({ sessions: [{ current: false }, {}] })
+    for (const nobody of ['/api/users/999999/sessions', '/api/users/2147483647/sessions'])
+      expect(
+        [await ask('GET', nobody, asAdmin), await ask('POST', `${nobody}/revoke`, asAdmin, {})],
+        nobody,
+      ).toMatchObject([{ status: 404 }, { status: 404 }])
     const { sessionId } = second
     expect((await ask('POST', `${list}/revoke`, asAdmin, { sessionId })).body).toEqual({ ended: 1 })
     expect((await ask('GET', '/api/auth/verify', as(theirs.token))).status).toBe(200)

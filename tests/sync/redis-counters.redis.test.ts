@@ -3,6 +3,7 @@ import { generateKeySync } from 'node:crypto'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
 import { createRedisCounters, type RedisCounters } from '../../src/sync/redis-counters.ts'
+import { systemClock } from '../../src/system-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from './eventually.ts'
 import { freePort, startPrivateRedis } from './private-redis.ts'
@@ -25,7 +26,7 @@ async function opened(url: string, log = createRecordingLog()): Promise<RedisCou
 
 /** How many of sixty attempts at once pass that two nodes make. */
 async function passed(nodes: readonly RedisCounters[]): Promise<number> {
-  const limiters = nodes.map(node => createAttemptLimiter({ shared: { ...node, nameKey } }))
+  const limiters = nodes.map(node => createAttemptLimiter({ clock: systemClock, shared: { ...node, nameKey } }))
   const taken = await Promise.all(
     limiters.flatMap(limiter => Array.from({ length: 30 }, () => limiter.take('login.account', 'ada'))),
   )

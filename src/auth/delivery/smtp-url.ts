@@ -15,6 +15,15 @@ interface SmtpServer {
   readonly encryption: 'tls' | 'starttls' | 'offered' | 'none'
 }
 
+export function isSmtpUrl(text: string): boolean {
+  try {
+    parseSmtpUrl(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Only what is named in `SMTP_URL_FORM`: nodemailer itself would take any of its options from the query, logging and unchecked
  * certificates among them. Throws AppError `invalid_input`, without the text it was given: that may hold a password.

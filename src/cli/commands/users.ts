@@ -70,7 +70,7 @@ function lookCommands(users: Command): void {
       context.out.result(open, () =>
         context.out.table(
           open.map(session => ({ ...session, methods: session.methods.join(' ') })),
-          ['id', 'createdAt', 'expiresAt', 'ipAddress', 'methods', 'userAgent'],
+          ['id', 'createdAt', 'lastSeenAt', 'expiresAt', 'ipAddress', 'place', 'methods', 'userAgent'],
         ),
       )
     }),

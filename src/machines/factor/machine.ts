@@ -1,7 +1,8 @@
 /** The life of a factor: enrolled, confirmed by a first code, used, removed. What was used once is not taken again. */
 import { assign, setup } from 'xstate'
 import { changed, type WithRow } from '../read-row.ts'
-import { type FactorEvent, MAX_PASSKEYS, type Passkey } from './events.ts'
+import { type FactorEvent, MAX_PASSKEYS } from './events.ts'
+import { counts, type HeldPasskey, held, holds, passkeysAfter } from './passkeys.ts'
 import type { FactorRow } from './row.ts'
 
 interface SentCode {
@@ -9,14 +10,6 @@ interface SentCode {
   /** ISO 8601. */
   readonly expiresAt: string
   readonly misses: number
-}
-
-export interface HeldPasskey extends Passkey {
-  /** ISO 8601. */
-  readonly addedAt: string
-  readonly lastUsedAt: string | null
-  /** Its counter did not grow once. */
-  readonly doubted: boolean
 }
 
 export interface FactorContext extends WithRow<FactorRow> {
@@ -85,49 +78,15 @@ const replaceBackups = base.createAction(
   ),
 )
 
-const addPasskey = base.createAction(
-  assign(({ context, event }) =>
-    event.type === 'factor.passkey.added'
-      ? { passkeys: [...context.passkeys, held(event.passkey, event.at)] }
-      : context,
-  ),
+const changePasskeys = base.createAction(
+  assign(({ context, event }) => ({ passkeys: passkeysAfter(context.passkeys, event) })),
 )
 
 const usePasskey = base.createAction(
-  assign(({ context, event }) => {
-    if (event.type !== 'factor.passkey.used') return context
-    const { id, counter, backedUp } = event
-    return {
-      row: used(context.row, event.at),
-      passkeys: context.passkeys.map(key =>
-        key.id === id ? { ...key, counter, backedUp: backedUp ?? key.backedUp, lastUsedAt: event.at } : key,
-      ),
-    }
-  }),
-)
-
-const doubtPasskey = base.createAction(
-  assign(({ context, event }) =>
-    event.type === 'factor.passkey.doubted'
-      ? { passkeys: context.passkeys.map(key => (key.id === event.id ? { ...key, doubted: true } : key)) }
-      : context,
-  ),
-)
-
-const renamePasskey = base.createAction(
-  assign(({ context, event }) =>
-    event.type === 'factor.passkey.renamed'
-      ? { passkeys: context.passkeys.map(key => (key.id === event.id ? { ...key, label: event.label } : key)) }
-      : context,
-  ),
-)
-
-const removePasskey = base.createAction(
-  assign(({ context, event }) =>
-    event.type === 'factor.passkey.removed'
-      ? { passkeys: context.passkeys.filter(({ id }) => id !== event.id) }
-      : context,
-  ),
+  assign(({ context, event }) => ({
+    row: used(context.row, event.at),
+    passkeys: passkeysAfter(context.passkeys, event),
+  })),
 )
 
 const reseal = base.createAction(
@@ -245,7 +204,7 @@ export const machine = base.createMachine({
         'factor.passkey.added': {
           guard: ({ context: { passkeys }, event }) =>
             passkeys.length < MAX_PASSKEYS && !passkeys.some(({ id }) => id === event.passkey.id),
-          actions: addPasskey,
+          actions: changePasskeys,
         },
         'factor.passkey.used': {
           guard: ({ context, event }) => counts(context.passkeys, event.id, event.counter),
@@ -253,21 +212,21 @@ export const machine = base.createMachine({
         },
         'factor.passkey.doubted': {
           guard: ({ context, event }) => holds(context, event.id),
-          actions: doubtPasskey,
+          actions: changePasskeys,
         },
         'factor.passkey.renamed': {
           guard: ({ context, event }) => holds(context, event.id),
-          actions: renamePasskey,
+          actions: changePasskeys,
         },
         'factor.passkey.removed': [
           {
             guard: ({ context: { passkeys }, event }) => passkeys.length === 1 && passkeys[0]?.id === event.id,
             target: 'removed',
-            actions: [removePasskey, remove],
+            actions: [changePasskeys, remove],
           },
           {
             guard: ({ context, event }) => holds(context, event.id),
-            actions: removePasskey,
+            actions: changePasskeys,
           },
         ],
         ...always,
@@ -289,18 +248,4 @@ export const machine = base.createMachine({
 
 function isSent({ sentCode }: FactorContext, hash: string | undefined, at: string): boolean {
   return sentCode !== null && sentCode.codeHash === hash && Date.parse(sentCode.expiresAt) > Date.parse(at)
-}
-
-function held(passkey: Passkey, at: string): HeldPasskey {
-  return { ...passkey, addedAt: at, lastUsedAt: null, doubted: false }
-}
-
-function holds({ passkeys }: FactorContext, id: string): boolean {
-  return passkeys.some(key => key.id === id)
-}
-
-/** A counter that does not grow is a copy of the key; keys without one always say 0. */
-function counts(passkeys: readonly Passkey[], id: string, counter: number): boolean {
-  const known = passkeys.find(key => key.id === id)
-  return known !== undefined && (counter > known.counter || (counter === 0 && known.counter === 0))
 }

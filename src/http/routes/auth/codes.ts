@@ -4,7 +4,7 @@ import { ADDRESS_METHODS } from '../../../accounts/sent-codes.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { clientOf, sendRefusal, tokenOf, usesCookie } from '../../session.ts'
-import { opened, password, sendOpened } from './sign-in.ts'
+import { openedWithCodes, password, sendOpened } from './sign-in.ts'
 
 const method = z.enum(ADDRESS_METHODS)
 const sent = z.object({
@@ -78,10 +78,7 @@ export function codeRoutes(app: HttpApp, { node }: HttpShared): void {
         tags,
         params: z.object({ method }),
         body: z.strictObject({ code: z.string().min(1).max(64) }),
-        ...answers(
-          { 200: opened.extend({ backupCodes: z.array(z.string()).optional().describe('Shown this once.') }) },
-          { account: true },
-        ),
+        ...answers({ 200: openedWithCodes }, { account: true }),
       },
     },
     async (request, reply) => {

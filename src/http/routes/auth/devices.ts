@@ -3,10 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { OpenedSession } from '../../../accounts/sessions.ts'
 import type { RuntimeNode } from '../../../app.ts'
-import { actorId } from '../../../core/ids.ts'
 import { answers } from '../../api-document.ts'
 import { clearDevice, keepDevice } from '../../device-cookie.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
+import { rowPath } from '../../input.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
 
 const label = z
@@ -107,14 +107,14 @@ export function deviceRoutes(app: HttpApp, { node }: HttpShared): void {
         summary: 'Trust a device no more',
         operationId: 'revokeDevice',
         tags,
-        params: z.object({ id: z.string().max(16) }),
+        params: rowPath,
         ...answers({ 204: null }, { account: true }),
       },
     },
     async (request, reply) => {
       const session = await sessionOf(node, request, reply)
       if (session === undefined) return reply
-      await devices.revoke(session.userId, actorId(request.params.id))
+      await devices.revoke(session.userId, request.params.id)
       return reply.code(204).send()
     },
   )

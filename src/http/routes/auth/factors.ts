@@ -2,16 +2,15 @@
 import { z } from 'zod'
 import { QR_FORMS } from '../../../accounts/totp.ts'
 import { CODE_METHODS } from '../../../accounts/verify-factor.ts'
-import { actorId } from '../../../core/ids.ts'
 import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
+import { rowPath } from '../../input.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
 import { deviceGiven, trustAsked, trustWanted } from './devices.ts'
-import { opened, password, sendOpened } from './sign-in.ts'
+import { backupCodes, opened, openedWithCodes, password, sendOpened } from './sign-in.ts'
 
 const code = z.string().min(1).max(64).describe('As it was read or typed: spaces do not count.')
-const backupCodes = z.array(z.string()).describe('Shown this once.')
 
 const shownFactor = z.object({
   method: z.enum(FACTOR_METHODS),
@@ -112,7 +111,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
         operationId: 'confirmTotp',
         tags,
         body: z.strictObject({ code }),
-        ...answers({ 200: opened.extend({ backupCodes: backupCodes.optional() }) }, { account: true }),
+        ...answers({ 200: openedWithCodes }, { account: true }),
       },
     },
     async (request, reply) => {
@@ -172,13 +171,12 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'For administrators who showed a factor a moment ago. Ends all sessions of the user.',
         operationId: 'resetFactors',
         tags,
-        params: z.object({ id: z.string().max(16) }),
+        params: rowPath,
         ...answers({ 200: z.object({ removed: z.int().min(0).describe('How many there were.') }) }, { account: true }),
       },
     },
     async (request, reply) => {
-      const id = actorId(request.params.id)
-      const answer = await accounts.resetFactorsOf(tokenOf(request) ?? '', id, clientOf(request))
+      const answer = await accounts.resetFactorsOf(tokenOf(request) ?? '', request.params.id, clientOf(request))
       return answer.ok ? reply.send({ removed: answer.removed }) : sendRefusal(reply, answer)
     },
   )

@@ -5,7 +5,7 @@ import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
 import { deviceGiven, trustAsked, trustWanted } from './devices.ts'
-import { opened, password, sendOpened } from './sign-in.ts'
+import { opened, openedWithCodes, password, sendOpened } from './sign-in.ts'
 
 const base64url = (max: number) =>
   z
@@ -124,15 +124,7 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
         operationId: 'registerPasskey',
         tags,
         body: z.strictObject({ response: attestation, label: label.optional() }),
-        ...answers(
-          {
-            200: opened.extend({
-              passkeyId: z.string(),
-              backupCodes: z.array(z.string()).optional().describe('Shown this once.'),
-            }),
-          },
-          { account: true },
-        ),
+        ...answers({ 200: openedWithCodes.extend({ passkeyId: z.string() }) }, { account: true }),
       },
     },
     async (request, reply) => {

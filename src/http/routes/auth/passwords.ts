@@ -2,9 +2,9 @@
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { refused } from '../../../accounts/answers.ts'
-import { MAX_INT4 } from '../../../core/ids.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
+import { rowPath } from '../../input.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
 import { password, sendOpened } from './sign-in.ts'
 
@@ -28,8 +28,6 @@ const rotated = z.object({
   token: z.string().optional().describe('Takes the place of the one that was sent; absent where that was a cookie.'),
   expiresAt: z.iso.datetime(),
 })
-
-const userPath = z.object({ id: z.coerce.number().int().min(1).max(MAX_INT4) })
 
 /** @param isOperator whether a request shows that it comes from who runs the node */
 export function passwordRoutes(
@@ -102,7 +100,7 @@ export function passwordRoutes(
         description: 'With the token of the node or the session of an administrator. Ends all sessions of the user.',
         operationId: 'setPassword',
         tags: ['accounts'],
-        params: userPath,
+        params: rowPath,
         body: z.strictObject({ next: password }),
         ...answers({ 204: null }, { account: true }),
       },

@@ -4,7 +4,7 @@ import { MAX_INT4 } from '../../../core/ids.ts'
 import { METHODS, type Method } from '../../../machines/session/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { wholeText } from '../../input.ts'
+import { rowPath } from '../../input.ts'
 import {
   bearerOf,
   clientOf,
@@ -15,9 +15,6 @@ import {
   tokenOf,
 } from '../../session.ts'
 import { opened, password, sendOpened } from './sign-in.ts'
-
-const id = wholeText.transform(Number).refine(value => value >= 1 && value <= MAX_INT4, 'no such id')
-const idPath = z.object({ id })
 
 const refreshing = z.strictObject({
   rememberToken: z.string().max(512).optional().describe('Where the session token has ended, and there is no cookie.'),
@@ -137,7 +134,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
         summary: 'End one of one’s sessions',
         operationId: 'revokeSession',
         tags: ['accounts'],
-        params: idPath,
+        params: rowPath,
         ...answers({ 204: null }, { account: true }),
       },
     },
@@ -163,14 +160,14 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'For admins, with a factor shown lately.',
         operationId: 'listUserSessions',
         tags: ['accounts'],
-        params: idPath,
+        params: rowPath,
         ...answers({ 200: sessionList }, { account: true }),
       },
     },
     async (request, reply) => {
       const admin = await permittedSession(node, request, reply)
       if (admin === undefined) return reply
-      const sessions = await node.accounts.sessions(request.params.id, admin.sessionId)
+      const sessions = await node.accounts.administration.sessions(request.params.id, admin.sessionId)
       return reply.send({ sessions: copies(sessions) })
     },
   )
@@ -184,7 +181,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'For admins, with a factor shown lately.',
         operationId: 'revokeUserSessions',
         tags: ['accounts'],
-        params: idPath,
+        params: rowPath,
         body: z.strictObject({
           sessionId: z.int().min(1).max(MAX_INT4).optional().describe('All of them where this is absent.'),
         }),
@@ -197,8 +194,10 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
       const { sessionId } = request.body
       const { id: userId } = request.params
       const by = admin.userId
-      if (sessionId === undefined)
-        return reply.send({ ended: await node.accounts.endSessions(userId, 'ended by an admin', undefined, by) })
+      if (sessionId === undefined) {
+        const all = await node.accounts.administration.endSessions(userId, 'ended by an admin', by)
+        return all.ok ? reply.send({ ended: all.ended }) : sendRefusal(reply, all)
+      }
       const refusal = await node.accounts.revokeOwn(userId, sessionId, 'ended by an admin', by)
       return refusal === undefined ? reply.send({ ended: 1 }) : sendRefusal(reply, refusal)
     },

@@ -43,6 +43,11 @@ export const opened = z.object({
   factors: z.array(z.enum(FACTOR_METHODS)).optional().describe('Of a pending session: what the user can show.'),
 })
 
+export const backupCodes = z.array(z.string()).describe('Shown this once.')
+
+/** After a factor was added: backup codes come with the first. */
+export const openedWithCodes = opened.extend({ backupCodes: backupCodes.optional() })
+
 export const validSession = z.object({
   sessionId: z.int().min(1),
   userId: z.int().min(1),

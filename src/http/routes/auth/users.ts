@@ -8,14 +8,13 @@ import { text } from '../../../machines/fields.ts'
 import { MAX_OPEN_SESSIONS, ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { wholeText } from '../../input.ts'
+import { rowPath, wholeText } from '../../input.ts'
 import { permittedSession, sendRefusal } from '../../session.ts'
 
 const DEFAULT_PAGE = 50
 const MAX_PAGE = 200
 
 const whole = wholeText.transform(Number).refine(value => value <= MAX_INT4, 'too large')
-const userPath = z.object({ id: whole.refine(value => value >= 1, 'no id') })
 const pageQuery = z.strictObject({
   after: whole.optional().describe('`next` of the page before.'),
   limit: whole
@@ -79,7 +78,7 @@ export function userRoutes(app: HttpApp, { node }: HttpShared): void {
         summary: 'An account',
         operationId: 'getUser',
         tags,
-        params: userPath,
+        params: rowPath,
         ...answers({ 200: account }, { account: true }),
       },
     },
@@ -98,7 +97,7 @@ export function userRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'Ends its sessions. The only administrator stays one.',
         operationId: 'setRoles',
         tags,
-        params: userPath,
+        params: rowPath,
         body: z.strictObject({ roles: z.array(z.enum(ROLES)).max(ROLES.length) }),
         ...answers({ 200: changed }, { account: true }),
       },
@@ -119,7 +118,7 @@ export function userRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'Ends its sessions on every node. The only administrator cannot be put out of use.',
         operationId: 'deactivateUser',
         tags,
-        params: userPath,
+        params: rowPath,
         body: z.strictObject({ reason }),
         ...answers({ 200: changed }, { account: true }),
       },
@@ -139,7 +138,7 @@ export function userRoutes(app: HttpApp, { node }: HttpShared): void {
         summary: 'Put an account into use again',
         operationId: 'reactivateUser',
         tags,
-        params: userPath,
+        params: rowPath,
         ...answers({ 200: changed }, { account: true }),
       },
     },
@@ -159,7 +158,7 @@ export function userRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'Holds from the next login on.',
         operationId: 'limitSessions',
         tags,
-        params: userPath,
+        params: rowPath,
         body: z.strictObject({
           limit: z.int().min(1).max(MAX_OPEN_SESSIONS).nullable().describe('null: the limit of its roles.'),
         }),
@@ -186,7 +185,7 @@ export function userRoutes(app: HttpApp, { node }: HttpShared): void {
           'What was done under the id stays in the log; nothing brings the rest back. The only administrator cannot be erased.',
         operationId: 'eraseUser',
         tags,
-        params: userPath,
+        params: rowPath,
         ...answers({ 200: erasure }, { account: true }),
       },
     },
