@@ -45,10 +45,10 @@ export async function mayChangeFactors(
   if (factors.length > 0)
     return refused('factor_required', `Show a factor first, as it was long ago: ${factors.join(', ')}.`)
   if (password === undefined) return refused('factor_required', 'Give the password again, as it was long ago.')
-  const budget = await ports.attempts.take('login.account', String(userId))
+  const budget = await ports.attempts.take('password', String(userId))
   if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
   if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
-  await ports.attempts.clear('login.account', String(userId))
+  await ports.attempts.clear('password', String(userId))
   return undefined
 }
 
