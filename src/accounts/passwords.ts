@@ -6,6 +6,7 @@ import { demanded, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import { clearLoginAttempts } from './login.ts'
 import { passwordFault } from './password-rules.ts'
+import { authorize } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
 import { isRightPassword } from './right-password.ts'
 import { type OpenedSession, readSession, revokeSession } from './sessions.ts'
@@ -54,7 +55,7 @@ export async function changePassword(
 
 /**
  * Ends all sessions of the user, and lets him try at once where he was locked out.
- * @param by the session of an administrator who has shown a factor lately, where he has one; absent: whoever runs the node
+ * @param by the session of an administrator who has shown a factor lately; absent: whoever runs the node
  */
 export async function setPassword(
   ports: AccountPorts,
@@ -63,10 +64,11 @@ export async function setPassword(
   by?: ValidSession,
 ): Promise<{ readonly ok: true } | AccountRefusal> {
   if (by !== undefined) {
-    if (!by.roles.includes('admin')) return refused('forbidden')
     if (by.userId === userId)
       return refused('forbidden', 'Your own password is changed by showing the present one. Nothing was changed.')
-    if ((await hasSecondFactor(ports, by.userId)) && !isFresh(ports, by.factorAt)) return refused('factor_required')
+    const { clock, settings } = ports
+    const refusal = authorize(by, 'users.manage', { now: clock.now(), withinMs: settings.stepUpMs })
+    if (refusal !== undefined) return refusal
   }
   const account = await readAccount(ports, userId)
   if (!account.active) return refused('unknown_user')

@@ -99,7 +99,8 @@ export function passwordRoutes(
       config: { forUsers: true },
       schema: {
         summary: 'Set the password of a user',
-        description: 'With the token of the node or the session of an administrator. Ends all sessions of the user.',
+        description:
+          'With the token of the node or, for administrators, a factor shown lately. Ends all sessions of the user.',
         operationId: 'setPassword',
         tags: ['accounts'],
         params: userPath,
