@@ -1,7 +1,7 @@
 /** Ways around what accounts hold, tried on two nodes of one log. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type AccountsNodes, startAccountsNodes } from './accounts-nodes.ts'
-import { granted, PASSWORD } from './granted.ts'
+import { codeOf, granted, PASSWORD } from './granted.ts'
 
 let nodes: AccountsNodes
 beforeAll(async () => {
@@ -28,15 +28,21 @@ test('who is signed in frees no budget of an account whose name is their id', as
   expect(reasons.at(-1)).toBe('too_many_attempts')
 })
 
-test('passwords shown for a change of factors and for a new password share one budget', async () => {
+test('passwords shown by who is signed in share one budget, whatever they are shown for', async () => {
   const { node } = nodes
   const { token } = await nodes.registered('guessed')
   const session = granted(await node.accounts.validate(token))
   nodes.pass(10 * 60_000)
-  for (let n = 0; n < 3; n++) {
-    expect(await node.accounts.enrolTotp(token, { password: WRONG })).toMatchObject({ reason: 'invalid_credentials' })
-    await node.accounts.changePassword(session, { current: WRONG, next: 'another horse, another battery' })
-  }
+  const next = 'another horse, another battery'
+  for (const shown of [
+    await node.accounts.enrolTotp(token, { password: WRONG }),
+    await node.accounts.changePassword(session, { current: WRONG, next }),
+    await node.accounts.reauthenticate(token, WRONG),
+    await node.accounts.changeEmail(token, { email: 'guessed2@example.org', password: WRONG }),
+    await node.accounts.reauthenticate(token, WRONG),
+  ])
+    expect(shown).toMatchObject({ reason: 'invalid_credentials' })
+  expect(await node.accounts.reauthenticate(token, PASSWORD)).toMatchObject({ reason: 'too_many_attempts' })
   expect(await node.accounts.enrolTotp(token, { password: PASSWORD })).toMatchObject({ reason: 'too_many_attempts' })
 })
 
@@ -85,6 +91,17 @@ describe('signing out', () => {
     await other.accounts.logout(next.token)
     await vi.waitFor(async () => expect(await node.accounts.validate(next.token)).toMatchObject({ ok: false }))
   })
+})
+
+test('who has a second factor spends nothing of its attempts by showing the password in its place', async () => {
+  const { node } = nodes
+  const { token } = await nodes.registered('insisting')
+  const { secret } = granted(await node.accounts.enrolTotp(token))
+  const now = Date.now() + nodes.ahead()
+  const app = granted(await node.accounts.confirmTotp(token, codeOf(secret, now)))
+  for (let n = 0; n < 12; n++)
+    expect(await node.accounts.reauthenticate(app.token, PASSWORD)).toMatchObject({ reason: 'factor_required' })
+  granted(await node.accounts.verifyFactor(app.token, { method: 'totp', code: codeOf(secret, now + 30_000) }))
 })
 
 test('an administrator without a factor shown lately sets no password of others', async () => {
