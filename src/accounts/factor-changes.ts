@@ -2,7 +2,7 @@
 import { AppError } from '../core/errors.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
-import { demanded, type Factor, factorsOf } from './factors.ts'
+import { demanded, type Factor, factorsOf, hasStronger } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
 import { isRightPassword } from './right-password.ts'
@@ -66,6 +66,9 @@ export async function removeFactor(
   const factors = await factorsOf(ports, userId)
   const left = factors.filter(factor => factor.method !== method)
   const asked = factors.filter(factor => factor.method === method)
+  const leavesSms = hasStronger(asked) && !hasStronger(left) && left.some(factor => factor.method === 'sms')
+  if (leavesSms && !ports.settings.smsAlone)
+    return refused('not_offered', 'Text messages are too weak to be what is left. Remove them first.')
   const orphaned = demanded(left).length === 0 ? left.filter(factor => factor.method === 'backup_codes') : []
   const removed = [...asked, ...orphaned]
   await removeAll(removed, 'asked', userId)
