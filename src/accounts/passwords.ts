@@ -1,7 +1,7 @@
 /** New passwords: chosen by the user, or set by an administrator. */
-import { issueToken } from '../auth/token.ts'
 import type { UserContext } from '../machines/user/machine.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { elevate } from './elevation.ts'
 import { demanded, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import { clearLoginAttempts } from './login.ts'
@@ -9,7 +9,7 @@ import { passwordFault } from './password-rules.ts'
 import { authorize } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
 import { isRightPassword } from './right-password.ts'
-import { type OpenedSession, readSession, revokeSession } from './sessions.ts'
+import { type OpenedSession, revokeSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 import type { ValidSession } from './validation.ts'
 
@@ -38,19 +38,7 @@ export async function changePassword(
   await ports.attempts.clear('password', String(userId))
   const changed = await writePassword(ports, account, next, { hasFactor, keepSession: sessionId })
   if (changed !== undefined) return changed
-  const { token, hash } = issueToken('session', sessionId)
-  const rotated = await ports
-    .actor('session', sessionId)
-    .send({ type: 'session.elevated', tokenHash: hash, method: 'password' })
-  if (!rotated.ok) return refused('invalid_session')
-  const { context } = await readSession(ports, sessionId)
-  return {
-    ok: true,
-    sessionId,
-    userId,
-    token,
-    expiresAt: context.tokenExpiresAt ?? context.row?.expires_at ?? session.expiresAt,
-  }
+  return elevate(ports, sessionId, 'password')
 }
 
 /**

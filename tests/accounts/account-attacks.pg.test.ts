@@ -93,6 +93,56 @@ describe('signing out', () => {
   })
 })
 
+describe('a copied remember-me token opens nothing once its owner', () => {
+  async function remembered(username: string) {
+    const { userId } = await nodes.registered(username)
+    const session = granted(await nodes.node.accounts.login({ login: username, password: PASSWORD, remember: true }))
+    if (session.pending || session.rememberToken === undefined) return expect.unreachable('not remembered')
+    return { userId, token: session.token, rememberToken: session.rememberToken }
+  }
+  const current = (secret: string, steps = 0) => codeOf(secret, Date.now() + nodes.ahead() + steps * 30_000)
+
+  async function enrolled(token: string) {
+    const { secret } = granted(await nodes.node.accounts.enrolTotp(token))
+    return { secret, opened: granted(await nodes.node.accounts.confirmTotp(token, current(secret))) }
+  }
+
+  test.each<[string, (token: string) => Promise<{ token: string; rememberToken?: string }>]>([
+    [
+      'has changed the password',
+      async token => {
+        const session = granted(await nodes.node.accounts.validate(token))
+        const next = 'another horse, another battery'
+        return granted(await nodes.node.accounts.changePassword(session, { current: PASSWORD, next }))
+      },
+    ],
+    ['has enrolled a factor', async token => (await enrolled(token)).opened],
+    ['has shown the password again', async token => granted(await nodes.node.accounts.reauthenticate(token, PASSWORD))],
+    [
+      'has shown a factor again',
+      async token => {
+        const { secret, opened } = await enrolled(token)
+        const shown = { method: 'totp', code: current(secret, 1) } as const
+        return granted(await nodes.other.accounts.verifyFactor(opened.token, shown))
+      },
+    ],
+  ])('%s', async (what, work) => {
+    const { node, other } = nodes
+    const copied = await remembered(`owner-${what.replaceAll(/[^a-z]/g, '')}`)
+    const opened = await work(copied.token)
+    expect(opened.rememberToken).toMatch(/^rsr_/)
+    for (const at of [node, other]) {
+      expect(await at.accounts.refresh({ rememberToken: copied.rememberToken })).toMatchObject({
+        reason: 'invalid_session',
+      })
+      expect(await at.accounts.refresh({ token: copied.token })).toMatchObject({ reason: 'invalid_session' })
+    }
+    // What the thief tried ends nothing of the owner's.
+    await vi.waitFor(async () => granted(await other.accounts.validate(opened.token)))
+    granted(await other.accounts.refresh({ rememberToken: opened.rememberToken }))
+  })
+})
+
 test('who has a second factor spends nothing of its attempts by showing the password in its place', async () => {
   const { node } = nodes
   const { token } = await nodes.registered('insisting')

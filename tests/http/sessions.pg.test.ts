@@ -116,6 +116,26 @@ describe('tokens', () => {
     expect((await ask('POST', '/api/auth/refresh', copied, {})).status).toBe(401)
   })
 
+  test('of a remembered session are both replaced where its password is shown again, in its cookies', async () => {
+    const { login } = await user()
+    const browser = jar()
+    browser.keep(await ask('POST', '/api/auth/login', {}, { login, password, remember: true, cookie: true }))
+    const next = 'another horse, another battery'
+    for (const [path, body] of [
+      ['/api/auth/confirm', { password }],
+      ['/api/auth/password', { current: password, next }],
+    ] as const) {
+      const before = new Map(browser.cookies)
+      const answer = await ask('POST', path, browser.headers(), body)
+      expect(answer.status, path).toBe(200)
+      expect(JSON.stringify(answer.body)).not.toMatch(/rs[rs]_/)
+      expect(browser.keep(answer)).toHaveLength(2)
+      for (const [name, value] of before) expect(browser.cookies.get(name)).not.toBe(value)
+    }
+    browser.cookies.delete('__Host-rootstream-session')
+    expect((await ask('POST', '/api/auth/refresh', browser.headers(), {})).status).toBe(200)
+  })
+
   test('of a program are answered in bodies', async () => {
     const { login } = await user()
     const { body } = await ask('POST', '/api/auth/login', {}, { login, password, remember: true })

@@ -27,6 +27,8 @@ const rotated = z.object({
   userId: z.int().min(1),
   token: z.string().optional().describe('Takes the place of the one that was sent; absent where that was a cookie.'),
   expiresAt: z.iso.datetime(),
+  rememberToken: z.string().optional().describe('Of a session that is remembered, in place of the older one.'),
+  rememberedUntil: z.iso.datetime().optional(),
 })
 
 const userPath = z.object({ id: z.coerce.number().int().min(1).max(MAX_INT4) })
