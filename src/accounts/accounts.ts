@@ -20,6 +20,7 @@ import {
 } from './factor-changes.ts'
 import { type AccountStats, countingRefusals, createAccountFigures } from './figures.ts'
 import { type Credentials, login } from './login.ts'
+import { logout } from './logout.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { changePassword, type PasswordChange, setPassword } from './passwords.ts'
 import { authorize, needsFreshFactor, type Permission } from './permissions.ts'
@@ -32,7 +33,6 @@ import { type ListedSession, listSessions, revokeOwn } from './session-list.ts'
 import { endSessions, type OpenedSession, openSession, type PendingSession, revokeSession } from './sessions.ts'
 import type { AccountSettings } from './settings.ts'
 import { type ShownSession, withShownSession } from './shown-session.ts'
-import { standingOf } from './standing.ts'
 import { reauthenticate, requireFresh } from './step-up.ts'
 import { confirmTotp, enrolTotp, type TotpEnrolment, type TotpOptions } from './totp.ts'
 import { createTrustedDevices, type TrustedDevices } from './trusted-devices.ts'
@@ -49,8 +49,8 @@ export interface Accounts {
   login(credentials: Credentials, client?: Client): Promise<OpenedSession | PendingSession | AccountRefusal>
   /** Whether a token opens anything; without a client, what it is bound to is not looked at. Throws AppError `log_unavailable`. */
   validate(token: string, client?: Client): Promise<ValidSession | AccountRefusal>
-  /** Ends the session of a token; one that opens nothing is no error. */
-  logout(token: string): Promise<void>
+  /** Ends the session of a token, or of the remember-me token beside it; one that opens nothing is no error. */
+  logout(token: string | undefined, rememberToken?: string): Promise<void>
   /**
    * A session of a user whom the caller knows to be there, for programs that sign users in by themselves. Within the
    * limit of the user, as any other. Throws AppError `log_unavailable`.
@@ -135,11 +135,7 @@ export function createAccounts(ports: AccountPorts): Accounts {
     register: (registration, options) => register(ports, registration, options),
     login: (credentials, client = {}) => login(ports, credentials, client),
     validate: (token, client) => validate(ports, token, client),
-    logout: async token => {
-      // A pending or challenged one too: whoever gives it up may.
-      const session = await standingOf(ports, token)
-      if (session !== undefined) await ports.actor('session', session.sessionId).send({ type: 'session.closed' })
-    },
+    logout: (token, rememberToken) => logout(ports, { token, rememberToken }),
     createSession: async (userId, client = {}, { methods = ['password'] as const, remember = false } = {}) => {
       // As the log has it: the limit is by the roles of now.
       const account = await readAccount(ports, userId)

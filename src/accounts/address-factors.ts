@@ -7,7 +7,7 @@ import { type ConfirmedFactor, confirmFactor, makeRoom } from './added-factor.ts
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { mayChangeFactors } from './factor-changes.ts'
-import { factorOf, factorsOf, secretContext } from './factors.ts'
+import { factorOf, factorsOf, hasStronger, secretContext } from './factors.ts'
 import type { AccountPorts } from './ports.ts'
 import { type AddressMethod, type CodeSent, confirmBySentCode, sendCodeTo } from './sent-codes.ts'
 import type { ShownSession } from './shown-session.ts'
@@ -53,10 +53,7 @@ async function mayHave(
   if (!ports.delivery.offers(method === 'email' ? 'mail' : 'sms'))
     return refused('not_offered', `This installation has nothing to send ${method} by.`)
   if (method === 'email' || ports.settings.smsAlone) return undefined
-  const stronger = (await factorsOf(ports, userId)).some(
-    factor => factor.enabled && (factor.method === 'totp' || factor.method === 'passkey'),
-  )
-  return stronger
+  return hasStronger(await factorsOf(ports, userId))
     ? undefined
     : refused('not_offered', 'Enrol an authenticator app or a passkey first: text messages are the weakest factor.')
 }

@@ -2,7 +2,7 @@
 import { AppError } from '../core/errors.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
-import { demanded, type Factor, factorsOf } from './factors.ts'
+import { demanded, type Factor, factorsOf, hasStronger } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
 import { isRightPassword } from './right-password.ts'
@@ -45,10 +45,10 @@ export async function mayChangeFactors(
   if (factors.length > 0)
     return refused('factor_required', `Show a factor first, as it was long ago: ${factors.join(', ')}.`)
   if (password === undefined) return refused('factor_required', 'Give the password again, as it was long ago.')
-  const budget = await ports.attempts.take('login.account', String(userId))
+  const budget = await ports.attempts.take('password', String(userId))
   if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
   if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
-  await ports.attempts.clear('login.account', String(userId))
+  await ports.attempts.clear('password', String(userId))
   return undefined
 }
 
@@ -66,6 +66,9 @@ export async function removeFactor(
   const factors = await factorsOf(ports, userId)
   const left = factors.filter(factor => factor.method !== method)
   const asked = factors.filter(factor => factor.method === method)
+  const leavesSms = hasStronger(asked) && !hasStronger(left) && left.some(factor => factor.method === 'sms')
+  if (leavesSms && !ports.settings.smsAlone)
+    return refused('not_offered', 'Text messages are too weak to be what is left. Remove them first.')
   const orphaned = demanded(left).length === 0 ? left.filter(factor => factor.method === 'backup_codes') : []
   const removed = [...asked, ...orphaned]
   await removeAll(removed, 'asked', userId)

@@ -4,7 +4,8 @@ import { ipAddress } from '../machines/fields.ts'
 import type { Method } from '../machines/session/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { located } from './binding.ts'
-import { type Client, clientData } from './client.ts'
+import type { Client } from './client.ts'
+import { elevate } from './elevation.ts'
 import type { AccountPorts } from './ports.ts'
 import { lifeOf, type OpenedSession, readSession, takeRoom } from './sessions.ts'
 import { readAccount } from './users.ts'
@@ -22,15 +23,8 @@ export async function factorShown(
   const { state, context } = await readSession(ports, sessionId)
   const { row } = context
   if (row === null) return refused('invalid_session')
+  if (state === 'active') return elevate(ports, sessionId, method, located(ports, client))
   const { token, hash } = issueToken('session', sessionId)
-  if (state === 'active') {
-    const bound = clientData(located(ports, client))
-    const elevated = await ports
-      .actor('session', sessionId)
-      .send({ type: 'session.elevated', tokenHash: hash, method, ...bound })
-    if (!elevated.ok) return refused('invalid_session')
-    return { ok: true, sessionId, userId: row.user_id, token, expiresAt: context.tokenExpiresAt ?? row.expires_at }
-  }
   const account = await readAccount(ports, row.user_id)
   const { authEpoch } = account.context
   if (!account.active || (context.authEpoch ?? authEpoch) !== authEpoch) return refused('invalid_session')

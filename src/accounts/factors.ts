@@ -34,6 +34,11 @@ export function demanded(factors: readonly Factor[]): readonly Factor[] {
   return enabled.some(({ method }) => method !== 'backup_codes') ? enabled : []
 }
 
+/** Text messages stand beside one of these alone (OWASP ASVS 5.0, 6.6.1). */
+export function hasStronger(factors: readonly Factor[]): boolean {
+  return factors.some(({ enabled, method }) => enabled && (method === 'totp' || method === 'passkey'))
+}
+
 /** What a factor's secret is sealed for: it opens nowhere else. */
 export function secretContext(factorId: number): string {
   return `factor/${factorId}/secret`

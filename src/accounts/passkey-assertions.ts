@@ -10,6 +10,7 @@ import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf } from './factors.ts'
+import { networkOf } from './known-place.ts'
 import { issueChallenge, relyingParty, spendChallenge } from './passkey-challenges.ts'
 import type { AccountPorts } from './ports.ts'
 import { type OpenedSession, openSession, revokeSession } from './sessions.ts'
@@ -28,7 +29,7 @@ export async function passkeyLoginOptions(
   { ipAddress }: Client,
 ): Promise<AssertionOptions | AccountRefusal> {
   const party = relyingParty(ports.settings)
-  const budget = ipAddress === undefined ? undefined : await ports.attempts.take('login.address', ipAddress)
+  const budget = ipAddress === undefined ? undefined : await ports.attempts.take('login.address', networkOf(ipAddress))
   if (budget?.ok === false) return refused('too_many_attempts', undefined, budget.retryAfterMs)
   return { ok: true, options: await assertionOptions(party, await issueChallenge(ports, 'passkey_challenge'), []) }
 }

@@ -1,14 +1,15 @@
 /** New passwords: chosen by the user, or set by an administrator. */
-import { issueToken } from '../auth/token.ts'
 import type { UserContext } from '../machines/user/machine.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { elevate } from './elevation.ts'
 import { demanded, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import { clearLoginAttempts } from './login.ts'
 import { passwordFault } from './password-rules.ts'
+import { authorize } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
 import { isRightPassword } from './right-password.ts'
-import { type OpenedSession, readSession, revokeSession } from './sessions.ts'
+import { type OpenedSession, revokeSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 import type { ValidSession } from './validation.ts'
 
@@ -37,24 +38,12 @@ export async function changePassword(
   await ports.attempts.clear('password', String(userId))
   const changed = await writePassword(ports, account, next, { hasFactor, keepSession: sessionId })
   if (changed !== undefined) return changed
-  const { token, hash } = issueToken('session', sessionId)
-  const rotated = await ports
-    .actor('session', sessionId)
-    .send({ type: 'session.elevated', tokenHash: hash, method: 'password' })
-  if (!rotated.ok) return refused('invalid_session')
-  const { context } = await readSession(ports, sessionId)
-  return {
-    ok: true,
-    sessionId,
-    userId,
-    token,
-    expiresAt: context.tokenExpiresAt ?? context.row?.expires_at ?? session.expiresAt,
-  }
+  return elevate(ports, sessionId, 'password')
 }
 
 /**
  * Ends all sessions of the user, and lets him try at once where he was locked out.
- * @param by the session of an administrator who has shown a factor lately, where he has one; absent: whoever runs the node
+ * @param by the session of an administrator who has shown a factor lately; absent: whoever runs the node
  */
 export async function setPassword(
   ports: AccountPorts,
@@ -63,10 +52,11 @@ export async function setPassword(
   by?: ValidSession,
 ): Promise<{ readonly ok: true } | AccountRefusal> {
   if (by !== undefined) {
-    if (!by.roles.includes('admin')) return refused('forbidden')
     if (by.userId === userId)
       return refused('forbidden', 'Your own password is changed by showing the present one. Nothing was changed.')
-    if ((await hasSecondFactor(ports, by.userId)) && !isFresh(ports, by.factorAt)) return refused('factor_required')
+    const { clock, settings } = ports
+    const refusal = authorize(by, 'users.manage', { now: clock.now(), withinMs: settings.stepUpMs })
+    if (refusal !== undefined) return refusal
   }
   const account = await readAccount(ports, userId)
   if (!account.active) return refused('unknown_user')

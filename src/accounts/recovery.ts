@@ -4,7 +4,9 @@ import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { confirmAddress, sendVerification } from './email-verification.ts'
 import { demanded, factorsOf } from './factors.ts'
+import { networkOf } from './known-place.ts'
 import { recoveryLetter } from './letters.ts'
+import { clearLoginAttempts } from './login.ts'
 import { faultOf } from './passwords.ts'
 import type { AccountPorts } from './ports.ts'
 import { revokeSession } from './sessions.ts'
@@ -37,7 +39,7 @@ async function asked(
 ): Promise<Asked> {
   if (!ports.delivery.offers('mail'))
     return refused('not_offered', 'This installation sends no mails. Ask an administrator.')
-  const budget = await ports.attempts.take('recovery', ipAddress)
+  const budget = await ports.attempts.take('recovery', networkOf(ipAddress))
   if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
   ports.background.run(what, work)
   return { ok: true }
@@ -80,6 +82,8 @@ export async function completeRecovery(
     await Promise.all(context.sessions.map(({ id }) => revokeSession(ports, id, 'the account was recovered')))
     // Whoever had the ticket reads the mails of that address.
     await confirmAddress(ports, userId, current => isForAddress(ports, ticket, current))
+    // What strangers tried was the old one: they are not to keep its owner out of the new one.
+    await clearLoginAttempts(ports, account)
     return { ok: true }
   }
   return refused('invalid_ticket')

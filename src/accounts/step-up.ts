@@ -36,12 +36,12 @@ export async function reauthenticate(
   const standing = await standingOf(ports, token)
   if (standing?.state !== 'active') return refused('invalid_session')
   const { userId, sessionId } = standing
-  const budget = await ports.attempts.take('factor', String(userId))
-  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
   const factors = await methodsOf(ports, userId)
   if (factors.length > 0) return { ...refused('factor_required'), factors }
+  const budget = await ports.attempts.take('password', String(userId))
+  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
   if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
-  await ports.attempts.clear('factor', String(userId))
+  await ports.attempts.clear('password', String(userId))
   return factorShown(ports, sessionId, 'password', client)
 }
 

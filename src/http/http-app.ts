@@ -172,6 +172,8 @@ function guard(app: HttpApp, { token, gate }: HttpShared, needsToken: boolean): 
   const expected = digest(token)
   app.addHook('onRequest', (request, reply, done) => {
     const { open, forUsers, countsAs } = request.routeOptions.config
+    // A cookie forbids no cache on the way to keep what it was answered with.
+    if (forUsers === true) reply.header('cache-control', 'no-store')
     if (open === true) return done()
     if (needsToken && forUsers !== true && !carries(request.headers.authorization, expected))
       return done(new AppError('unauthorized', 'Send the token of this node: Authorization: Bearer …'))

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type AccountRefusal, refused } from '../accounts/answers.ts'
 import type { Client } from '../accounts/client.ts'
+import type { ShownTokens } from '../accounts/refresh.ts'
 import type { ValidSession } from '../accounts/validation.ts'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
@@ -22,9 +23,15 @@ export function bearerOf({ headers }: FastifyRequest): string | undefined {
   return /^Bearer ([\x21-\x7e]{1,512})$/.exec(headers.authorization ?? '')?.[1]
 }
 
-/** Throws as `tokenOf`. */
-export function rememberCookieOf(request: FastifyRequest): string | undefined {
-  return cookieOf(request, REMEMBER)
+/** Both tokens of a session, in cookies where the request shows no token itself. Throws as `tokenOf`. */
+export function tokensOf(request: FastifyRequest): ShownTokens {
+  const token = bearerOf(request)
+  return token === undefined ? cookiesOf(request) : { token }
+}
+
+/** What new cookies take the place of: the session of the old ones is over then (OWASP ASVS 5.0, 7.2.4). Throws as `tokenOf`. */
+export function cookiesOf(request: FastifyRequest): ShownTokens {
+  return { token: cookieOf(request, SESSION), rememberToken: cookieOf(request, REMEMBER) }
 }
 
 /** Whether the token of a request came in a cookie: a new one goes the same way. */

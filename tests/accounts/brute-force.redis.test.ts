@@ -79,4 +79,5 @@ test('neither names nor addresses stand in Redis', async () => {
   const keys = await redisCli(redis.port, 'keys', '*')
   expect(keys).toContain('login.account')
   for (const told of ['ada', 'eve', 'nobody', 'example.org']) expect(keys).not.toContain(`:${told}`)
+  for (const told of ['198.51.100', '203.0.113', '192.0.2']) expect(keys).not.toContain(told)
 })

@@ -299,6 +299,10 @@ test('challenges have a budget by address', async () => {
   const client = { ipAddress: '203.0.113.9' }
   for (let index = 0; index < 100; index++) await node.accounts.passkeys.loginOptions(client)
   expect(await node.accounts.passkeys.loginOptions(client)).toMatchObject({ ok: false, reason: 'too_many_attempts' })
+  // All addresses of one line of IPv6 are one.
+  const options = (host: number) => node.accounts.passkeys.loginOptions({ ipAddress: `2001:db8:9:9::${host}` })
+  for (let index = 0; index < 100; index++) granted(await options(index + 1))
+  expect(await options(999)).toMatchObject({ ok: false, reason: 'too_many_attempts' })
 })
 
 test('passkeys and codes share one budget', async () => {

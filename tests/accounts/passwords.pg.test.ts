@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { actorRef } from '../../src/core/ids.ts'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
+import { showFactor } from '../support/accounts.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const password = 'correct horse battery staple'
@@ -200,7 +201,7 @@ describe('a password that is set', () => {
     const user = await register(name)
     if (!admin.ok || !user.ok) return expect.unreachable('registered')
     const { token } = await signedIn()
-    const root = await validated((await signedIn(`${name}-root`)).token)
+    const root = await validated((await showFactor(node, await signedIn(`${name}-root`))).token)
     for (let n = 0; n < 6; n++) await node.accounts.login({ login: name, password: `wrong ${n}` })
     expect(await node.accounts.setPassword(user.userId, next, root)).toEqual({ ok: true })
     await vi.waitFor(async () => expect(await other.accounts.validate(token)).toMatchObject({ ok: false }))

@@ -176,6 +176,27 @@ describe('recovery', () => {
     for (let times = 0; times < 20; times++) expect(await ask()).toEqual({ ok: true })
     expect(await ask()).toMatchObject({ ok: false, reason: 'too_many_attempts' })
   })
+
+  test('is asked for no more often from the many addresses that one line of IPv6 has', async () => {
+    const { node } = stage
+    const ask = (host: number) => node.accounts.askRecovery('nobody', { ipAddress: `2001:db8:7:7::${host}` })
+    for (let times = 0; times < 20; times++) expect(await ask(times + 1)).toEqual({ ok: true })
+    expect(await ask(99)).toMatchObject({ ok: false, reason: 'too_many_attempts' })
+  })
+
+  test('ends a lockout by strangers, under both names of the account', async () => {
+    const { node, other } = stage
+    const { email } = await stage.registered('max')
+    const stranger = { ipAddress: '203.0.113.50' }
+    for (const login of ['max', email])
+      for (let n = 0; n < 6; n++) await node.accounts.login({ login, password: `guess number ${n} of many` }, stranger)
+    expect(await node.accounts.login({ login: 'max', password: PASSWORD })).toMatchObject({
+      reason: 'too_many_attempts',
+    })
+    granted(await node.accounts.completeRecovery({ token: await recoveryOf(email), password: NEW_PASSWORD }))
+    for (const login of ['max', email]) granted(await node.accounts.login({ login, password: NEW_PASSWORD }))
+    granted(await other.accounts.login({ login: 'max', password: NEW_PASSWORD }))
+  })
 })
 
 /** When all that was sent so far has come. */

@@ -85,7 +85,14 @@ describe('enrolment', () => {
     const pending = granted(await node.accounts.login({ login: 'cleo', password: PASSWORD }))
     granted(await node.accounts.sendCode(pending.token, 'sms'))
     const texts = await gateway.received(2)
-    granted(await show(pending.token, codeIn(texts[1]?.message.text ?? ''), 'sms'))
+    const shown = granted(await show(pending.token, codeIn(texts[1]?.message.text ?? ''), 'sms'))
+
+    const remove = (method: 'totp' | 'sms') => node.accounts.removeFactor(shown.token, method)
+    expect(await remove('totp')).toMatchObject({ reason: 'not_offered' })
+    const login = granted(await node.accounts.login({ login: 'cleo', password: PASSWORD }))
+    expect(login).toMatchObject({ pending: true, factors: expect.arrayContaining(['totp', 'sms']) })
+    expect(await remove('sms')).toEqual({ ok: true, removed: true })
+    expect(await remove('totp')).toEqual({ ok: true, removed: true })
   })
 
   test('asks for a factor that was shown a moment ago, and for no address that is none', async () => {

@@ -1,7 +1,8 @@
 /** How many sessions a user may have open: exact over nodes and races, bounded in what it costs. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
+import { MAX_OPEN_SESSIONS } from '../../src/machines/user/events.ts'
 import type { UserContext } from '../../src/machines/user/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { registered } from './accounts-stage.ts'
@@ -99,4 +100,34 @@ test('who signs in thousands of times fills neither the memory of a node nor the
   expect(reads, 'by the limit, not by how many there were').toBeLessThan(100)
   expect(await node.accounts.sessions(userId)).toHaveLength(20)
   await node.close()
+})
+
+test('as many sessions as a limit can allow are listed, checked and ended on two nodes', async () => {
+  const most = { most: MAX_OPEN_SESSIONS, policy: 'revoke_oldest' } as const
+  const options = {
+    ...{ database: database.url, log: silentLogger, hub: createInProcessHub() },
+    accounts: { sessionLimits: { admin: most, operator: most, viewer: most } },
+  }
+  const nodes = [await createNode({ ...options, name: 'many-a' }), await createNode({ ...options, name: 'many-b' })]
+  const [node = expect.unreachable('no node'), other = node] = nodes
+  const userId = await registered(node, 'many')
+  const tokens: string[] = []
+  for (let n = 0; n < MAX_OPEN_SESSIONS + 100; n += 50) {
+    const opened = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => (nodes[index % 2] ?? node).accounts.createSession(userId)),
+    )
+    tokens.push(...opened.map(session => (session.ok ? session.token : expect.unreachable(session.detail))))
+  }
+  const valid = async (at: typeof node) => {
+    const answers = await Promise.all(tokens.map(token => at.accounts.validate(token)))
+    return answers.filter(({ ok }) => ok).length
+  }
+  for (const at of [node, other]) await vi.waitFor(async () => expect(await valid(at)).toBe(MAX_OPEN_SESSIONS))
+  expect(await other.accounts.sessions(userId)).toHaveLength(MAX_OPEN_SESSIONS)
+  const { version } = await node.actor('user', userId).state()
+  expect(await node.accounts.endSessions(userId, 'asked')).toBe(MAX_OPEN_SESSIONS)
+  expect((await node.actor('user', userId).state()).version, 'one event of the user').toBe(version + 1)
+  for (const at of [node, other]) await vi.waitFor(async () => expect(await valid(at)).toBe(0))
+  expect(await other.accounts.sessions(userId)).toEqual([])
+  await Promise.all(nodes.map(at => at.close()))
 })

@@ -154,3 +154,42 @@ test('a page of another origin gets nothing from the passkeys of this one', asyn
   expect(await ceremony(page, 'get', begun.body?.['options'])).toBe('SecurityError')
   await page.context().close()
 })
+
+test('a page of another origin neither ends, replaces nor reads the session of this one', async () => {
+  const page = await signedIn('lou')
+  const before = await page.context().cookies()
+  const elsewhere = await page.context().newPage()
+  await elsewhere.goto(origin.replace('localhost', '127.0.0.1').concat('/openapi.json'))
+  const answers = await elsewhere.evaluate(
+    async ({ to, credentials }) => {
+      const send = (path: string, init: RequestInit) =>
+        fetch(to + path, { method: 'POST', credentials: 'include', ...init }).then(
+          ({ type }) => type,
+          () => 'refused',
+        )
+      const login = JSON.stringify(credentials)
+      return [
+        await send('/api/auth/logout', { mode: 'no-cors' }),
+        await send('/api/sessions/revoke', { mode: 'no-cors', body: '{"which":"all"}' }),
+        // A body without a type needs nobody's leave.
+        await send('/api/auth/login', { mode: 'no-cors', body: new Blob([login]) }),
+        await send('/api/auth/login', { headers: { 'content-type': 'application/json' }, body: login }),
+        await send('/api/auth/verify', { method: 'GET' }),
+      ]
+    },
+    { to: origin, credentials: { login: 'ada', password, cookie: true } },
+  )
+  expect(answers).toEqual(['opaque', 'opaque', 'opaque', 'refused', 'refused'])
+  expect(await whoAmI(page)).toMatchObject({ username: 'lou' })
+  expect(await page.context().cookies()).toEqual(before)
+  // Nor by a form, which a browser sends as a navigation.
+  await elsewhere.evaluate(`{
+    const form = Object.assign(document.createElement('form'), { method: 'post', enctype: 'text/plain' })
+    form.action = ${JSON.stringify(`${origin}/api/auth/logout`)}
+    document.documentElement.append(form)
+    form.submit()
+  }`)
+  await elsewhere.waitForURL(`${origin}/api/auth/logout`)
+  expect(await whoAmI(page)).toMatchObject({ username: 'lou' })
+  await page.context().close()
+})

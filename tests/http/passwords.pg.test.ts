@@ -1,5 +1,6 @@
 /** Opening accounts and choosing passwords over HTTP. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { showFactor } from '../support/accounts.ts'
 import type { Answer } from '../support/http-client.ts'
 import { startRuntime, type TestRuntime, TOKEN } from '../support/runtime.ts'
 
@@ -45,6 +46,11 @@ async function administrator(runtime: TestRuntime): Promise<string> {
   const username = `root${++names}`
   await runtime.node.accounts.register({ username, email: `${username}@example.org`, password }, { roles: ['admin'] })
   return signIn(runtime, username)
+}
+
+async function withFactor(runtime: TestRuntime, token: string): Promise<string> {
+  const session = await runtime.node.accounts.validate(token)
+  return session.ok ? (await showFactor(runtime.node, { ...session, token })).token : expect.unreachable(session.detail)
 }
 
 describe('registration', () => {
@@ -143,7 +149,11 @@ describe('a password', () => {
     const path = `/api/users/${userId}/password`
     expect(await post(closed, path, { next })).toMatchObject({ status: 401 })
     expect(await post(closed, path, { next }, bearer(viewer))).toMatchObject({ status: 403 })
-    expect(await post(closed, path, { next }, bearer(await administrator(closed)))).toMatchObject({ status: 204 })
+    const admin = await administrator(closed)
+    expect(await post(closed, path, { next }, bearer(admin))).toMatchObject({
+      ...{ status: 403, body: { code: 'factor_required' } },
+    })
+    expect(await post(closed, path, { next }, bearer(await withFactor(closed, admin)))).toMatchObject({ status: 204 })
     await signIn(closed, name, next)
     expect(await post(closed, path, { next: password }, bearer(TOKEN))).toMatchObject({ status: 204 })
     expect(await post(closed, '/api/users/99999/password', { next }, bearer(TOKEN))).toMatchObject({ status: 404 })

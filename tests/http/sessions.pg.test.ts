@@ -80,6 +80,62 @@ describe('tokens', () => {
     expect((await ask('GET', '/api/auth/verify', { authorization: '', cookie: session })).status).toBe(401)
   })
 
+  test('of a browser that signs in again are over, on the server too (ASVS 7.2.4)', async () => {
+    const { login } = await user()
+    const browser = jar()
+    const signIn = () =>
+      ask('POST', '/api/auth/login', browser.headers(), { login, password, remember: true, cookie: true })
+    browser.keep(await signIn())
+    const copied = new Map(browser.cookies)
+    const elsewhere = browser.headers({ 'sec-fetch-site': 'cross-site' })
+    expect((await ask('POST', '/api/auth/login', elsewhere, { login, password, cookie: true })).status).toBe(400)
+    const wrong = { login, password: 'wrong horse battery staple', cookie: true }
+    expect((await ask('POST', '/api/auth/login', browser.headers(), wrong)).status).toBe(401)
+    expect((await ask('GET', '/api/auth/verify', browser.headers())).status, 'a slip ends nothing').toBe(200)
+    browser.keep(await signIn())
+    expect((await ask('GET', '/api/auth/verify', browser.headers())).status).toBe(200)
+    for (const [name, value] of copied) {
+      const headers = { authorization: '', cookie: `${name}=${value}`, 'sec-fetch-site': 'same-origin' }
+      expect((await ask('POST', '/api/auth/refresh', headers, {})).status, name).toBe(401)
+    }
+  })
+
+  test('of a remembered session are void after a sign-out by the one cookie that is left of it', async () => {
+    const { login } = await user()
+    const browser = jar()
+    browser.keep(await ask('POST', '/api/auth/login', {}, { login, password, remember: true, cookie: true }))
+    // As browsers do with one whose time is up.
+    browser.cookies.delete('__Host-rootstream-session')
+    const copied = browser.headers()
+    const elsewhere = browser.headers({ 'sec-fetch-site': 'same-site' })
+    expect((await ask('POST', '/api/auth/logout', elsewhere)).status).toBe(400)
+    const out = await ask('POST', '/api/auth/logout', browser.headers())
+    expect(out.status).toBe(204)
+    browser.keep(out)
+    expect(browser.cookies.size).toBe(0)
+    expect((await ask('POST', '/api/auth/refresh', copied, {})).status).toBe(401)
+  })
+
+  test('of a remembered session are both replaced where its password is shown again, in its cookies', async () => {
+    const { login } = await user()
+    const browser = jar()
+    browser.keep(await ask('POST', '/api/auth/login', {}, { login, password, remember: true, cookie: true }))
+    const next = 'another horse, another battery'
+    for (const [path, body] of [
+      ['/api/auth/confirm', { password }],
+      ['/api/auth/password', { current: password, next }],
+    ] as const) {
+      const before = new Map(browser.cookies)
+      const answer = await ask('POST', path, browser.headers(), body)
+      expect(answer.status, path).toBe(200)
+      expect(JSON.stringify(answer.body)).not.toMatch(/rs[rs]_/)
+      expect(browser.keep(answer)).toHaveLength(2)
+      for (const [name, value] of before) expect(browser.cookies.get(name)).not.toBe(value)
+    }
+    browser.cookies.delete('__Host-rootstream-session')
+    expect((await ask('POST', '/api/auth/refresh', browser.headers(), {})).status).toBe(200)
+  })
+
   test('of a program are answered in bodies', async () => {
     const { login } = await user()
     const { body } = await ask('POST', '/api/auth/login', {}, { login, password, remember: true })
@@ -103,6 +159,9 @@ describe('tokens', () => {
     const [set = ''] = browser.keep(login)
     expect(set).not.toContain(attacker.token)
     expect((await ask('GET', '/api/auth/verify', browser.headers())).body).toMatchObject({ userId: victim.userId })
+    expect(await runtime.node.accounts.validate(attacker.token), 'what was replaced is over').toMatchObject({
+      ok: false,
+    })
     const two = `${set.split(';')[0]}; __Host-rootstream-session=${attacker.token}`
     expect((await ask('GET', '/api/auth/verify', { authorization: '', cookie: two })).status).toBe(401)
   })

@@ -284,7 +284,15 @@ export const histories: Readonly<Record<string, readonly (readonly Recorded[])[]
       ],
       'session.moved',
       'session.challenged',
-      'session.elevated',
+      ['session.elevated', 1, { tokenHash: 'next', method: 'totp' }],
+    ],
+    [
+      ['session.created', 2, { userId: 1, tokenHash: 'hash', expiresAt: LATER, methods: ['password'], remember }],
+      [
+        'session.elevated',
+        2,
+        { tokenHash: 'next', method: 'totp', remember: { familyHash: 'other', tokenHash: 'another' } },
+      ],
     ],
   ],
   factor: [

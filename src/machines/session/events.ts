@@ -73,7 +73,12 @@ export const events = {
     }),
   ),
   // A factor was shown again, and the token is a new one. A challenged session is bound to the client that showed it.
-  'session.elevated': event(1, z.object({ tokenHash, method: z.enum(METHODS), ...clientFields })),
+  // A remembered one has another family of tokens too.
+  'session.elevated': event(
+    2,
+    z.object({ tokenHash, method: z.enum(METHODS), remember: remember.optional(), ...clientFields }),
+    { upcasters: asItIs },
+  ),
   // It may do nothing but show a factor.
   'session.challenged': event(1, z.object({ reason: text(255) })),
   'session.moved': event(1, z.object(clientFields)),

@@ -12,6 +12,12 @@ export interface Replaced {
   readonly until: string
 }
 
+interface Remembered {
+  readonly familyHash: string
+  readonly tokenHash: string
+  readonly previousToken: Replaced | null
+}
+
 export interface SessionContext extends WithRow<SessionRow> {
   readonly row: SessionRow | null
   readonly endReason: string | null
@@ -23,11 +29,7 @@ export interface SessionContext extends WithRow<SessionRow> {
   readonly idleMs: number | null
   readonly tokenExpiresAt: string | null
   readonly previousToken: Replaced | null
-  readonly remember: {
-    readonly familyHash: string
-    readonly tokenHash: string
-    readonly previousToken: Replaced | null
-  } | null
+  readonly remember: Remembered | null
   /** A factor is wanted before anything else. */
   readonly challenged: boolean
   /** To be remembered once it is no longer pending. */
@@ -108,8 +110,9 @@ const elevate = base.createAction(
         session_token: event.tokenHash,
         last_activity: event.at,
       }),
-      // A stolen token must not live on beside the elevated one.
+      // A stolen token must not live on beside the elevated one; under version 1 the remember-me token did.
       previousToken: null,
+      remember: renewed(context.remember, event.remember),
       methods: [...new Set([...context.methods, event.method])],
       authenticatedAt: event.at,
       factorAt: isFactor(event.method) ? event.at : context.factorAt,
@@ -269,6 +272,11 @@ export const machine = base.createMachine({
     revoked: { on: { 'session.erased': { actions: forget } } },
   },
 })
+
+/** Only what is remembered has tokens to renew. */
+function renewed(known: Remembered | null, next: Omit<Remembered, 'previousToken'> | undefined): Remembered | null {
+  return known === null || next === undefined ? known : { ...next, previousToken: null }
+}
 
 /** A second factor, or a passkey, which is two in one. */
 function isFactor(method: Method): boolean {

@@ -85,7 +85,7 @@ export function codeRoutes(app: HttpApp, { node }: HttpShared): void {
       const shown = { method: request.params.method, code: request.body.code }
       const session = await accounts.confirmAddress(tokenOf(request) ?? '', shown, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      return sendOpened(reply.header('cache-control', 'no-store'), session, usesCookie(request))
+      return sendOpened(reply, session, usesCookie(request))
     },
   )
 }

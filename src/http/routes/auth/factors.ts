@@ -97,7 +97,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
       const enrolment = await accounts.enrolTotp(tokenOf(request) ?? '', request.body, clientOf(request))
       if (!enrolment.ok) return sendRefusal(reply, enrolment)
       const { secret, uri, qr } = enrolment
-      return reply.header('cache-control', 'no-store').send({ secret, uri, qr })
+      return reply.send({ secret, uri, qr })
     },
   )
 
@@ -118,7 +118,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
       const { code: first } = request.body
       const session = await accounts.confirmTotp(tokenOf(request) ?? '', first, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      return sendOpened(reply.header('cache-control', 'no-store'), session, usesCookie(request))
+      return sendOpened(reply, session, usesCookie(request))
     },
   )
 
@@ -137,7 +137,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
     async (request, reply) => {
       const replaced = await accounts.replaceBackupCodes(tokenOf(request) ?? '', clientOf(request))
       if (!replaced.ok) return sendRefusal(reply, replaced)
-      return reply.header('cache-control', 'no-store').send({ backupCodes: [...replaced.backupCodes] })
+      return reply.send({ backupCodes: [...replaced.backupCodes] })
     },
   )
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Assertion, Attestation } from '../../../accounts/passkeys.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
+import { clientOf, cookiesOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
 import { deviceGiven, trustAsked, trustWanted } from './devices.ts'
 import { opened, openedWithCodes, password, sendOpened } from './sign-in.ts'
 
@@ -132,7 +132,7 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
       const answer = { attestation: attestationOf(response), label: given }
       const session = await passkeys.register(tokenOf(request) ?? '', answer, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
-      return sendOpened(reply.header('cache-control', 'no-store'), session, usesCookie(request))
+      return sendOpened(reply, session, usesCookie(request))
     },
   )
 
@@ -168,8 +168,11 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const { response, cookie = false } = request.body
+      const replaced = cookie ? cookiesOf(request) : {}
       const session = await passkeys.login(assertionOf(response), clientOf(request))
-      return session.ok ? sendOpened(reply, session, cookie) : sendRefusal(reply, session)
+      if (!session.ok) return sendRefusal(reply, session)
+      await node.accounts.logout(replaced.token, replaced.rememberToken)
+      return sendOpened(reply, session, cookie)
     },
   )
 

@@ -27,6 +27,8 @@ const rotated = z.object({
   userId: z.int().min(1),
   token: z.string().optional().describe('Takes the place of the one that was sent; absent where that was a cookie.'),
   expiresAt: z.iso.datetime(),
+  rememberToken: z.string().optional().describe('Of a session that is remembered, in place of the older one.'),
+  rememberedUntil: z.iso.datetime().optional(),
 })
 
 /** @param isOperator whether a request shows that it comes from who runs the node */
@@ -97,7 +99,8 @@ export function passwordRoutes(
       config: { forUsers: true },
       schema: {
         summary: 'Set the password of a user',
-        description: 'With the token of the node or the session of an administrator. Ends all sessions of the user.',
+        description:
+          'With the token of the node or, for administrators, a factor shown lately. Ends all sessions of the user.',
         operationId: 'setPassword',
         tags: ['accounts'],
         params: rowPath,

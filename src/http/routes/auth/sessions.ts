@@ -5,15 +5,7 @@ import { METHODS, type Method } from '../../../machines/session/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { rowPath } from '../../input.ts'
-import {
-  bearerOf,
-  clientOf,
-  permittedSession,
-  rememberCookieOf,
-  sendRefusal,
-  sessionOf,
-  tokenOf,
-} from '../../session.ts'
+import { bearerOf, clientOf, permittedSession, sendRefusal, sessionOf, tokenOf, tokensOf } from '../../session.ts'
 import { opened, password, sendOpened } from './sign-in.ts'
 
 const refreshing = z.strictObject({
@@ -55,10 +47,8 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
     async (request, reply) => {
       const given = request.body.rememberToken
       const cookie = given === undefined && bearerOf(request) === undefined
-      const tokens = {
-        token: tokenOf(request),
-        rememberToken: given ?? (cookie ? rememberCookieOf(request) : undefined),
-      }
+      const shown = tokensOf(request)
+      const tokens = { ...shown, rememberToken: given ?? shown.rememberToken }
       const session = await node.accounts.refresh(tokens, clientOf(request))
       return session.ok ? sendOpened(reply, session, cookie) : sendRefusal(reply, session)
     },

@@ -7,7 +7,15 @@ import { ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
 import { deviceTokenOf, keepDevice } from '../../device-cookie.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clearSessionCookie, clientOf, sendRefusal, sessionOf, setSessionCookies, tokenOf } from '../../session.ts'
+import {
+  clearSessionCookie,
+  clientOf,
+  cookiesOf,
+  sendRefusal,
+  sessionOf,
+  setSessionCookies,
+  tokensOf,
+} from '../../session.ts'
 import { deviceGiven } from './devices.ts'
 
 export const password = z.string().min(1).max(1_024)
@@ -93,8 +101,10 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
     async (request, reply) => {
       const { cookie = false, deviceToken = deviceTokenOf(request), ...given } = request.body
       const device = deviceToken === undefined ? {} : { deviceToken }
+      const replaced = cookie ? cookiesOf(request) : {}
       const session = await node.accounts.login({ ...given, ...device }, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
+      await node.accounts.logout(replaced.token, replaced.rememberToken)
       const kept = session.pending ? session : keepDevice(reply, session, request.body.deviceToken === undefined)
       return sendOpened(reply, kept, cookie)
     },
@@ -106,14 +116,16 @@ export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
       config: { forUsers: true },
       schema: {
         summary: 'End the session',
-        description: 'A token that opens nothing is no error.',
+        description:
+          'Also by the cookie of a session that is remembered, and by a token whose own time is up. One that opens nothing is no error.',
         operationId: 'logout',
         tags: ['accounts'],
         ...answers({ 204: null }),
       },
     },
     async (request, reply) => {
-      await node.accounts.logout(tokenOf(request) ?? '')
+      const { token, rememberToken } = tokensOf(request)
+      await node.accounts.logout(token, rememberToken)
       clearSessionCookie(reply)
       return reply.code(204).send()
     },
