@@ -10,7 +10,7 @@ import { afterCommit } from './after-commit.ts'
 import { answerFailed, answerRefused, answerRepeated } from './answer.ts'
 import type { Command } from './command.ts'
 import { Freshness } from './freshness.ts'
-import { catchUp, type Loaded, load } from './load.ts'
+import { beginning, type Loaded, load, newest } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
 import { away } from './outage.ts'
@@ -126,6 +126,11 @@ export class Actor {
     return this.#reads.recall(maxStaleMs)
   }
 
+  /** As the log had it at some time: undefined where memory holds nothing of it. */
+  get remembered(): Loaded | undefined {
+    return this.#copy.loaded
+  }
+
   /** An event of another node. */
   hear(event: LogEvent): void {
     this.#reads.hear(event)
@@ -169,15 +174,16 @@ export class Actor {
       throw away()
     if (this.pending > 0) await this.#drainAll()
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
-    this.#copy.loaded ??= await load(this.#ports, this.#entity, this.ref)
+    // What is said to be new is not looked for: where there is one after all, the log refuses the append.
+    this.#copy.loaded ??= isForNew(batch) ? beginning(this.#entity) : await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
     const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#copy.loaded)
     if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
     if (plan.taken.length === 0) {
-      const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
-      if (newest !== this.#copy.loaded) {
-        this.#copy.loaded = newest
+      const now = await newest(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+      if (now !== this.#copy.loaded) {
+        this.#copy.loaded = now
         return false
       }
       this.#mailbox.drop(handled)
@@ -210,7 +216,7 @@ export class Actor {
       }
       case 'conflict':
         faultPoint('actor.conflict')
-        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+        this.#copy.loaded = await newest(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return false
       case 'duplicate': {
         faultPoint('actor.before-repeating')
@@ -220,7 +226,7 @@ export class Actor {
           throw new Error(`no command for the duplicate at position ${answer.position}`)
         this.#mailbox.take(waiting)
         answerRepeated(this.ref, waiting, event)
-        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+        this.#copy.loaded = await newest(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return true
       }
       case 'claimed':
@@ -287,4 +293,9 @@ export class Actor {
     this.#backoff.failed()
     answerFailed(this.#ports, this.ref, waiting, error)
   }
+}
+
+/** Whether the command that comes first is for an actor without events. */
+function isForNew([first]: readonly Waiting[]): boolean {
+  return first !== undefined && (first.command.creates || first.command.expectedVersion === 0)
 }
