@@ -22,6 +22,7 @@ import { Backoff } from './supervision.ts'
 
 /** Other writers may win this often before the command is given back as a conflict. */
 const MAX_CONFLICTS = 20
+const NONE: readonly never[] = []
 
 export class Actor {
   readonly ref: ActorRef
@@ -30,7 +31,8 @@ export class Actor {
   readonly #entity: EntityDefinition
   readonly #ports: ActorPorts
   readonly #mailbox = new Mailbox()
-  readonly #backoff: Backoff
+  /** From its first failure on. */
+  #backoff: Backoff | undefined
   readonly #copy: Copy = { loaded: undefined, freshness: new Freshness() }
   readonly #reads: Reads
   #running: Promise<void> | undefined
@@ -45,14 +47,9 @@ export class Actor {
     this.ref = ref
     this.#entity = entity
     this.#ports = ports
-    this.#backoff = new Backoff(ports.clock)
     const overlay = new Overlay(entity, ref, ports)
     this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage, overlay)
-    this.#reads = new Reads(entity, ref, ports, overlay, this.#copy, {
-      isIdle: () => this.idle,
-      entries: () => this.#offside?.entries ?? [],
-      drain: () => this.drain(),
-    })
+    this.#reads = new Reads(entity, ref, ports, overlay, this.#copy, this)
     this.lastUsed = ports.clock.now()
   }
 
@@ -67,6 +64,11 @@ export class Actor {
 
   get idle(): boolean {
     return this.#running === undefined
+  }
+
+  /** Accepted commands that are not in the log yet. */
+  get entries(): readonly JournalEntry[] {
+    return this.#offside?.entries ?? NONE
   }
 
   /** Resolves when everything in the mailbox has been answered. */
@@ -84,7 +86,7 @@ export class Actor {
           `${formatActorRef(this.ref)} has ${this.#mailbox.length} commands waiting. This one was not taken; send it again later.`,
         ),
       )
-    const wait = this.#backoff.remaining()
+    const wait = this.#backoff?.remaining() ?? 0
     if (wait > 0)
       return Promise.reject(
         new AppError(
@@ -207,7 +209,7 @@ export class Actor {
         faultPoint('actor.committed')
         this.#copy.loaded = plan.end
         this.#copy.freshness.known(asked, reading)
-        this.#backoff.reset()
+        this.#backoff = undefined
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
         afterCommit(this.#ports, this.#entity, this.ref, plan, answer.events, append)
@@ -290,6 +292,7 @@ export class Actor {
   #failed(waiting: Waiting, error: unknown): void {
     this.#mailbox.take(waiting)
     this.#restart = true
+    this.#backoff ??= new Backoff(this.#ports.clock)
     this.#backoff.failed()
     answerFailed(this.#ports, this.ref, waiting, error)
   }
