@@ -1,28 +1,18 @@
 /** What signing in costs, and whether its time tells who has an account: the kinds of failure in turn, one at a time. */
-import type { AttemptBudget } from '../src/accounts/attempts.ts'
 import { createNode } from '../src/app.ts'
 import { silentLogger } from '../src/logging.ts'
 import type { BenchContext, BenchResult } from './bench.ts'
+import { ENDLESS_BUDGETS } from './endless.ts'
 
 const password = 'correct horse battery staple'
 /** In flight, for the throughput. */
 const AT_ONCE = 8
-/** Whatever is tried, nobody waits. */
-const ENDLESS: AttemptBudget = {
-  free: 1_000_000_000,
-  within: 3_600,
-  firstWait: 1,
-  longestWait: 1,
-  most: 1_000_000_000,
-  remembered: 3_600,
-}
-
 export async function passwords({ server, quick, progress }: BenchContext): Promise<BenchResult> {
   const node = await createNode({
     database: await server.database(),
     name: 'bench',
     log: silentLogger,
-    accounts: { attemptBudgets: { 'login.account': ENDLESS, 'login.known': ENDLESS, 'login.address': ENDLESS } },
+    accounts: { attemptBudgets: ENDLESS_BUDGETS },
   })
   try {
     const accounts = ['ada', 'bob']

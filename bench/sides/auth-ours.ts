@@ -1,6 +1,7 @@
 /** A node with its HTTP API for the bench of accounts. */
 import { createNode } from '../../src/app.ts'
 import { startHttpServer } from '../../src/http/server.ts'
+import { ENDLESS_BUDGETS } from '../endless.ts'
 import { SILENT } from '../silent.ts'
 import type { AuthSide, AuthSideOptions } from './auth-child.ts'
 
@@ -13,7 +14,7 @@ export async function open({ database, redis }: AuthSideOptions): Promise<AuthSi
     redis,
     name: 'bench',
     log: SILENT,
-    accounts: { sessionLimits: { admin: limit, operator: limit, viewer: limit } },
+    accounts: { sessionLimits: { admin: limit, operator: limit, viewer: limit }, attemptBudgets: ENDLESS_BUDGETS },
   })
   const server = await startHttpServer({
     node,

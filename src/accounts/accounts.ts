@@ -137,10 +137,11 @@ export function createAccounts(ports: AccountPorts): Accounts {
     validate: (token, client) => validate(ports, token, client),
     logout: (token, rememberToken) => logout(ports, { token, rememberToken }),
     createSession: async (userId, client = {}, { methods = ['password'] as const, remember = false } = {}) => {
-      // As the log has it: the limit is by the roles of now.
-      const account = await readAccount(ports, userId)
+      const known = await readAccount(ports, userId, { maxStaleMs: ports.settings.maxStaleMs })
+      // Only the log can say that it is in use again.
+      const account = known.active ? known : await readAccount(ports, userId)
       return account.active
-        ? openSession(ports, account, methods, client, remember)
+        ? openSession(ports, account, methods, client, remember, null)
         : refused('invalid_credentials', 'There is no such account, or it is not in use.')
     },
     refresh: (tokens, client) => refresh(ports, tokens, client),

@@ -6,7 +6,7 @@ import { type AccountRefusal, refused } from './answers.ts'
 import { located } from './binding.ts'
 import type { Client } from './client.ts'
 import { elevate } from './elevation.ts'
-import type { AccountPorts } from './ports.ts'
+import { type AccountPorts, NEW_ACTOR } from './ports.ts'
 import { lifeOf, type OpenedSession, readSession, takeRoom } from './sessions.ts'
 import { readAccount } from './users.ts'
 
@@ -47,7 +47,7 @@ export async function recordAttempt(ports: AccountPorts, { ipAddress: given, ...
   const from = parsed.success ? { ipAddress: parsed.data } : {}
   await ports
     .actor('mfa-attempt', await ports.nextId('mfa-attempt'))
-    .send({ type: 'mfa.attempted', ...attempt, ...from })
+    .send({ type: 'mfa.attempted', ...attempt, ...from }, NEW_ACTOR)
 }
 
 interface Attempt {

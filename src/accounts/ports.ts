@@ -13,6 +13,9 @@ import type { ClearData } from './erasure.ts'
 import type { SessionActivity } from './session-activity.ts'
 import type { AccountSettings } from './settings.ts'
 
+/** Of the first event under an id of `nextId`: what was given to nobody else is not looked for. */
+export const NEW_ACTOR = { expectedVersion: 0 }
+
 export interface AccountPorts {
   readonly clock: Clock
   readonly log: Logger
@@ -24,7 +27,7 @@ export interface AccountPorts {
   readonly delivery: Delivery
   readonly background: Background
   actor(type: string, id: number): ActorHandle
-  /** An id for a new actor: its token is made before it is. */
+  /** An id for a new actor, which nobody else is given: its token is made before it is. */
   nextId(type: string): Promise<number>
   holderOf(claim: Claim): Promise<ActorRef | undefined>
   /** Ids of the rows whose column has this value, as of everything committed before the call. */

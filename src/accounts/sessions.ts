@@ -6,8 +6,8 @@ import type { SessionContext } from '../machines/session/machine.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { located } from './binding.ts'
 import { type Client, clientData } from './client.ts'
-import type { AccountPorts } from './ports.ts'
-import { isIdle } from './standing.ts'
+import { type AccountPorts, NEW_ACTOR } from './ports.ts'
+import { isIdle, isOpen } from './standing.ts'
 import { type Account, readAccount, sessionLimitOf } from './users.ts'
 
 export interface OpenedSession {
@@ -28,27 +28,34 @@ export interface OpenedSession {
   readonly deviceExpiresAt?: string
 }
 
-/** A session of which everything was shown that has to be. */
+/**
+ * A session of which everything was shown that has to be.
+ * @param shownUnder the epoch of the account that what was shown was held against; null where nothing was
+ */
 export async function openSession(
   ports: AccountPorts,
   account: Account,
   methods: readonly Method[],
   client: Client,
   remember = false,
+  shownUnder: number | null = account.context.authEpoch,
 ): Promise<OpenedSession | AccountRefusal> {
   const sessionId = await ports.nextId('session')
   const { token, hash } = issueToken('session', sessionId)
   const { times, told, endsAt } = lifeOf(ports, sessionId, remember)
-  const created = await ports.actor('session', sessionId).send({
-    type: 'session.created',
-    userId: account.id,
-    tokenHash: hash,
-    ...times,
-    methods: [...methods],
-    ...clientData(located(ports, client)),
-  })
+  const created = await ports.actor('session', sessionId).send(
+    {
+      type: 'session.created',
+      userId: account.id,
+      tokenHash: hash,
+      ...times,
+      methods: [...methods],
+      ...clientData(located(ports, client)),
+    },
+    NEW_ACTOR,
+  )
   if (!created.ok) return refused('invalid_credentials')
-  const room = await takeRoom(ports, account, sessionId, endsAt)
+  const room = await takeRoom(ports, account, sessionId, endsAt, shownUnder)
   return room ?? { ok: true, sessionId, userId: account.id, token, ...told }
 }
 
@@ -94,78 +101,116 @@ export async function openPending(
   const sessionId = await ports.nextId('session')
   const { token, hash } = issueToken('session', sessionId)
   const expiresAt = new Date(clock.now() + settings.pendingMs).toISOString()
-  const created = await ports.actor('session', sessionId).send({
-    type: 'session.created',
-    userId,
-    tokenHash: hash,
-    expiresAt,
-    methods: ['password'],
-    pending: true,
-    authEpoch,
-    ...(remember ? { wantsRemember: true } : {}),
-    ...clientData(located(ports, client)),
-  })
+  const created = await ports.actor('session', sessionId).send(
+    {
+      type: 'session.created',
+      userId,
+      tokenHash: hash,
+      expiresAt,
+      methods: ['password'],
+      pending: true,
+      authEpoch,
+      ...(remember ? { wantsRemember: true } : {}),
+      ...clientData(located(ports, client)),
+    },
+    NEW_ACTOR,
+  )
   if (!created.ok) return refused('invalid_credentials')
   return { ok: true, pending: true, sessionId, userId, token, expiresAt, factors }
 }
 
-/** A session counts once the user has it among the open ones: two nodes cannot both take the last room. */
+/**
+ * A session counts once the user has it among the open ones: two nodes cannot both take the last room. The account may be
+ * as memory holds it, for the user's machine refuses what was worked out from anything that is no more.
+ */
 export async function takeRoom(
   ports: AccountPorts,
   account: Account,
   sessionId: number,
   expiresAt: string,
+  shownUnder: number | null = account.context.authEpoch,
 ): Promise<AccountRefusal | undefined> {
-  const { most: limit, policy } = sessionLimitOf(ports, account)
+  let read = account
   for (let refusals = 0; ; refusals++) {
-    // Others may have come and gone since the account was read.
-    const { context } = refusals === 0 ? account : await readAccount(ports, account.id)
-    const ended = context.sessions.length < limit ? [] : await endedOf(ports, context.sessions, policy)
-    // What was shown was held against the account as it was read: a password that was changed since opens nothing.
-    const { authEpoch } = account.context
-    const opened = { sessionId, expiresAt, limit, policy, ended: [...ended], authEpoch }
-    const result = await account.handle.send({ type: 'user.login.recorded', opened })
+    const { sessions, authEpoch, roles, sessionLimit } = read.context
+    const { most: limit, policy } = sessionLimitOf(ports, read)
+    const { over, idle } = sessions.length < limit ? NONE_ENDED : await endedOf(ports, sessions, limit, policy)
+    const result = await account.handle.send({
+      type: 'user.login.recorded',
+      opened: {
+        sessionId,
+        expiresAt,
+        limit,
+        policy,
+        ended: [...over, ...idle],
+        // A password that was changed since it was shown opens nothing.
+        authEpoch: shownUnder ?? authEpoch,
+        limitOf: { roles: [...roles], sessionLimit },
+      },
+    })
     if (result.ok) {
       const after = await readAccount(ports, account.id, { maxStaleMs: ports.settings.maxStaleMs })
-      const pushedOut = context.sessions.filter(({ id }) => !after.context.sessions.some(open => open.id === id))
-      await Promise.all(pushedOut.map(({ id }) => revokeSession(ports, id, PUSHED_OUT)))
+      const gone = sessions.filter(({ id }) => !over.includes(id) && !isOpen(after.context, id))
+      await Promise.all(gone.map(({ id }) => revokeSession(ports, id, PUSHED_OUT)))
       return undefined
     }
-    if (result.state === 'active' && refusals === 0 && context.sessions.length < limit) continue
+    const now = await readAccount(ports, account.id)
+    const standsAsShown = now.active && (shownUnder ?? now.context.authEpoch) === now.context.authEpoch
+    // Others have come and gone since the account was read.
+    if (standsAsShown && now.version !== read.version && refusals < MOST_REFUSALS) {
+      read = now
+      continue
+    }
     await revokeSession(ports, sessionId, 'no room')
-    const { authEpoch: epoch } = (await readAccount(ports, account.id)).context
-    return result.state === 'active' && epoch === authEpoch ? refused('session_limit') : refused('invalid_credentials')
+    return standsAsShown ? refused('session_limit') : refused('invalid_credentials')
   }
 }
 
 export const PUSHED_OUT = 'a newer session took its place'
 /** Sessions that are looked at together. */
 const LOOKED_AT = 50
+/** After which the account is not read again. */
+const MOST_REFUSALS = 2
+
+interface Ended {
+  /** They say so themselves. */
+  readonly over: readonly number[]
+  /** Nobody has told them yet. */
+  readonly idle: readonly number[]
+}
+
+const NONE_ENDED: Ended = { over: [], idle: [] }
 
 /**
- * Sessions among the open ones that have ended by themselves meanwhile: nothing undoes an end, so memory will do for
- * those. Where the oldest would make room it is enough to find one.
+ * Sessions among the open ones that have ended by themselves meanwhile. Nothing undoes an end, so memory of any age will do
+ * for those; the others are asked only where there is no room yet. Where the oldest would make room it is enough to find one.
  */
 async function endedOf(
   ports: AccountPorts,
   open: readonly { readonly id: number }[],
+  limit: number,
   policy: 'refuse' | 'revoke_oldest',
-): Promise<readonly number[]> {
-  const ended: number[] = []
-  for (let from = 0; from < open.length; from += LOOKED_AT) {
-    const some = open.slice(from, from + LOOKED_AT)
-    const over = await Promise.all(
-      some.map(({ id }) => isOver(ports, id, policy === 'refuse' ? 0 : ports.settings.maxStaleMs)),
+): Promise<Ended> {
+  const over = open.filter(({ id }) => isEnd(ports.actor('session', id).remembered()?.state)).map(({ id }) => id)
+  if (open.length - over.length < limit) return { over, idle: [] }
+  const idle: number[] = []
+  const others = open.filter(({ id }) => !over.includes(id))
+  for (let from = 0; from < others.length; from += LOOKED_AT) {
+    const some = others.slice(from, from + LOOKED_AT)
+    await Promise.all(
+      some.map(async ({ id }) => {
+        const { state, context } = await readSession(ports, id, policy === 'refuse' ? 0 : ports.settings.maxStaleMs)
+        if (state !== 'active') over.push(id)
+        else if (context.remember === null && isIdle(ports, id, context, ports.clock.now())) idle.push(id)
+      }),
     )
-    ended.push(...some.filter((_, index) => over[index]).map(({ id }) => id))
     if (policy === 'revoke_oldest') break
   }
-  return ended
+  return { over, idle }
 }
 
-async function isOver(ports: AccountPorts, id: number, maxStaleMs: number): Promise<boolean> {
-  const { state, context } = await readSession(ports, id, maxStaleMs)
-  return state !== 'active' || (context.remember === null && isIdle(ports, id, context, ports.clock.now()))
+function isEnd(state: string | undefined): boolean {
+  return state === 'closed' || state === 'expired' || state === 'revoked'
 }
 
 /** What is over already stays as it ended. */

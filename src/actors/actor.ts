@@ -10,7 +10,7 @@ import { afterCommit } from './after-commit.ts'
 import { answerFailed, answerRefused, answerRepeated } from './answer.ts'
 import type { Command } from './command.ts'
 import { Freshness } from './freshness.ts'
-import { catchUp, type Loaded, load } from './load.ts'
+import { beginning, type Loaded, load, newest } from './load.ts'
 import { Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
 import { away } from './outage.ts'
@@ -22,6 +22,7 @@ import { Backoff } from './supervision.ts'
 
 /** Other writers may win this often before the command is given back as a conflict. */
 const MAX_CONFLICTS = 20
+const NONE: readonly never[] = []
 
 export class Actor {
   readonly ref: ActorRef
@@ -30,7 +31,8 @@ export class Actor {
   readonly #entity: EntityDefinition
   readonly #ports: ActorPorts
   readonly #mailbox = new Mailbox()
-  readonly #backoff: Backoff
+  /** From its first failure on. */
+  #backoff: Backoff | undefined
   readonly #copy: Copy = { loaded: undefined, freshness: new Freshness() }
   readonly #reads: Reads
   #running: Promise<void> | undefined
@@ -45,14 +47,9 @@ export class Actor {
     this.ref = ref
     this.#entity = entity
     this.#ports = ports
-    this.#backoff = new Backoff(ports.clock)
     const overlay = new Overlay(entity, ref, ports)
     this.#offside = ports.outage && new Offside(entity, ref, ports, ports.outage, overlay)
-    this.#reads = new Reads(entity, ref, ports, overlay, this.#copy, {
-      isIdle: () => this.idle,
-      entries: () => this.#offside?.entries ?? [],
-      drain: () => this.drain(),
-    })
+    this.#reads = new Reads(entity, ref, ports, overlay, this.#copy, this)
     this.lastUsed = ports.clock.now()
   }
 
@@ -67,6 +64,11 @@ export class Actor {
 
   get idle(): boolean {
     return this.#running === undefined
+  }
+
+  /** Accepted commands that are not in the log yet. */
+  get entries(): readonly JournalEntry[] {
+    return this.#offside?.entries ?? NONE
   }
 
   /** Resolves when everything in the mailbox has been answered. */
@@ -84,7 +86,7 @@ export class Actor {
           `${formatActorRef(this.ref)} has ${this.#mailbox.length} commands waiting. This one was not taken; send it again later.`,
         ),
       )
-    const wait = this.#backoff.remaining()
+    const wait = this.#backoff?.remaining() ?? 0
     if (wait > 0)
       return Promise.reject(
         new AppError(
@@ -124,6 +126,11 @@ export class Actor {
   recall(maxStaleMs: number): Loaded | undefined {
     this.lastUsed = this.#ports.clock.now()
     return this.#reads.recall(maxStaleMs)
+  }
+
+  /** As the log had it at some time: undefined where memory holds nothing of it. */
+  get remembered(): Loaded | undefined {
+    return this.#copy.loaded
   }
 
   /** An event of another node. */
@@ -169,15 +176,16 @@ export class Actor {
       throw away()
     if (this.pending > 0) await this.#drainAll()
     const lease = this.#entity.singleOwner ? await this.#ports.ownership.own(this.ref) : undefined
-    this.#copy.loaded ??= await load(this.#ports, this.#entity, this.ref)
+    // What is said to be new is not looked for: where there is one after all, the log refuses the append.
+    this.#copy.loaded ??= isForNew(batch) ? beginning(this.#entity) : await load(this.#ports, this.#entity, this.ref)
     faultPoint('actor.loaded')
     const plan = planBatch(this.#ports.clock, this.#entity, this.ref, batch, this.#copy.loaded)
     if (plan.failed !== undefined) this.#failed(plan.failed.item, plan.failed.error)
     const handled = plan.taken.length + plan.refused.length
     if (plan.taken.length === 0) {
-      const newest = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
-      if (newest !== this.#copy.loaded) {
-        this.#copy.loaded = newest
+      const now = await newest(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+      if (now !== this.#copy.loaded) {
+        this.#copy.loaded = now
         return false
       }
       this.#mailbox.drop(handled)
@@ -201,7 +209,7 @@ export class Actor {
         faultPoint('actor.committed')
         this.#copy.loaded = answer.rewritten === true ? undefined : plan.end
         this.#copy.freshness.known(asked, reading)
-        this.#backoff.reset()
+        this.#backoff = undefined
         this.#mailbox.drop(handled)
         faultPoint('actor.state-moved')
         afterCommit(this.#ports, this.#entity, this.ref, plan, answer.events, append)
@@ -210,7 +218,7 @@ export class Actor {
       }
       case 'conflict':
         faultPoint('actor.conflict')
-        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+        this.#copy.loaded = await newest(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return false
       case 'duplicate': {
         faultPoint('actor.before-repeating')
@@ -220,7 +228,7 @@ export class Actor {
           throw new Error(`no command for the duplicate at position ${answer.position}`)
         this.#mailbox.take(waiting)
         answerRepeated(this.ref, waiting, event)
-        this.#copy.loaded = await catchUp(this.#ports, this.#entity, this.ref, this.#copy.loaded)
+        this.#copy.loaded = await newest(this.#ports, this.#entity, this.ref, this.#copy.loaded)
         return true
       }
       case 'claimed':
@@ -284,7 +292,13 @@ export class Actor {
   #failed(waiting: Waiting, error: unknown): void {
     this.#mailbox.take(waiting)
     this.#restart = true
+    this.#backoff ??= new Backoff(this.#ports.clock)
     this.#backoff.failed()
     answerFailed(this.#ports, this.ref, waiting, error)
   }
+}
+
+/** Whether the command that comes first is for an actor without events. */
+function isForNew([first]: readonly Waiting[]): boolean {
+  return first !== undefined && (first.command.creates || first.command.expectedVersion === 0)
 }

@@ -65,6 +65,8 @@ export interface ActorHandle {
    * Throws AppError `invalid_input`.
    */
   known(maxStaleMs: number): KnownState | undefined
+  /** What memory holds of the log, however old: for what nothing undoes. At once. */
+  remembered(): KnownState | undefined
   /** The state after a version, or as it was at a time (ISO 8601). */
   stateAt(point: { version: number } | { at: string }): Promise<ActorView>
   /** Events by version, in chunks. */

@@ -35,6 +35,13 @@ export async function load(ports: LoadPorts, entity: EntityDefinition, ref: Acto
   return catchUp(ports, entity, ref, (await fromSnapshot(ports, entity, ref)) ?? beginning(entity))
 }
 
+/** Like `catchUp`; one that was held to have no events is looked for with its snapshot. */
+export async function newest(ports: LoadPorts, entity: EntityDefinition, ref: ActorRef, from: Loaded): Promise<Loaded> {
+  if (from.version > 0) return catchUp(ports, entity, ref, from)
+  const found = await load(ports, entity, ref)
+  return found.version === 0 ? from : found
+}
+
 /** Folds what was appended since. Returns `from` itself where nothing was. */
 export async function catchUp(
   { store }: LoadPorts,
@@ -82,7 +89,8 @@ export function viewOf(entity: EntityDefinition, ref: ActorRef, { version, state
   }
 }
 
-function beginning(entity: EntityDefinition): Loaded {
+/** As an actor without events is. */
+export function beginning(entity: EntityDefinition): Loaded {
   return { version: 0, state: initialState(entity), at: null }
 }
 

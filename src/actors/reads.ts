@@ -16,12 +16,12 @@ export interface Copy {
   readonly freshness: Freshness
 }
 
-/** What else the actor is doing. */
+/** What else the actor is doing: the actor itself, for closures would cost each of many thousands some of its memory. */
 interface Host {
   /** Whether no command is under way. */
-  isIdle(): boolean
+  readonly idle: boolean
   /** Commands of this node that are not in the log yet. */
-  entries(): readonly JournalEntry[]
+  readonly entries: readonly JournalEntry[]
   /** Resolves when they are. Throws AppError `log_unavailable`. */
   drain(): Promise<void>
 }
@@ -91,7 +91,7 @@ export class Reads {
     try {
       const isAway = outage?.away === true && !logged
       if (isAway && known !== undefined && this.#isShown) return this.#withoutLog(known, asked, maxStaleMs)
-      if (this.#host.entries().length > 0) await this.#host.drain()
+      if (this.#host.entries.length > 0) await this.#host.drain()
       const { reading } = link
       const { loaded, freshness } = this.#copy
       const isTrusted = loaded !== undefined && freshness.allows(loaded.version, asked, maxStaleMs, reading)
@@ -103,12 +103,12 @@ export class Reads {
           : await catchUp(this.#ports, this.#entity, this.#ref, loaded)
       this.#overlay.release(over)
       // The mailbox may have moved on meanwhile; the state never goes back.
-      if (this.#host.isIdle() && fresh.version >= (this.#copy.loaded?.version ?? 0)) {
+      if (this.#host.idle && fresh.version >= (this.#copy.loaded?.version ?? 0)) {
         this.#copy.loaded = fresh
         freshness.known(asked, reading)
       }
       if (logged || !(this.#isShown || this.#overlay.isBehind(fresh.version))) return fresh
-      await this.#overlay.read(fresh, this.#host.entries())
+      await this.#overlay.read(fresh, this.#host.entries)
       return this.#shown(fresh)
     } catch (error) {
       const { loaded } = this.#copy
@@ -122,8 +122,8 @@ export class Reads {
   hear(event: LogEvent): void {
     const { loaded, freshness } = this.#copy
     freshness.heard(event.version)
-    this.#overlay.heard(event, this.#host.entries().length)
-    if (!this.#host.isIdle() || loaded === undefined || event.version !== loaded.version + 1) return
+    this.#overlay.heard(event, this.#host.entries.length)
+    if (!this.#host.idle || loaded === undefined || event.version !== loaded.version + 1) return
     try {
       const clock = event.origin?.clock ?? loaded.clock
       const state = fold(this.#entity, loaded.state, event)
@@ -136,11 +136,11 @@ export class Reads {
 
   /** Whether there is anything beside the log to be shown. */
   get #isShown(): boolean {
-    return this.#host.entries().length + this.#overlay.others.length > 0
+    return this.#host.entries.length + this.#overlay.others.length > 0
   }
 
   #shown(base: Loaded): Loaded {
-    return this.#overlay.on(base, this.#host.entries())
+    return this.#overlay.on(base, this.#host.entries)
   }
 
   /** Throws AppError `log_unavailable` where the state permits something, and is older than asked. */

@@ -9,13 +9,13 @@ import type { EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import type { TentativeStats } from '../tentative/api.ts'
 import { Actor } from './actor.ts'
 import { ActorTable } from './actor-table.ts'
-import type { ActorHandle, ActorSystem, ActorSystemOptions, OutageStatus } from './api.ts'
+import type { ActorHandle, ActorSystem, ActorSystemOptions, KnownState, OutageStatus } from './api.ts'
 import type { CommandOptions } from './command.ts'
 import { Dispatch } from './dispatch.ts'
 import { EffectRunner } from './effects.ts'
 import { maxStaleOf } from './freshness.ts'
 import { watchLink } from './link-watch.ts'
-import { loadAt, viewOf } from './load.ts'
+import { type Loaded, loadAt, viewOf } from './load.ts'
 import { Outage } from './outage.ts'
 import { Ownership } from './ownership.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
@@ -159,12 +159,8 @@ class HostedActors implements ActorSystem {
       send: (event, options = {}) => this.#dispatch.send(ref.type, ref, event, options, false),
       state: async (within = {}) =>
         viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within), within.logged)),
-      known: maxStaleMs => {
-        const loaded = this.#actors.get(ref)?.recall(maxStaleOf({ maxStaleMs }))
-        if (loaded === undefined) return undefined
-        const { version, state } = loaded
-        return { version, state: formatStateValue(state.value), context: state.context }
-      },
+      known: maxStaleMs => knownState(this.#actors.get(ref)?.recall(maxStaleOf({ maxStaleMs }))),
+      remembered: () => knownState(this.#actors.get(ref)?.remembered),
       stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
       history: range => this.#store.readStream(ref, range),
     }
@@ -266,4 +262,10 @@ class HostedActors implements ActorSystem {
           )
     }
   }
+}
+
+function knownState(loaded: Loaded | undefined): KnownState | undefined {
+  if (loaded === undefined) return undefined
+  const { version, state } = loaded
+  return { version, state: formatStateValue(state.value), context: state.context }
 }

@@ -30,6 +30,7 @@ interface Peak {
 }
 
 const NO_PEAKS: readonly string[] = []
+const NO_SLOTS: ReadonlyMap<string, Map<string, Slot>> = new Map()
 /** Asked for with every write. */
 const PEAKS = new WeakMap<LiveDefinition, ReadonlyMap<string, readonly Peak[]>>()
 
@@ -42,7 +43,10 @@ export class LiveDocument {
   /** XOR over the hashes of all slots: equal where the documents are. */
   hash = 0
   readonly #seed: number
-  readonly #fields = new Map<string, Map<string, Slot>>()
+  /** Of fields in which there is one slot for all; the others have one for each writer. */
+  readonly #single = new Map<string, Slot>()
+  /** Undefined until one is written: of documents with a single figure there are many. */
+  #shared: Map<string, Map<string, Slot>> | undefined
 
   constructor(type: string, id: number, period: string, definition: LiveDefinition) {
     this.type = type
@@ -56,15 +60,9 @@ export class LiveDocument {
   apply(field: string, writer: string, n: number, value: LiveValue): boolean {
     const rule = this.definition.fields[field]
     if (rule === undefined) return false
-    let slots = this.#fields.get(field)
-    if (slots === undefined) {
-      slots = new Map()
-      this.#fields.set(field, slots)
-    }
-    const key = keyOf(rule, writer)
-    const known = slots.get(key)
+    const known = this.#slot(rule, field, writer)
     if (known === undefined) {
-      if (slots.size >= MAX_WRITERS) return false
+      if ((this.#shared?.get(field)?.size ?? 0) >= MAX_WRITERS) return false
     } else {
       if (!isNewer(rule, known, writer, n, value)) return false
       this.hash ^= known.hash
@@ -72,7 +70,7 @@ export class LiveDocument {
     const seed = known?.writer === writer ? known.seed : this.#seedOf(rule, field, writer)
     // Of a maximum only the figure counts: nodes that took it from different writers agree.
     const hash = mix(seed, hashNumber(rule.rule === 'max' ? Number(value) : n))
-    slots.set(key, { writer, n, value, seed, hash })
+    this.#set(rule, field, { writer, n, value, seed, hash })
     this.hash ^= hash
     return true
   }
@@ -98,23 +96,23 @@ export class LiveDocument {
   /** What a writer has set in a field. */
   own(field: string, writer: string): LiveValue | undefined {
     const rule = this.definition.fields[field]
-    return rule === undefined ? undefined : this.#fields.get(field)?.get(keyOf(rule, writer))?.value
+    return rule === undefined ? undefined : this.#slot(rule, field, writer)?.value
   }
 
   /** The merged value; undefined where nobody has set it. */
   value(field: string, isAlive: (writer: string) => boolean): LiveValue | undefined {
     const rule = this.definition.fields[field]
-    const slots = this.#fields.get(field)
     if (rule === undefined) return undefined
     switch (rule.rule) {
       case 'lww':
-        return slots?.get('')?.value
+        return this.#single.get(field)?.value
       case 'max': {
-        const most = slots?.get('')?.value
+        const most = this.#single.get(field)?.value
         const now = rule.peakOf === undefined ? undefined : this.value(rule.peakOf, isAlive)
         return most === undefined || now === undefined ? (most ?? now) : Math.max(Number(most), Number(now))
       }
       default: {
+        const slots = this.#shared?.get(field)
         if (slots === undefined || slots.size === 0) return undefined
         let sum = 0
         for (const slot of slots.values())
@@ -136,18 +134,33 @@ export class LiveDocument {
   /** All there is, or what one writer wrote, or one field of that. */
   entries(writer?: string, field?: string): readonly Entry[] {
     const entries: Entry[] = []
-    for (const [name, slots] of this.#fields)
-      if (field === undefined || field === name)
-        for (const slot of slots.values())
-          if (writer === undefined || slot.writer === writer)
-            entries.push({ field: name, writer: slot.writer, n: slot.n, value: slot.value })
+    for (const [name, slot] of this.#slots())
+      if ((field === undefined || field === name) && (writer === undefined || slot.writer === writer))
+        entries.push({ field: name, writer: slot.writer, n: slot.n, value: slot.value })
     return entries
   }
 
   writers(): ReadonlySet<string> {
     const writers = new Set<string>()
-    for (const slots of this.#fields.values()) for (const { writer } of slots.values()) writers.add(writer)
+    for (const [, { writer }] of this.#slots()) writers.add(writer)
     return writers
+  }
+
+  #slot(rule: LiveField, field: string, writer: string): Slot | undefined {
+    return hasWriters(rule) ? this.#shared?.get(field)?.get(writer) : this.#single.get(field)
+  }
+
+  #set(rule: LiveField, field: string, slot: Slot): void {
+    if (!hasWriters(rule)) return void this.#single.set(field, slot)
+    this.#shared ??= new Map()
+    const slots = this.#shared.get(field)
+    if (slots === undefined) this.#shared.set(field, new Map([[slot.writer, slot]]))
+    else slots.set(slot.writer, slot)
+  }
+
+  *#slots(): Generator<readonly [field: string, slot: Slot]> {
+    yield* this.#single
+    for (const [field, slots] of this.#shared ?? NO_SLOTS) for (const slot of slots.values()) yield [field, slot]
   }
 
   #seedOf({ rule }: LiveField, field: string, writer: string): number {
@@ -169,8 +182,8 @@ function peaksOf(definition: LiveDefinition): ReadonlyMap<string, readonly Peak[
 }
 
 /** One slot for each writer, or one for all. */
-function keyOf({ rule }: LiveField, writer: string): string {
-  return rule === 'sumByNode' || rule === 'counter' ? writer : ''
+function hasWriters({ rule }: LiveField): boolean {
+  return rule === 'sumByNode' || rule === 'counter'
 }
 
 function isNewer({ rule }: LiveField, known: Slot, writer: string, n: number, value: LiveValue): boolean {

@@ -5,8 +5,8 @@ import type { OutgoingEvent } from '../machines/define.ts'
 import type { LiveDocument } from './document.ts'
 
 interface Told {
-  /** By type of event: its data as JSON. */
-  readonly data: Map<string, string>
+  /** Of the last event of each type its data as JSON, the oldest first: a list, for they are few and documents many. */
+  data: readonly { readonly type: string; readonly json: string }[]
   /** Clock time of the last one. */
   at: number
 }
@@ -25,19 +25,21 @@ export function createFlushes(): Flushes {
   const find = (document: LiveDocument, now: number) => {
     const known = documents.get(document)
     if (known !== undefined) return known
-    const told = { data: new Map<string, string>(), at: now - document.definition.flushMs }
+    const told: Told = { data: [], at: now - document.definition.flushMs }
     documents.set(document, told)
     return told
   }
   return {
     due(document, isAlive) {
       const told = documents.get(document)
-      const order = [...(told?.data.keys() ?? [])]
+      const order = told?.data.map(({ type }) => type) ?? []
       const values = document.values(isAlive)
       return Object.entries(document.definition.flush)
         .flatMap(([type, make]) => {
           const data = make(values)
-          return data === undefined || told?.data.get(type) === keyOf(data, document) ? [] : [{ ...data, type }]
+          return data === undefined || told?.data.find(last => last.type === type)?.json === keyOf(data, document)
+            ? []
+            : [{ ...data, type }]
         })
         .sort((a, b) => order.indexOf(a.type) - order.indexOf(b.type))
     },
@@ -47,8 +49,8 @@ export function createFlushes(): Flushes {
       told.at = now
       if (event === undefined) return
       const data = 'actorType' in event ? (event as LogEvent).data : dataOf(event)
-      told.data.delete(event.type)
-      told.data.set(event.type, keyOf(data, document))
+      const last = { type: event.type, json: keyOf(data, document) }
+      told.data = [...told.data.filter(({ type }) => type !== event.type), last]
     },
   }
 }

@@ -7,7 +7,7 @@ import { sealedPart } from '../core/personal.ts'
 import type { TimerSet } from '../core/ports.ts'
 import { type ActorState, formatStateValue } from '../core/state.ts'
 import type { EntityDefinition, EventDefinition } from './define.ts'
-import { NOT_PLAIN, plainStep } from './plain-step.ts'
+import { type CapturedAction, NOT_PLAIN, plainStep } from './plain-step.ts'
 import { restingSnapshot } from './resting-snapshot.ts'
 
 /** An event as the machine sees it: data flat beside its type and time. */
@@ -47,19 +47,31 @@ export function initialState(entity: EntityDefinition): ActorState {
  * Pure: same state and event, same decision. Throws what a guard or assign throws: that is a bug in the machine.
  */
 export function decide(entity: EntityDefinition, state: ActorState, event: StampedEvent): Decision | undefined {
-  const { machine } = entity
-  const step = plainStep(machine, state, event)
+  const { actions } = inert(entity.machine)
+  const step = take(entity, state, event, actions)
   if (step === undefined) return undefined
-  if (step !== NOT_PLAIN) return { state: step, timers: NONE, cancels: NONE, effects: NONE }
-  const { scope, actions } = inert(machine)
+  const { next, left } = step
+  if (left.length === 0 && actions.length === 0) return { state: next, timers: NONE, cancels: NONE, effects: NONE }
+  return { state: next, ...plan(left, actions.splice(0), event.at) }
+}
+
+/** @param actions emptied, then what is to be done */
+function take(
+  { machine }: EntityDefinition,
+  state: ActorState,
+  event: StampedEvent,
+  actions: CapturedAction[],
+): { readonly next: ActorState; readonly left: readonly string[] } | undefined {
   actions.length = 0
+  const step = plainStep(machine, state, event, actions)
+  if (step === undefined) return undefined
+  if (step !== NOT_PLAIN) return { next: step, left: NONE }
+  actions.length = 0
+  const { scope } = inert(machine)
   const before = restingSnapshot(machine, state)
   const after = machine.transition(before, event, scope)
   if (after === before) return undefined
-  const left = leftInvokes(before, after)
-  const next = { value: after.value, context: after.context }
-  if (left.length === 0 && actions.length === 0) return { state: next, timers: NONE, cancels: NONE, effects: NONE }
-  return { state: next, ...plan(left, actions.splice(0), event.at) }
+  return { next: { value: after.value, context: after.context }, left: leftInvokes(before, after) }
 }
 
 const NONE: readonly never[] = []
@@ -69,7 +81,8 @@ const NONE: readonly never[] = []
  * elsewhere than was recorded, `schema_mismatch` where newer code wrote it, `unknown_type`.
  */
 export function fold(entity: EntityDefinition, state: ActorState, event: RecordedEvent): ActorState {
-  const next = decide(entity, state, stamp(event.type, event.at, upcast(entity, event)))?.state
+  const { actions } = inert(entity.machine)
+  const next = take(entity, state, stamp(event.type, event.at, upcast(entity, event)), actions)?.next
   const found = next === undefined ? undefined : formatStateValue(next.value)
   if (next !== undefined && found === event.state) return next
   throw new AppError(
@@ -120,11 +133,27 @@ export function stamp(type: string, at: string, data: JsonObject): StampedEvent 
   return { ...data, type, at }
 }
 
-/** Event types the state takes from outside; guards are not asked. */
+const allowedIn = new WeakMap<EntityDefinition, Map<string, readonly string[]>>()
+
+/** Event types the state takes from outside; guards are not asked. Throws where the machine has no such state. */
 export function allowedEvents(entity: EntityDefinition, state: ActorState): readonly string[] {
-  const snapshot = restingSnapshot(entity.machine, state)
-  const names = new Set(snapshot._nodes.flatMap((node: { ownEvents: readonly string[] }) => node.ownEvents))
-  return Object.keys(entity.events).filter(type => names.has(type) && !entity.events[type]?.internal)
+  let known = allowedIn.get(entity)
+  if (known === undefined) {
+    known = new Map()
+    allowedIn.set(entity, known)
+  }
+  // They follow from the value alone, of which a machine has few, and each read is shown them.
+  const key = formatStateValue(state.value)
+  let allowed = known.get(key)
+  if (allowed === undefined) {
+    const snapshot = restingSnapshot(entity.machine, state)
+    const names = new Set(snapshot._nodes.flatMap((node: { ownEvents: readonly string[] }) => node.ownEvents))
+    allowed = Object.freeze(
+      Object.keys(entity.events).filter(type => names.has(type) && !entity.events[type]?.internal),
+    )
+    known.set(key, allowed)
+  }
+  return allowed
 }
 
 // XState hands actions to the scope it is given. One inert scope a machine, reused, costs 2 µs a transition where the
@@ -133,10 +162,6 @@ interface Inert {
   readonly scope: Parameters<AnyStateMachine['transition']>[2]
   readonly actions: CapturedAction[]
   readonly initial: ActorState
-}
-interface CapturedAction {
-  readonly type: string
-  readonly params?: unknown
 }
 const inertScopes = new WeakMap<AnyStateMachine, Inert>()
 

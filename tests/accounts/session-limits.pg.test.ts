@@ -1,5 +1,5 @@
 /** How many sessions a user may have open: exact over nodes and races, bounded in what it costs. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { MAX_OPEN_SESSIONS } from '../../src/machines/user/events.ts'
@@ -81,7 +81,108 @@ describe.each(['refuse', 'revoke_oldest'] as const)('the policy %s', policy => {
       ok: true,
     })
   })
+
+  test('opens nothing by a limit that was worked out from other roles or another number', async () => {
+    const user = nodeOf(1).actor('user', await registered(first(), `limit-of-${policy}`))
+    const login = (roles: string[], sessionLimit: number | null) => {
+      const opened = { sessionId: 77_778, expiresAt: '2099-01-01T00:00:00.000Z', limit: 5, policy }
+      return user.send({ type: 'user.login.recorded', opened: { ...opened, limitOf: { roles, sessionLimit } } })
+    }
+    for (const [roles, number] of [
+      [['admin'], null],
+      [['admin', 'viewer'], null],
+      [[], null],
+      [['viewer'], 5],
+    ] as const)
+      expect(await login([...roles], number)).toMatchObject({ ok: false })
+    expect(await login(['viewer'], null)).toMatchObject({ ok: true })
+  })
 })
+
+describe('a node that heard nothing of what others changed', () => {
+  let nodes: readonly RuntimeNode[]
+  beforeAll(async () => {
+    const sessionLimits = {
+      admin: { most: 2, policy: 'refuse' },
+      operator: { most: 9, policy: 'refuse' },
+      viewer: { most: 4, policy: 'refuse' },
+    } as const
+    // Each alone on its hub: what memory holds stays as it was for as long as it is believed.
+    const options = { database: database.url, log: silentLogger, accounts: { sessionLimits, maxStaleMs: 60_000 } }
+    nodes = [await createNode({ ...options, name: 'told' }), await createNode({ ...options, name: 'untold' })]
+  })
+  afterAll(async () => {
+    await Promise.all(nodes.map(node => node.close()))
+  })
+
+  async function stage(name: string) {
+    const [told = expect.unreachable(), untold = expect.unreachable()] = nodes
+    const userId = await registered(told, name)
+    const session = await untold.accounts.createSession(userId)
+    const reads = countReads(untold)
+    return { told: told.actor('user', userId), userId, untold, session, reads }
+  }
+
+  test('opens sessions without asking the log for the user', async () => {
+    const { untold, userId, reads } = await stage('heard-nothing')
+    for (let n = 0; n < 3; n++) expect((await untold.accounts.createSession(userId)).ok).toBe(true)
+    expect(reads.count).toBe(0)
+    expect(await untold.accounts.createSession(userId)).toMatchObject({ reason: 'session_limit' })
+  })
+
+  test('goes by the limit of the roles and the number that the user has now', async () => {
+    const { told, untold, userId } = await stage('heard-no-role')
+    const opens = async (count: number) => {
+      const answers = []
+      for (let n = 0; n < count; n++) answers.push((await untold.accounts.createSession(userId)).ok)
+      return answers.filter(Boolean).length
+    }
+    await told.send({ type: 'user.roles.changed', roles: ['admin'] })
+    expect(await opens(4)).toBe(2)
+    await told.send({ type: 'user.roles.changed', roles: ['viewer', 'operator'] })
+    expect(await opens(10)).toBe(9)
+    await told.send({ type: 'user.sessions.ended' })
+    await told.send({ type: 'user.sessions.limited', limit: 3 })
+    expect(await opens(5)).toBe(3)
+  })
+
+  test('opens nothing for a user who was put out of use, and something for one who is back', async () => {
+    const { told, untold, userId, session } = await stage('heard-no-end')
+    await told.send({ type: 'user.deactivated' })
+    expect(await untold.accounts.createSession(userId)).toMatchObject({ reason: 'invalid_credentials' })
+    expect(session.ok && (await untold.accounts.validate(session.token)).ok).toBe(false)
+    await told.send({ type: 'user.reactivated' })
+    expect((await untold.accounts.createSession(userId)).ok).toBe(true)
+  })
+
+  test('opens a session after a password that was changed, for none was shown', async () => {
+    const { told, untold, userId } = await stage('heard-no-password')
+    await told.send({ type: 'user.password.changed', passwordHash: 'other' })
+    const session = await untold.accounts.createSession(userId)
+    expect(session.ok && (await untold.accounts.validate(session.token)).ok).toBe(true)
+  })
+
+  test('asks no session that it has seen end whether it has', async () => {
+    const { untold, userId, reads } = await stage('heard-ends')
+    for (let n = 0; n < 20; n++) {
+      const session = await untold.accounts.createSession(userId)
+      if (!session.ok) return expect.unreachable(session.detail)
+      await untold.accounts.revokeSession(session.sessionId, 'test')
+    }
+    expect(reads.count).toBe(0)
+  })
+})
+
+function countReads({ log }: RuntimeNode): { readonly count: number } {
+  const reads = { count: 0 }
+  const { readRecorded } = log
+  log.readRecorded = (actor, range) => {
+    reads.count++
+    return readRecorded.call(log, actor, range)
+  }
+  onTestFinished(() => void Object.assign(log, { readRecorded }))
+  return reads
+}
 
 test('who signs in thousands of times fills neither the memory of a node nor the time of the next login', async () => {
   const node = await createNode({ database: database.url, log: silentLogger, name: 'flooded' })
@@ -90,14 +191,9 @@ test('who signs in thousands of times fills neither the memory of a node nor the
   const { context } = await node.actor('user', userId).state()
   expect((context as unknown as UserContext).sessions).toHaveLength(20)
   expect(JSON.stringify(context).length).toBeLessThan(10_000)
-  let reads = 0
-  const { readRecorded } = node.log
-  node.log.readRecorded = (actor, range) => {
-    reads++
-    return readRecorded.call(node.log, actor, range)
-  }
+  const reads = countReads(node)
   expect(await node.accounts.createSession(userId)).toMatchObject({ ok: true })
-  expect(reads, 'by the limit, not by how many there were').toBeLessThan(100)
+  expect(reads.count, 'by the limit, not by how many there were').toBeLessThan(100)
   expect(await node.accounts.sessions(userId)).toHaveLength(20)
   await node.close()
 })

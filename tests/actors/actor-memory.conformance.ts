@@ -87,6 +87,55 @@ export function actorMemoryConformance(stage: Stage): void {
     })
   })
 
+  describe('actors that are said to be new', () => {
+    const countReads = () => {
+      const reads: string[] = []
+      const { readRecorded, loadSnapshot } = stage.store
+      stage.store.readRecorded = (ref, range) => {
+        reads.push('events')
+        return readRecorded.call(stage.store, ref, range)
+      }
+      stage.store.loadSnapshot = ref => {
+        reads.push('snapshot')
+        return loadSnapshot.call(stage.store, ref)
+      }
+      return reads
+    }
+
+    test('are not looked for before their first event is written', async () => {
+      const reads = countReads()
+      const { actor } = accepted(await stage.node.create('booking', made('table')))
+      accepted(await booking(actor.id + 500).send(made('other'), { expectedVersion: 0 }))
+      expect(reads).toEqual([])
+    })
+
+    test('are found where there are any, with their snapshot', async () => {
+      await booking(1).send(made('table'))
+      for (let round = 0; round < 3; round++)
+        await Promise.all(
+          Array.from({ length: 50 }, (_, n) => booking(1).send({ type: 'booking.changed', seats: round * 50 + n + 1 })),
+        )
+      await advanceUntil(async () => stage.node.stats().active === 0, 60_000)
+      const reads = countReads()
+      const refused = await booking(1).send(made('table'), { expectedVersion: 0 })
+      expect(refused).toMatchObject({ ok: false, reason: 'wrong_version', version: 151, state: 'made' })
+      expect(reads).toContain('snapshot')
+      expect(accepted(await booking(1).send({ type: 'booking.changed', seats: 9 })).event.version).toBe(152)
+    })
+
+    test('are refused what no actor without events takes, by what the log has', async () => {
+      await booking(1).send(made('table'))
+      const other = await startNode()
+      const change = { type: 'booking.changed', seats: 3 }
+      expect(await booking(1, other).send(change, { expectedVersion: 0 })).toMatchObject({ version: 1, state: 'made' })
+      expect(await booking(2, other).send(change, { expectedVersion: 0 })).toMatchObject({
+        ok: false,
+        reason: 'not_allowed',
+        version: 0,
+      })
+    })
+  })
+
   describe('memory and stopping', () => {
     test('idle actors leave memory and come back from the log', async () => {
       await booking(1).send(made('table'))

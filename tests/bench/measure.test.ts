@@ -1,5 +1,6 @@
 /** The arithmetic of the benchmarks. */
 import { expect, test } from 'vitest'
+import { atLeast, atMost, below } from '../../bench/bars.ts'
 import { compare, median, percentile, rounded } from '../../bench/measure.ts'
 
 test('medians and percentiles', () => {
@@ -47,4 +48,12 @@ test('a ratio is the median of the ratios of each round, measured from where the
   })
   expect(figures.get('a')).toMatchObject({ perSecond: 200, lowest: 100, highest: 400 })
   expect(ratio('a', 'b')).toBe(2)
+})
+
+test('a bar says whether it is met, and is not by what was not measured', () => {
+  expect(atMost(20, 20, 'µs')).toEqual({ seen: 20, unit: 'µs', bar: 20, met: true })
+  expect([below(10, 10, 'ms').met, below(10, 9.9, 'ms').met]).toEqual([false, true])
+  expect([atLeast(5, 5, 'times').met, atLeast(5, 4.9, 'times').met]).toEqual([true, false])
+  const { NaN: nothing } = Number
+  expect([atMost(1, nothing, ''), below(1, nothing, ''), atLeast(1, nothing, '')].some(({ met }) => met)).toBe(false)
 })

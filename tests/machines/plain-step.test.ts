@@ -6,7 +6,7 @@ import type { ActorState } from '../../src/core/state.ts'
 import { decide, initialState, type StampedEvent, stamp } from '../../src/machines/decide.ts'
 import { defineEntity } from '../../src/machines/define.ts'
 import { entities } from '../../src/machines/index.ts'
-import { NOT_PLAIN, plainStep } from '../../src/machines/plain-step.ts'
+import { type CapturedAction, NOT_PLAIN, plainStep } from '../../src/machines/plain-step.ts'
 import { AT, samples } from './samples.ts'
 
 /** What XState itself says, by its public API: the state, undefined where it stays as it was, and what it wants done. */
@@ -28,13 +28,18 @@ function walk(machine: AnyStateMachine, start: ActorState, events: readonly Stam
     expect(decided).toEqual(expected instanceof Error ? expected : expected.state)
     if (decided instanceof Error || expected instanceof Error) break
     expect(state).toEqual(before)
-    if (plainStep(machine, state, event) !== NOT_PLAIN) {
-      expect(expected.actions).toEqual([])
+    const captured: CapturedAction[] = []
+    if (plainStep(machine, state, event, captured) !== NOT_PLAIN) {
+      expect(captured.map(wanted)).toEqual(expected.actions.map(wanted))
       plain++
     }
     state = decided ?? state
   }
   return plain
+}
+
+function wanted({ type, params }: CapturedAction): CapturedAction {
+  return { type, params }
 }
 
 /** A machine made at random may raise its own events without end, which XState gives up. */
@@ -74,10 +79,24 @@ describe('the entities', () => {
             machine,
             { value, context: { row, totalViewers: 0, peakViewers: 0, bytesSent: 0, sessions: [] } },
             stamp(event, AT, samples[event] ?? {}),
+            [],
           )
           expect(answer, `${event} in ${value}`).toMatchObject({ value })
         }
   })
+})
+
+test('a session begins and ends by plain steps, its timer included', () => {
+  const { machine, ...entity } = entities.find(({ type }) => type === 'session') ?? expect.unreachable()
+  const begin = stamp('session.created', AT, samples['session.created'] ?? {})
+  const set: CapturedAction[] = []
+  const began = plainStep(machine, initialState({ machine, ...entity }), begin, set)
+  if (began === undefined || began === NOT_PLAIN) return expect.unreachable('it did not begin by one')
+  expect([began.value, set.map(({ type }) => type)]).toEqual(['active', ['xstate.raise']])
+  const cancelled: CapturedAction[] = []
+  const ended = plainStep(machine, began, stamp('session.revoked', AT, {}), cancelled)
+  expect(ended).toMatchObject({ value: 'revoked' })
+  expect(cancelled.map(wanted)).toEqual([{ type: 'xstate.cancel', params: { sendId: 'expiry' } }])
 })
 
 describe('machines made up at random', () => {
@@ -91,13 +110,17 @@ describe('machines made up at random', () => {
   const other = fc.constantFrom(
     cancel('timer'),
     raise({ type: 'later' }, { id: 'timer', delay: 1_000 }),
+    raise({ type: 'later' }, { id: 'timer', delay: 'named' as never }),
+    raise({ type: 'later' }, { id: 'other', delay: ({ context }) => context.n * 10 }),
+    raise(({ event }) => event, { id: 'timer', delay: 5 }),
+    raise({ type: 'at-once' }, { delay: 'unheard-of' as never }),
     raise({ type: 'at-once' }),
     () => {},
   )
   // Nearly plain, or hardly a step would be taken without XState.
   const rarely = <Value>(arbitrary: fc.Arbitrary<Value>) =>
     fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
-  const action = fc.oneof({ weight: 9, arbitrary: assigner }, { weight: 1, arbitrary: other })
+  const action = fc.oneof({ weight: 6, arbitrary: assigner }, { weight: 2, arbitrary: other })
   const even = ({ context }: { context: { n: number } }) => context.n % 2 === 0
   const transitionConfig = fc.record({
     target: fc.option(state, { nil: undefined }),
@@ -138,7 +161,8 @@ describe('machines made up at random', () => {
           states: made,
           ...(atRoot && { on: { two: fromRoot(atRoot) } }),
         }
-        const machine = createMachine(configuration(config) as never) as AnyStateMachine
+        const delays = { named: ({ context }: { context: { n: number } }) => context.n + 1 }
+        const machine = createMachine(configuration(config) as never, { delays } as never) as AnyStateMachine
         const start = { value: 'a', context: { n: 0, m: '' } }
         plain += walk(
           machine,
@@ -160,7 +184,7 @@ describe('machines made up at random', () => {
       initial: 'a',
       states: { a: { on: { go: { actions: assign({ child: ({ spawn }) => spawn(createMachine({})) }) } } } },
     })
-    expect(() => plainStep(machine, { value: 'a', context: { child: null } }, { type: 'go' })).toThrow('spawnChild')
+    expect(() => plainStep(machine, { value: 'a', context: { child: null } }, { type: 'go' }, [])).toThrow('spawnChild')
   })
 })
 

@@ -34,6 +34,10 @@ const opened = z.object({
   policy: z.enum(['refuse', 'revoke_oldest']),
   /** The user's when the password or factor was looked at: where it has changed since, nothing is opened. */
   authEpoch: authEpoch.optional(),
+  /** What the limit was worked out from: where the user has other roles or another limit by now, nothing is opened. */
+  limitOf: z
+    .object({ roles: z.array(z.enum(ROLES)).max(ROLES.length), sessionLimit: sessionLimit.nullable() })
+    .optional(),
   /** Sessions known to be over, which take no room. */
   ended: z.array(reference).max(MAX_OPEN_SESSIONS).optional(),
 })

@@ -2,7 +2,7 @@
 import { assign, fromPromise, setup } from 'xstate'
 import { changed, type WithRow } from '../read-row.ts'
 import type { Role, UserEvent } from './events.ts'
-import { hasRoom, type OpenSession, onlyKept, withOpened } from './open-sessions.ts'
+import { hasRoom, isLimitOf, type OpenSession, onlyKept, withOpened } from './open-sessions.ts'
 import type { UserRow } from './row.ts'
 
 export interface UserContext extends WithRow<UserRow> {
@@ -164,7 +164,10 @@ export const machine = base.createMachine({
           actions: setPassword,
         },
         'user.login.recorded': {
-          guard: ({ context, event }) => isOfNow(context, event.opened?.authEpoch) && hasRoom(context.sessions, event),
+          guard: ({ context, event }) =>
+            isOfNow(context, event.opened?.authEpoch) &&
+            isLimitOf(context, event.opened?.limitOf) &&
+            hasRoom(context.sessions, event),
           actions: assign({
             row: ({ context, event }) => changed(context.row, { last_login_at: event.at, updated_at: event.at }),
             sessions: ({ context, event }) => withOpened(context.sessions, event),

@@ -16,6 +16,19 @@ export function hasRoom(open: readonly OpenSession[], { opened, at }: Login): bo
   )
 }
 
+/** Whether a limit was worked out from what the user has now. Events of older nodes do not say. */
+export function isLimitOf(
+  { roles, sessionLimit }: { readonly roles: readonly string[]; readonly sessionLimit: number | null },
+  of: NonNullable<Login['opened']>['limitOf'],
+): boolean {
+  if (of === undefined) return true
+  return (
+    of.sessionLimit === sessionLimit &&
+    of.roles.length === roles.length &&
+    roles.every(role => of.roles.some(named => named === role))
+  )
+}
+
 /** The open sessions with the one that begins; the oldest are gone where the limit asks for it. */
 export function withOpened(open: readonly OpenSession[], { opened, at }: Login): readonly OpenSession[] {
   if (opened === undefined) return open
