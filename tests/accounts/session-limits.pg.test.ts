@@ -1,10 +1,11 @@
 /** How many sessions a user may have open: exact over nodes and races, bounded in what it costs. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { MAX_OPEN_SESSIONS } from '../../src/machines/user/events.ts'
 import type { UserContext } from '../../src/machines/user/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { eventually } from '../sync/eventually.ts'
 import { registered } from './accounts-stage.ts'
 
 type Policy = 'refuse' | 'revoke_oldest'
@@ -218,12 +219,12 @@ test('as many sessions as a limit can allow are listed, checked and ended on two
     const answers = await Promise.all(tokens.map(token => at.accounts.validate(token)))
     return answers.filter(({ ok }) => ok).length
   }
-  for (const at of [node, other]) await vi.waitFor(async () => expect(await valid(at)).toBe(MAX_OPEN_SESSIONS))
+  for (const at of [node, other]) await eventually(async () => expect(await valid(at)).toBe(MAX_OPEN_SESSIONS))
   expect(await other.accounts.sessions(userId)).toHaveLength(MAX_OPEN_SESSIONS)
   const { version } = await node.actor('user', userId).state()
   expect(await node.accounts.endSessions(userId, 'asked')).toBe(MAX_OPEN_SESSIONS)
   expect((await node.actor('user', userId).state()).version, 'one event of the user').toBe(version + 1)
-  for (const at of [node, other]) await vi.waitFor(async () => expect(await valid(at)).toBe(0))
+  for (const at of [node, other]) await eventually(async () => expect(await valid(at)).toBe(0))
   expect(await other.accounts.sessions(userId)).toEqual([])
   await Promise.all(nodes.map(at => at.close()))
 })
