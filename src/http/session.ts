@@ -135,7 +135,7 @@ export function sendRefusal(reply: FastifyReply, refusal: AccountRefusal): Fasti
 
 function cookieOf(request: FastifyRequest, cookie: Cookie): string | undefined {
   const value = readCookie(request, cookie)
-  if (value !== undefined && !isSafe(request.method)) refuseOtherSites(request)
+  if (value !== undefined) refuseOtherSites(request)
   return value
 }
 
@@ -143,10 +143,14 @@ function isSafe(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Browsers say where a request comes from; a page elsewhere cannot make them leave it out. */
-function refuseOtherSites({ headers }: FastifyRequest): void {
+/**
+ * Browsers say where a request comes from; a page elsewhere cannot make them leave it out. Older ones say it only of what
+ * changes something; a link that leads here is refused where they do, for a session that is bound to a device would take it for another.
+ */
+function refuseOtherSites({ method, headers }: FastifyRequest): void {
   const { 'sec-fetch-site': site, origin, host } = headers
-  const same = typeof site === 'string' ? site === 'same-origin' || site === 'none' : hostOf(origin) === host
+  const same =
+    typeof site === 'string' ? site === 'same-origin' || site === 'none' : isSafe(method) || hostOf(origin) === host
   if (!same)
     throw new AppError(
       'invalid_input',

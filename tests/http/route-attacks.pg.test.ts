@@ -114,6 +114,26 @@ describe('a page of another site', () => {
     expect(await stands(token)).toBe(true)
   })
 
+  const read = routes.filter(({ method, route }) => method === 'GET' && !WITHOUT_SESSION.includes(route))
+
+  test.each(read)('challenges no session by a link to $route', async ({ path }) => {
+    const { node } = runtime
+    const { address } = sample({ method: 'GET', path })
+    const { userId } = await admin()
+    const laptop = { deviceId: 'laptop' }
+    const session = await node.accounts.createSession(userId, laptop)
+    if (!session.ok) return expect.unreachable(session.detail)
+    const cookie = cookieOf(session.token)
+    for (const site of ['cross-site', 'same-site'])
+      expect(
+        (await send('GET', address, { cookie, 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' })).status,
+      ).toBe(400)
+    expect(await node.accounts.validate(session.token, laptop)).toMatchObject({ ok: true })
+    for (const own of [{ 'sec-fetch-site': 'same-origin' }, {}])
+      expect((await send('GET', address, { cookie, 'x-device-id': 'laptop', ...own })).status).not.toBe(400)
+    expect(await node.accounts.validate(session.token, laptop)).toMatchObject({ ok: true })
+  })
+
   // A body of JSON makes the browser ask first, and nobody answers that.
   test.each(posts)('sends nothing that is read at $route', async ({ method, path }) => {
     const { address, body } = sample({ method, path })
