@@ -10,9 +10,10 @@ export function newKey(): Buffer {
   return randomBytes(KEY_BYTES)
 }
 
-/** As an object that shows nothing of itself where it is printed. Undefined where it is no key. */
-export function asKey(bytes: Buffer): KeyObject | undefined {
-  return bytes.length === KEY_BYTES ? createSecretKey(bytes) : undefined
+/** As an object that shows nothing of itself where it is printed. */
+export function asKey(bytes: Buffer): KeyObject {
+  if (bytes.length !== KEY_BYTES) throw new Error('no key of this cipher')
+  return createSecretKey(bytes)
 }
 
 /** @param place what it belongs to: it opens nowhere else */

@@ -26,7 +26,7 @@ interface Kept {
 /** Which users are asked for, and whether those without a key get one. */
 interface Asked {
   readonly users: Set<number>
-  readonly done: Promise<void>
+  readonly found: Promise<ReadonlyMap<number, KeyObject | null>>
 }
 
 export class PersonalKeys {
@@ -52,7 +52,7 @@ export class PersonalKeys {
     return kept.key === null || (age >= 0 && age < KEPT_MS) ? kept.key : undefined
   }
 
-  /** The keys of these users, null where there is none (any more). */
+  /** The keys of these users, null where one was destroyed; users who never had one are left out. */
   read(users: ReadonlySet<number>): Promise<ReadonlyMap<number, KeyObject | null>> {
     return this.#get(users, () => {
       this.#reading ??= this.#soon(
@@ -76,7 +76,9 @@ export class PersonalKeys {
       )
       return this.#making
     })
-    return made.get(user) ?? null
+    const key = made.get(user)
+    if (key === undefined) throw new Error(`no key was made for user ${user}`)
+    return key
   }
 
   /** For good, on all nodes: on this one at once, on those that hear of it as soon, on any other within a minute. */
@@ -118,49 +120,48 @@ export class PersonalKeys {
       if (key === undefined) missing.push(user)
       else found.set(user, key)
     }
-    const waiting = new Set<Promise<void>>()
+    const waiting = new Set<Asked>()
     for (const user of missing) {
       const asked = ask()
       asked.users.add(user)
-      waiting.add(asked.done)
+      waiting.add(asked)
     }
-    await Promise.all(waiting)
-    for (const user of missing) found.set(user, this.#kept.get(user)?.key ?? null)
+    for (const answers of await Promise.all([...waiting].map(asked => asked.found)))
+      for (const user of missing) {
+        const key = answers.get(user)
+        if (key !== undefined) found.set(user, key)
+      }
     return found
   }
 
   /** Everything that is asked for in this turn of the event loop shares a statement. */
   #soon(closed: () => void, look: (users: readonly number[]) => Promise<ReadonlyMap<number, string | null>>): Asked {
     const users = new Set<number>()
-    const done = (async () => {
+    const found = (async () => {
       await new Promise<void>(turn => setImmediate(turn))
       closed()
+      const keys = new Map<number, KeyObject | null>()
       const all = [...users]
-      for (let start = 0; start < all.length; start += AT_ONCE) {
-        const some = all.slice(start, start + AT_ONCE)
-        const found = await look(some)
-        for (const user of some) {
-          const wrapped = found.get(user)
-          if (wrapped === undefined) this.#kept.delete(user)
-          else this.#keep(user, wrapped === null ? null : (asKey(this.#unwrap(user, wrapped)) ?? null))
-        }
-      }
+      for (let start = 0; start < all.length; start += AT_ONCE)
+        for (const [user, wrapped] of await look(all.slice(start, start + AT_ONCE)))
+          keys.set(user, this.#keep(user, wrapped === null ? null : asKey(this.#unwrap(user, wrapped))))
+      return keys
     })()
-    return { users, done }
+    return { users, found }
   }
 
   #add(users: readonly number[]): Promise<ReadonlyMap<number, string | null>> {
     return this.#table.add(new Map(users.map(user => [user, this.#wrap(user, newKey())])))
   }
 
-  #keep(user: number, key: KeyObject | null): void {
-    // What was read before it was destroyed may arrive after.
-    if (key !== null && this.#kept.get(user)?.key === null) return
+  /** Answers what is kept: what was read before it was destroyed may arrive after. */
+  #keep(user: number, key: KeyObject | null): KeyObject | null {
+    if (key !== null && this.#kept.get(user)?.key === null) return null
     this.#kept.delete(user)
     this.#kept.set(user, { key, readAt: this.#clock.now() })
-    if (this.#kept.size <= MOST_KEPT) return
-    const { value, done } = this.#kept.keys().next()
-    if (!done) this.#kept.delete(value)
+    const [oldest] = this.#kept.size > MOST_KEPT ? this.#kept.keys().take(1) : []
+    if (oldest !== undefined) this.#kept.delete(oldest)
+    return key
   }
 
   #wrap(user: number, key: Buffer): string {

@@ -1,5 +1,6 @@
 /** The log with personal data sealed in it and open in front of it: whoever reads or writes here sees events as they were given. */
 import type { KeyObject } from 'node:crypto'
+import { AppError } from '../core/errors.ts'
 import type { LogEvent, Origin, RecordedEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -58,7 +59,7 @@ export function createPersonalStore<Store extends EventStore>(
     const found = await keys.read(users)
     return events.map(event => {
       const part = sealedPart(event.data)
-      return part === undefined ? event : openOne(event, found.get(part.of) ?? null)
+      return part === undefined ? event : openOne(event, keyOf(found, part.of))
     })
   }
 
@@ -133,7 +134,7 @@ export function createPersonalStore<Store extends EventStore>(
       const snapshot = await store.loadSnapshot(actor)
       const part = snapshot && sealedPart(snapshot.state.context)
       if (snapshot === undefined || part === undefined) return snapshot
-      return openSnapshot(actor, (await keys.read(new Set([part.of]))).get(part.of) ?? null, snapshot)
+      return openSnapshot(actor, keyOf(await keys.read(new Set([part.of])), part.of), snapshot)
     },
     sealedLater: async (actor, user) => {
       const entity = entities.get(actor.type)
@@ -156,6 +157,16 @@ export function createPersonalStore<Store extends EventStore>(
         return key === undefined ? event : openOne(event, key)
       }),
   }
+}
+
+/** A key is there before anything is sealed under it: where its row is gone, nobody was erased. */
+function keyOf(found: ReadonlyMap<number, KeyObject | null>, user: number): KeyObject | null {
+  const key = found.get(user)
+  if (key !== undefined) return key
+  throw new AppError(
+    'corrupt_data',
+    `The row of user ${user} in personal_keys is missing, so what the log says of this user cannot be read. Nothing was changed. Restore that row from a backup.`,
+  )
 }
 
 /** Users whose keys are needed; undefined where nothing is sealed. */

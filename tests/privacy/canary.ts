@@ -37,6 +37,11 @@ export async function letLoose(node: RuntimeNode, name = CANARY): Promise<Canary
     taken(await node.actor(type, id).send(event, { userId }))
   const created = async (type: string, event: OutgoingEvent) =>
     taken(await node.create(type, event, { userId })).actor.id
+  // Verified again after a new address, which cannot be told from the old one later.
+  await send('user', userId, { type: 'user.verified' })
+  await send('user', userId, { type: 'user.updated', email: `${name}-new@example.org` })
+  await send('user', userId, { type: 'user.verified' })
+  await send('user', userId, { type: 'user.updated', email: `${name}-mail@example.org` })
   await send('user', userId, { type: 'user.deactivated', reason: `${name} asked` })
   await send('user', userId, { type: 'user.reactivated' })
   const first = await node.accounts.login({ login: `${name}-name`, password }, client)

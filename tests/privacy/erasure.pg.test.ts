@@ -179,6 +179,23 @@ describe('erasing a user', { timeout: 120_000 }, () => {
   })
 })
 
+test('a key whose row is gone is no erasure: nothing is read as one, and the tables keep what they have', async () => {
+  const { userId } = await letLoose(node)
+  await node.projections.caughtUp()
+  const { rows: before } = await pool.query('select username, email from users where id = $1', [userId])
+  await pool.query('delete from personal_keys where user_id = $1', [userId])
+  const late = await createNode({ ...options, name: 'c', log: silentLogger })
+  try {
+    await expect(late.actor('user', userId).state()).rejects.toMatchObject({
+      code: 'corrupt_data',
+      message: expect.stringContaining(`user ${userId} in personal_keys is missing`),
+    })
+    expect((await pool.query('select username, email from users where id = $1', [userId])).rows).toEqual(before)
+  } finally {
+    await late.close()
+  }
+})
+
 describe('what was written before the log sealed personal data', { timeout: 60_000 }, () => {
   /** Events as an earlier release wrote them. */
   async function unsealed(): Promise<number> {

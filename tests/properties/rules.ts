@@ -40,7 +40,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       to: 'active',
       sets: (_, { username, email }) => ({ username: username ?? '', email: email ?? '', verified: false }),
     },
-    'user.verified': { in: ['active'], when: facts => facts['verified'] !== true, sets: () => ({ verified: true }) },
+    'user.verified': { in: ['active'], sets: () => ({ verified: true }) },
     'user.updated': { in: HELD, sets: given(['username', 'email']) },
     'user.password.changed': { in: ['active'] },
     'user.password.rehashed': { in: ['active'] },

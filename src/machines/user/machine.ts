@@ -148,8 +148,8 @@ export const machine = base.createMachine({
     },
     active: {
       on: {
+        // Also where it is already: whether an address is another one cannot be told once the user is erased.
         'user.verified': {
-          guard: ({ context }) => context.row?.is_verified !== true,
           actions: assign({
             row: ({ context, event }) => changed(context.row, { is_verified: true, updated_at: event.at }),
           }),
