@@ -97,7 +97,7 @@ async function takeAttempt(
   if (ofAddress?.ok === false) return ofAddress
   const place = await knownPlace(ports, account, client)
   const [kind, key]: [AttemptKind, string] =
-    place === undefined ? ['login.account', loginKey(name)] : ['login.known', place]
+    place === undefined ? ['login.account', loginKey(name)] : ['login.known', `${place}/${loginKey(name)}`]
   const taken = await attempts.take(kind, key)
   if (!taken.ok) return taken
   return {
