@@ -5,6 +5,7 @@ import { refused } from '../../../accounts/answers.ts'
 import { MAX_INT4 } from '../../../core/ids.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
+import { wholeText } from '../../input.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
 import { password, sendOpened } from './sign-in.ts'
 
@@ -31,7 +32,9 @@ const rotated = z.object({
   rememberedUntil: z.iso.datetime().optional(),
 })
 
-const userPath = z.object({ id: z.coerce.number().int().min(1).max(MAX_INT4) })
+const userPath = z.object({
+  id: wholeText.transform(Number).refine(value => value >= 1 && value <= MAX_INT4, 'no such id'),
+})
 
 /** @param isOperator whether a request shows that it comes from who runs the node */
 export function passwordRoutes(
