@@ -4,7 +4,7 @@
 export const ATTEMPT_KINDS = [
   /** Passwords, by the name or address that was typed, whether there is such an account or not. */
   'login.account',
-  /** Passwords for an account from where its user signed in lately, by both. */
+  /** Passwords for an account from where its user signed in lately, by the place and the name that was typed. */
   'login.known',
   /** Passwords, by address of the client. */
   'login.address',
@@ -74,11 +74,11 @@ const DAY = 24 * HOUR
 
 /**
  * NIST SP 800-63B-4: at most 100 failures in a row. An account has two names to be tried under (name and address), so each
- * has 50.
+ * has 50; at a known place, where a lockout lasts a day, 25.
  */
 export const ATTEMPT_BUDGETS: Readonly<Record<AttemptKind, AttemptBudget>> = {
   'login.account': budget(5, HOUR, 30, 15 * MINUTE, 50, 20 * DAY),
-  'login.known': budget(5, HOUR, 30, 15 * MINUTE, 50, DAY),
+  'login.known': budget(5, HOUR, 30, 15 * MINUTE, 25, DAY),
   'login.address': budget(100, HOUR, 30, 15 * MINUTE, 1_000_000, HOUR),
   password: budget(5, HOUR, 30, 15 * MINUTE, 50, DAY),
   registration: budget(20, HOUR, 5 * MINUTE, HOUR, 1_000, DAY),

@@ -99,7 +99,7 @@ async function beginAttempt(
     const place = await knownPlace(ports, account, client, deviceToken)
     const begun = await (place === undefined
       ? attempts.begin('login.account', loginKey(name))
-      : attempts.begin('login.known', place))
+      : attempts.begin('login.known', `${place}/${loginKey(name)}`))
     if (!begun.ok) {
       // An address is counted also where the name has no attempts left.
       await ofAddress?.settle('wrong')

@@ -110,6 +110,14 @@ describe('whether an account exists', () => {
     for (let n = 0; n < 6; n++) await login(name, wrong)
     expect(await login(`${name}@example.org`, wrong)).toMatchObject({ reason: 'invalid_credentials' })
   })
+
+  test('does not show so to whoever is in the network of its user either', async () => {
+    const home = { ipAddress: '198.51.100.77' }
+    expect(await login(name, password, home)).toMatchObject({ ok: true })
+    for (let n = 0; n < 5; n++) await login(name, wrong, home)
+    expect(await login(name, wrong, home)).toMatchObject({ reason: 'too_many_attempts' })
+    expect(await login(`${name}@example.org`, wrong, home)).toMatchObject({ reason: 'invalid_credentials' })
+  })
 })
 
 describe('attempts', () => {

@@ -157,6 +157,17 @@ describe('a password', () => {
     await signIn(closed, name, next)
     expect(await post(closed, path, { next: password }, bearer(TOKEN))).toMatchObject({ status: 204 })
     expect(await post(closed, '/api/users/99999/password', { next }, bearer(TOKEN))).toMatchObject({ status: 404 })
+    for (const spelling of [
+      `0x${userId.toString(16)}`,
+      `0${userId}`,
+      `${userId}.0`,
+      `${userId}e0`,
+      `+${userId}`,
+      `%20${userId}`,
+    ])
+      expect(await post(closed, `/api/users/${spelling}/password`, { next }, bearer(TOKEN)), spelling).toMatchObject({
+        status: 400,
+      })
     expect(await post(closed, '/api/users/0/password', { next }, bearer(TOKEN))).toMatchObject({ status: 400 })
   })
 })

@@ -80,6 +80,20 @@ describe('tokens', () => {
     expect((await ask('GET', '/api/auth/verify', { authorization: '', cookie: session })).status).toBe(401)
   })
 
+  test('of cookies are never answered to a script, whatever it asks with them', async () => {
+    const { login } = await user()
+    const browser = jar()
+    browser.keep(await ask('POST', '/api/auth/login', {}, { login, password, remember: true, cookie: true }))
+    const own = browser.cookies.get('__Host-rootstream-remember') ?? ''
+    for (const rememberToken of ['x', `rsr_1_${'A'.repeat(43)}_${'A'.repeat(43)}`, own]) {
+      const answer = await ask('POST', '/api/auth/refresh', browser.headers(), { rememberToken })
+      expect(answer.status).toBe(200)
+      expect(JSON.stringify(answer.body)).not.toMatch(/rs[rs]_/)
+      expect(browser.keep(answer).length).toBeGreaterThan(0)
+    }
+    expect((await ask('GET', '/api/auth/verify', browser.headers())).status).toBe(200)
+  })
+
   test('of a browser that signs in again are over, on the server too (ASVS 7.2.4)', async () => {
     const { login } = await user()
     const browser = jar()

@@ -8,6 +8,7 @@ import { silentLogger } from '../../src/logging.ts'
 import type { NodeOptions } from '../../src/node-options.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { HttpClient } from './http-client.ts'
+import { TEST_KEYS } from './test-keys.ts'
 
 export const TOKEN = 'a-token-of-the-tests'
 
@@ -24,7 +25,13 @@ export async function startRuntime(
   options: NodeOptions & Partial<Omit<HttpServerOptions, 'node'>> = {},
 ): Promise<TestRuntime> {
   const database = await createTestDatabase()
-  const node = await createNode({ database: database.url, name: 'test', log: silentLogger, ...options })
+  const node = await createNode({
+    database: database.url,
+    name: 'test',
+    keys: TEST_KEYS,
+    log: silentLogger,
+    ...options,
+  })
   const folder = await mkdtemp(path.join(os.tmpdir(), 'rootstream-http-'))
   const socket = path.join(folder, 'api.sock')
   const server = await startHttpServer({

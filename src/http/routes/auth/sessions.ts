@@ -5,7 +5,16 @@ import { METHODS, type Method } from '../../../machines/session/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { rowPath } from '../../input.ts'
-import { bearerOf, clientOf, permittedSession, sendRefusal, sessionOf, tokenOf, tokensOf } from '../../session.ts'
+import {
+  bearerOf,
+  clientOf,
+  permittedSession,
+  sendRefusal,
+  sessionOf,
+  tokenOf,
+  tokensOf,
+  usesCookie,
+} from '../../session.ts'
 import { opened, password, sendOpened } from './sign-in.ts'
 
 const refreshing = z.strictObject({
@@ -46,7 +55,8 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const given = request.body.rememberToken
-      const cookie = given === undefined && bearerOf(request) === undefined
+      // What came in a cookie is answered in one, whatever the body says: a script of the page could ask, and read the answer.
+      const cookie = usesCookie(request) || (given === undefined && bearerOf(request) === undefined)
       const shown = tokensOf(request)
       const tokens = { ...shown, rememberToken: given ?? shown.rememberToken }
       const session = await node.accounts.refresh(tokens, clientOf(request))
