@@ -4,6 +4,7 @@ import { startHttpServer } from '../../src/http/server.ts'
 import { silentLogger } from '../../src/logging.ts'
 import type { NodeOptions } from '../../src/node-options.ts'
 import { HttpClient } from '../support/http-client.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 
 const TOKEN = 'a-token-of-the-tests'
 
@@ -17,7 +18,7 @@ export interface ServedNode {
 }
 
 export async function serveNode(database: string, options: NodeOptions = {}): Promise<ServedNode> {
-  const node = await createNode({ database, name: 'served', log: silentLogger, ...options })
+  const node = await createNode({ database, name: 'served', keys: TEST_KEYS, log: silentLogger, ...options })
   const server = await startHttpServer({ node, host: '127.0.0.1', port: 0, token: TOKEN, log: silentLogger })
   const client = new HttpClient(server.url, TOKEN, 64)
   const bystander = new HttpClient(server.url, TOKEN, 2)
