@@ -8,6 +8,7 @@ const CONNECTIONS = 20
 /** Of the preparations: more hashes at a time would only wait in line. */
 const PREPARED_AT_ONCE = 4
 const STEP_SECONDS = 30
+const SAFE_MS = 3_000
 
 /**
  * Each login is of another user, for each code works once: the password was shown before and is not in the time, which is
@@ -65,6 +66,7 @@ async function prepared(url: string, names: readonly string[], password: string)
       const login = names[next++]
       const { token = '' } = await post('/api/auth/login', undefined, { login, password })
       const { secret = '' } = await post('/api/auth/mfa/totp/enrol', token, { password })
+      await farFromNextStep()
       // The code of the step before is taken too, and leaves the one of now for the measurement.
       const code = generateSync({ secret, epoch: Math.floor(Date.now() / 1_000) - STEP_SECONDS })
       await post('/api/auth/mfa/totp/confirm', token, { code })
@@ -76,4 +78,10 @@ async function prepared(url: string, names: readonly string[], password: string)
   }
   await Promise.all(Array.from({ length: PREPARED_AT_ONCE }, prepare))
   return users
+}
+
+/** A code of the step before is over when the next one begins, which must not fall between here and the node. */
+async function farFromNextStep(): Promise<void> {
+  const left = STEP_SECONDS * 1_000 - (Date.now() % (STEP_SECONDS * 1_000))
+  if (left < SAFE_MS) await new Promise(resolve => setTimeout(resolve, left))
 }
