@@ -51,7 +51,7 @@ export async function measureAuthOverHttp({ server, quick, progress }: BenchCont
     const options = { rounds, postmaster: server.pid, progress }
 
     const asking: Side[] = []
-    for (const each of servers) asking.push(await sessionSide(each, names, quick ? 1_000 : 20_000))
+    for (const each of servers) asking.push(await sessionSide(each, names, quick ? 3_000 : 20_000))
     const asked = await compare(asking, options)
     const logins = servers.map(each => loginSide(each, names, quick ? 24 : 200))
     const loggedIn = await compare(logins, options)

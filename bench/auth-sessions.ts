@@ -12,6 +12,8 @@ const USERS = 500
 /** Under the limit of a user, so that none is pushed out. */
 const OF_EACH = 20
 const IN_FLIGHT = 200
+/** Users of the cold validations that are not counted. */
+const WARMED_UP_WITH = 100
 const CLIENT = { ipAddress: '203.0.113.7', userAgent: 'Mozilla/5.0 (X11; Linux x86_64) bench', deviceId: 'bench' }
 
 export interface SessionFigures {
@@ -76,10 +78,10 @@ export async function measureSessions(
 }
 
 /** Without passwords: what hashing one takes is measured apart. */
-export async function benchUsers(node: RuntimeNode, count: number): Promise<readonly number[]> {
+export async function benchUsers(node: RuntimeNode, count: number, name = 'bench'): Promise<readonly number[]> {
   return Promise.all(
     Array.from({ length: count }, async (_, n) => {
-      const [username, email] = [`bench${n}`, `bench${n}@example.org`]
+      const [username, email] = [`${name}${n}`, `${name}${n}@example.org`]
       const made = await node.create('user', { type: 'user.registered', username, email, passwordHash: 'none' })
       if (!made.ok) throw new Error(`refused: ${made.reason}`)
       return made.actor.id
@@ -121,14 +123,18 @@ async function runCycles(node: RuntimeNode, users: readonly number[], count: num
   return count / ((performance.now() - started) / 1_000)
 }
 
-/** Each on a node that has never seen the session or its user. */
+/** Each on a node that has never seen the session, and with the first of a user neither the user. */
 async function coldTimes(url: string, users: readonly number[], count: number): Promise<readonly number[]> {
   const writer = await createNode({ database: url, log: SILENT, name: 'bench-writer' })
   for (const userId of users) await writer.accounts.endSessions(userId, 'bench')
-  const tokens = await open(writer, users, Math.ceil(count / users.length))
+  const others = await benchUsers(writer, WARMED_UP_WITH, 'warm')
+  const [warming, tokens] = [await open(writer, others, 1), await open(writer, users, Math.ceil(count / users.length))]
   await writer.close()
   const times: number[] = []
   const reader = await createNode({ database: url, log: SILENT, name: 'bench-reader' })
+  // A node that has just begun opens its connections, compiles, and brings the read tables up to date: once.
+  await reader.projections.caughtUp()
+  for (const token of warming) await valid(reader, token)
   for (const token of tokens.slice(0, count)) {
     const started = performance.now()
     await valid(reader, token)

@@ -8,7 +8,7 @@ import type { Client } from './client.ts'
 import { elevate } from './elevation.ts'
 import { type AccountPorts, NEW_ACTOR } from './ports.ts'
 import { lifeOf, type OpenedSession, readSession, takeRoom } from './sessions.ts'
-import { readAccount } from './users.ts'
+import { type Account, readAccount } from './users.ts'
 
 /**
  * @param sessionId of a session whose token the caller has shown
@@ -20,14 +20,14 @@ export async function factorShown(
   method: Method,
   client: Client = {},
 ): Promise<OpenedSession | AccountRefusal> {
-  const { state, context } = await readSession(ports, sessionId)
+  // The token was held against the log a moment ago, and what is sent below is decided on the log.
+  const { state, context } = await readSession(ports, sessionId, ports.settings.maxStaleMs)
   const { row } = context
   if (row === null) return refused('invalid_session')
   if (state === 'active') return elevate(ports, sessionId, method, located(ports, client))
   const { token, hash } = issueToken('session', sessionId)
-  const account = await readAccount(ports, row.user_id)
-  const { authEpoch } = account.context
-  if (!account.active || (context.authEpoch ?? authEpoch) !== authEpoch) return refused('invalid_session')
+  const account = await accountOf(ports, row.user_id, context.authEpoch)
+  if (account === undefined) return refused('invalid_session')
   const { times, told, endsAt } = lifeOf(ports, sessionId, context.wantsRemember)
   const authenticated = await ports.actor('session', sessionId).send({
     type: 'session.authenticated',
@@ -36,8 +36,17 @@ export async function factorShown(
     ...times,
   })
   if (!authenticated.ok) return refused('invalid_session')
-  const room = await takeRoom(ports, account, sessionId, endsAt)
+  const room = await takeRoom(ports, account, sessionId, endsAt, context.authEpoch ?? account.context.authEpoch)
   return room ?? { ok: true, sessionId, userId: account.id, token, ...told }
+}
+
+/** Undefined where it is not in use, or its password is another than when the session began: only the log says so. */
+async function accountOf(ports: AccountPorts, userId: number, epoch: number | null): Promise<Account | undefined> {
+  const stands = ({ active, context }: Account) => active && (epoch ?? context.authEpoch) === context.authEpoch
+  const known = await readAccount(ports, userId, { maxStaleMs: ports.settings.maxStaleMs })
+  if (stands(known)) return known
+  const account = await readAccount(ports, userId)
+  return stands(account) ? account : undefined
 }
 
 /** Records an attempt to show a factor, whatever came of it. */

@@ -3,6 +3,7 @@ import { issueRemember, issueToken } from '../auth/token.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import type { Method } from '../machines/session/events.ts'
 import type { SessionContext } from '../machines/session/machine.ts'
+import { isLimitOf } from '../machines/user/open-sessions.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { located } from './binding.ts'
 import { type Client, clientData } from './client.ts'
@@ -131,8 +132,10 @@ export async function takeRoom(
   shownUnder: number | null = account.context.authEpoch,
 ): Promise<AccountRefusal | undefined> {
   let read = account
+  // What the machine decides on: without what other nodes accepted beside the log.
+  let logged = account
   for (let refusals = 0; ; refusals++) {
-    const { sessions, authEpoch, roles, sessionLimit } = read.context
+    const { sessions, authEpoch, roles, sessionLimit } = logged.context
     const { most: limit, policy } = sessionLimitOf(ports, read)
     const { over, idle } = sessions.length < limit ? NONE_ENDED : await endedOf(ports, sessions, limit, policy)
     const result = await account.handle.send({
@@ -154,16 +157,20 @@ export async function takeRoom(
       await Promise.all(gone.map(({ id }) => revokeSession(ports, id, PUSHED_OUT)))
       return undefined
     }
-    const now = await readAccount(ports, account.id)
-    const standsAsShown = now.active && (shownUnder ?? now.context.authEpoch) === now.context.authEpoch
+    const before = logged
+    read = await readAccount(ports, account.id)
+    logged = await readAccount(ports, account.id, { logged: true, maxStaleMs: ports.settings.maxStaleMs })
+    const standsAsShown = read.active && (shownUnder ?? read.context.authEpoch) === read.context.authEpoch
     // Others have come and gone since the account was read.
-    if (standsAsShown && now.version !== read.version && refusals < MOST_REFUSALS) {
-      read = now
-      continue
-    }
+    if (standsAsShown && isOther(before, logged) && refusals < MOST_REFUSALS) continue
     await revokeSession(ports, sessionId, 'no room')
     return standsAsShown ? refused('session_limit') : refused('invalid_credentials')
   }
+}
+
+/** Another version; or the same one, which was read with what is beside the log. */
+function isOther(before: Account, now: Account): boolean {
+  return before.version !== now.version || !isLimitOf(now.context, before.context)
 }
 
 export const PUSHED_OUT = 'a newer session took its place'

@@ -52,10 +52,17 @@ export async function verifyFactor(
   const check = CHECKS[method]
   const factor = await factorOf(ports, userId, method)
   const success = factor?.enabled === true && (await check.use(ports, factor, code))
-  await recordAttempt(ports, { userId, method: check.method, success, ipAddress: client.ipAddress })
-  if (!success) return refused('invalid_code')
-  await ports.attempts.clear('factor', String(userId))
-  const opened = await factorShown(ports, sessionId, check.method, client)
+  const recorded = recordAttempt(ports, { userId, method: check.method, success, ipAddress: client.ipAddress })
+  if (!success) {
+    await recorded
+    return refused('invalid_code')
+  }
+  // Together: they wait for the same commits.
+  const [opened] = await Promise.all([
+    factorShown(ports, sessionId, check.method, client),
+    recorded,
+    ports.attempts.clear('factor', String(userId)),
+  ])
   if (!opened.ok || method !== 'backup_codes') return opened
   return { ...opened, backupCodesLeft: await backupCodesLeft(ports, userId) }
 }

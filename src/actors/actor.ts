@@ -11,7 +11,7 @@ import { answerFailed, answerRefused, answerRepeated } from './answer.ts'
 import type { Command } from './command.ts'
 import { Freshness } from './freshness.ts'
 import { beginning, type Loaded, load, newest } from './load.ts'
-import { Mailbox, type Waiting } from './mailbox.ts'
+import { isForNew, Mailbox, type Waiting } from './mailbox.ts'
 import { Offside } from './offside.ts'
 import { away } from './outage.ts'
 import { Overlay } from './overlay.ts'
@@ -296,9 +296,4 @@ export class Actor {
     this.#backoff.failed()
     answerFailed(this.#ports, this.ref, waiting, error)
   }
-}
-
-/** Whether the command that comes first is for an actor without events. */
-function isForNew([first]: readonly Waiting[]): boolean {
-  return first !== undefined && (first.command.creates || first.command.expectedVersion === 0)
 }

@@ -1,4 +1,5 @@
 /** Brings an actor's state back from its snapshot and events, now or at an earlier point. */
+import type { RecordedEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import { formatActorRef } from '../core/ids.ts'
 import type { EventStore, Logger } from '../core/ports.ts'
@@ -32,7 +33,31 @@ export interface LoadPorts {
 
 /** The newest state. Throws AppError `history_drift`, `schema_mismatch` (an event of newer code), `log_unavailable`. */
 export async function load(ports: LoadPorts, entity: EntityDefinition, ref: ActorRef): Promise<Loaded> {
-  return catchUp(ports, entity, ref, (await fromSnapshot(ports, entity, ref)) ?? beginning(entity))
+  // Most actors have no snapshot, because they have had too few events for one: those are asked for beside it.
+  const [snapshot, first] = await Promise.all([
+    fromSnapshot(ports, entity, ref),
+    firstEvents(ports, ref, entity.snapshotEvery),
+  ])
+  if (snapshot !== undefined) return catchUp(ports, entity, ref, snapshot)
+  const loaded = foldAll(entity, beginning(entity), first)
+  return first.length < entity.snapshotEvery ? loaded : catchUp(ports, entity, ref, loaded)
+}
+
+async function firstEvents({ store }: LoadPorts, ref: ActorRef, count: number): Promise<readonly RecordedEvent[]> {
+  const events: RecordedEvent[] = []
+  for await (const chunk of store.readRecorded(ref, { from: 1, to: count })) events.push(...chunk)
+  return events
+}
+
+function foldAll(entity: EntityDefinition, from: Loaded, events: readonly RecordedEvent[]): Loaded {
+  let loaded = from
+  for (const event of events) loaded = folded(entity, loaded, event)
+  return loaded
+}
+
+function folded(entity: EntityDefinition, from: Loaded, event: RecordedEvent): Loaded {
+  const clock = event.origin?.clock ?? from.clock
+  return { version: event.version, state: fold(entity, from.state, event), at: event.at, clock }
 }
 
 /** Like `catchUp`; one that was held to have no events is looked for with its snapshot. */
@@ -55,8 +80,7 @@ export async function catchUp(
   for await (const events of store.readRecorded(ref, range))
     for (const event of events) {
       if (until.at !== undefined && Date.parse(event.at) > Date.parse(until.at)) return loaded
-      const clock = event.origin?.clock ?? loaded.clock
-      loaded = { version: event.version, state: fold(entity, loaded.state, event), at: event.at, clock }
+      loaded = folded(entity, loaded, event)
     }
   return loaded
 }

@@ -51,3 +51,8 @@ export class Mailbox {
     this.#waiting.splice(0, count)
   }
 }
+
+/** Whether the command that comes first is for an actor without events. */
+export function isForNew([first]: readonly Waiting[]): boolean {
+  return first !== undefined && (first.command.creates || first.command.expectedVersion === 0)
+}

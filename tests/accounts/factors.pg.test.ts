@@ -1,6 +1,6 @@
 /** Factors on a real log: enrolled, confirmed, shown, used up once over two nodes, replaced, removed, reset. */
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { login } from '../../src/accounts/login.ts'
 import { createInProcessHub, createNode, type NodeOptions, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
@@ -73,6 +73,21 @@ async function read(sql: string, values: unknown[] = []) {
   await client.end()
   return rows
 }
+
+test('a code completes no login whose password was changed on a node that this one does not hear, and one under the new password', async () => {
+  const lonely = await start({ name: 'lonely', hub: createInProcessHub() })
+  onTestFinished(() => lonely.close())
+  const { secret, userId } = await enrolled('zoe')
+  const before = await pending('zoe', lonely)
+  const password = `${PASSWORD}, and another`
+  granted(await node.accounts.setPassword(userId, password))
+  const shown = { method: 'totp', code: codeOf(secret, now()) } as const
+  expect(await lonely.accounts.verifyFactor(before, shown)).toMatchObject({ ok: false, reason: 'invalid_session' })
+  const after = granted(await node.accounts.login({ login: 'zoe', password }))
+  const next = { method: 'totp', code: codeOf(secret, now() + STEP_MS) } as const
+  const { token } = granted(await lonely.accounts.verifyFactor(after.token, next))
+  expect((await lonely.accounts.validate(token)).ok).toBe(true)
+})
 
 describe('an authenticator app', () => {
   test('is enrolled, confirmed by a first code, and asked for at the next login', async () => {

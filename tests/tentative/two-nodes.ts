@@ -92,6 +92,21 @@ export function describeTwoNodes(bus: string, link: () => NodeOptions): void {
       }
     })
 
+    test('a user whose role was taken away on the one that is cut off signs in on the other, by the limit of what is left', async () => {
+      const { a, b, ada } = await scene()
+      accepted(await b.node.actor('user', ada).send({ type: 'user.roles.changed', roles: ['viewer', 'admin'] }))
+      await a.node.actor('user', ada).state()
+      a.link.cut()
+      tentative(await a.node.actor('user', ada).send({ type: 'user.roles.changed', roles: ['viewer'] }))
+      await eventually(() => expect(shown(b.node)).toMatchObject({ others: 1 }))
+      expect(await b.node.accounts.createSession(ada)).toMatchObject({ ok: true })
+      const [login] = (await history(b.node, 'user', ada)).slice(-1)
+      const { most } = b.node.accounts.settings.sessionLimits.viewer
+      expect(login).toMatchObject({ type: 'user.login.recorded', data: { opened: { limit: most } } })
+      a.link.mend()
+      await a.healed()
+    })
+
     test('one that joins late, and one that missed messages, get what they lack from its writer', async () => {
       const { a, b, ada, start } = await scene()
       a.link.cut()

@@ -62,7 +62,8 @@ export function asRow(row: z.output<typeof sessionRow>): SessionRow {
   return { ...row, device_fingerprint: null, geo_location: null, is_remembered: false }
 }
 
-/** The column has no zone: it holds UTC. */
+/** The column has no zone: it holds UTC. What is so already is kept, and with it the one text that others hold too. */
 export function inUtc(time: string): string {
-  return new Date(time).toISOString()
+  const utc = new Date(time).toISOString()
+  return utc === time ? time : utc
 }

@@ -7,6 +7,11 @@ export interface OpenSession {
   readonly expiresAt: string
 }
 
+interface LimitOf {
+  readonly roles: readonly string[]
+  readonly sessionLimit: number | null
+}
+
 type Login = Extract<UserEvent, { type: 'user.login.recorded' }>
 
 /** Whether the limit lets this login in. */
@@ -17,16 +22,10 @@ export function hasRoom(open: readonly OpenSession[], { opened, at }: Login): bo
 }
 
 /** Whether a limit was worked out from what the user has now. Events of older nodes do not say. */
-export function isLimitOf(
-  { roles, sessionLimit }: { readonly roles: readonly string[]; readonly sessionLimit: number | null },
-  of: NonNullable<Login['opened']>['limitOf'],
-): boolean {
+export function isLimitOf({ roles, sessionLimit }: LimitOf, of: LimitOf | undefined): boolean {
   if (of === undefined) return true
-  return (
-    of.sessionLimit === sessionLimit &&
-    of.roles.length === roles.length &&
-    roles.every(role => of.roles.some(named => named === role))
-  )
+  const sameRoles = of.roles.length === roles.length && roles.every(role => of.roles.includes(role))
+  return sameRoles && of.sessionLimit === sessionLimit
 }
 
 /** The open sessions with the one that begins; the oldest are gone where the limit asks for it. */
