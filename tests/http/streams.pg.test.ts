@@ -4,6 +4,7 @@ import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { startHttpServer } from '../../src/http/server.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { startRuntime, type TestRuntime, TOKEN } from '../support/runtime.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { openSse, type SseClient } from './sse-client.ts'
 
 let runtime: TestRuntime
@@ -191,7 +192,12 @@ describe('order', () => {
   })
 
   test('what another process appends is told too, in its place', async () => {
-    const other = await createNode({ database: runtime.database.url, name: 'other', log: silentLogger })
+    const other = await createNode({
+      database: runtime.database.url,
+      name: 'other',
+      keys: TEST_KEYS,
+      log: silentLogger,
+    })
     try {
       const start = await runtime.node.log.head()
       const client = await subscribe('?topic=viewer.*')
