@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { startRuntime, type TestRuntime, TOKEN } from '../support/runtime.ts'
+import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from '../sync/private-redis.ts'
 
@@ -33,7 +34,13 @@ async function health(): Promise<Health> {
 test('a name used twice is a warning in /health for as long as both are there', { timeout: 60_000 }, async () => {
   await eventually(async () => expect((await health()).status).toBe('ok'))
   expect((await health()).components.bus.detail.warnings).toBeUndefined()
-  twin = await createNode({ database: runtime.database.url, redis: address(), name: 'x', log: silentLogger })
+  twin = await createNode({
+    database: runtime.database.url,
+    redis: address(),
+    name: 'x',
+    keys: TEST_KEYS,
+    log: silentLogger,
+  })
   await eventually(async () =>
     expect(await health()).toMatchObject({
       status: 'degraded',
