@@ -5,7 +5,7 @@ import { type AccountRefusal, refused } from './answers.ts'
 import { demanded, type Factor, factorsOf, hasStronger } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
-import { isRightPassword } from './right-password.ts'
+import { refusePassword } from './right-password.ts'
 import { endSessions } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
@@ -45,11 +45,7 @@ export async function mayChangeFactors(
   if (factors.length > 0)
     return refused('factor_required', `Show a factor first, as it was long ago: ${factors.join(', ')}.`)
   if (password === undefined) return refused('factor_required', 'Give the password again, as it was long ago.')
-  const budget = await ports.attempts.take('password', String(userId))
-  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
-  if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
-  await ports.attempts.clear('password', String(userId))
-  return undefined
+  return refusePassword(ports, await readAccount(ports, userId), password)
 }
 
 export type RemovalAnswer = { readonly ok: true; readonly removed: boolean } | AccountRefusal

@@ -8,7 +8,7 @@ import { clearLoginAttempts } from './login.ts'
 import { passwordFault } from './password-rules.ts'
 import { authorize } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
-import { isRightPassword } from './right-password.ts'
+import { refusePassword } from './right-password.ts'
 import { type OpenedSession, revokeSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 import type { ValidSession } from './validation.ts'
@@ -28,14 +28,12 @@ export async function changePassword(
   { current, next }: PasswordChange,
 ): Promise<OpenedSession | AccountRefusal> {
   const { userId, sessionId } = session
-  const attempt = await ports.attempts.take('password', String(userId))
-  if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
   const account = await readAccount(ports, userId)
   if (!account.active) return refused('invalid_session')
   const hasFactor = await hasSecondFactor(ports, userId)
   if (hasFactor && !isFresh(ports, session.factorAt)) return refused('factor_required')
-  if (!(await isRightPassword(ports, account, current))) return refused('invalid_credentials')
-  await ports.attempts.clear('password', String(userId))
+  const refusal = await refusePassword(ports, account, current)
+  if (refusal !== undefined) return refusal
   const changed = await writePassword(ports, account, next, { hasFactor, keepSession: sessionId })
   if (changed !== undefined) return changed
   return elevate(ports, sessionId, 'password')

@@ -5,7 +5,7 @@ import { factorShown } from './factor-shown.ts'
 import { demanded, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
-import { isRightPassword } from './right-password.ts'
+import { refusePassword } from './right-password.ts'
 import type { OpenedSession } from './sessions.ts'
 import { standingOf } from './standing.ts'
 import { readAccount } from './users.ts'
@@ -38,11 +38,8 @@ export async function reauthenticate(
   const { userId, sessionId } = standing
   const factors = await methodsOf(ports, userId)
   if (factors.length > 0) return { ...refused('factor_required'), factors }
-  const budget = await ports.attempts.take('password', String(userId))
-  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
-  if (!(await isRightPassword(ports, await readAccount(ports, userId), password))) return refused('invalid_credentials')
-  await ports.attempts.clear('password', String(userId))
-  return factorShown(ports, sessionId, 'password', client)
+  const refusal = await refusePassword(ports, await readAccount(ports, userId), password)
+  return refusal ?? factorShown(ports, sessionId, 'password', client)
 }
 
 async function methodsOf(ports: AccountPorts, userId: number) {

@@ -46,6 +46,14 @@ test('passwords shown by who is signed in share one budget, whatever they are sh
   expect(await node.accounts.enrolTotp(token, { password: PASSWORD })).toMatchObject({ reason: 'too_many_attempts' })
 })
 
+test('right passwords shown at once in many sessions are not refused for each other', async () => {
+  const { node } = nodes
+  const { userId } = await nodes.registered('many-tabs')
+  const tabs = await Promise.all(Array.from({ length: 12 }, () => node.accounts.createSession(userId)))
+  const shown = await Promise.all(tabs.map(tab => node.accounts.reauthenticate(granted(tab).token, PASSWORD)))
+  expect(shown.filter(({ ok }) => ok)).toHaveLength(12)
+})
+
 describe('signing out', () => {
   async function remembered(username: string) {
     await nodes.registered(username)
