@@ -156,7 +156,14 @@ export function createAccounts(ports: AccountPorts): Accounts {
     endSessions: (userId, reason, keepSession, by) => endSessions(ports, userId, reason, keepSession, by),
     factors: userId => listFactors(ports, userId),
     verifyFactor: (token, shown, client = {}) =>
-      withSession(token, client, session => verifyFactor(ports, session, shown, client)),
+      // A session that is over by now takes no factor, and the log says so.
+      withShownSession(
+        ports,
+        token,
+        client,
+        session => verifyFactor(ports, session, shown, client),
+        ports.settings.maxStaleMs,
+      ),
     enrolTotp: (token, options = {}, client = {}) =>
       withSession(token, client, session => enrolTotp(ports, session, options)),
     confirmTotp: (token, code, client = {}) =>

@@ -20,7 +20,7 @@ export async function factorShown(
   method: Method,
   client: Client = {},
 ): Promise<OpenedSession | AccountRefusal> {
-  // The token was held against the log a moment ago, and what is sent below is decided on the log.
+  // What is sent below is decided on the log.
   const { state, context } = await readSession(ports, sessionId, ports.settings.maxStaleMs)
   const { row } = context
   if (row === null) return refused('invalid_session')
@@ -37,6 +37,8 @@ export async function factorShown(
   })
   if (!authenticated.ok) return refused('invalid_session')
   const room = await takeRoom(ports, account, sessionId, endsAt, context.authEpoch ?? account.context.authEpoch)
+  // The log knew better than memory: what the session began with is no more.
+  if (room?.reason === 'invalid_credentials') return refused('invalid_session')
   return room ?? { ok: true, sessionId, userId: account.id, token, ...told }
 }
 

@@ -1,5 +1,5 @@
 /** The factors of a user: at most one of each method. */
-import type { ActorHandle } from '../actors/api.ts'
+import type { ActorHandle, StateOptions } from '../actors/api.ts'
 import { FACTOR_METHODS, type FactorMethod } from '../machines/factor/events.ts'
 import type { FactorContext } from '../machines/factor/machine.ts'
 import type { AccountPorts } from './ports.ts'
@@ -19,11 +19,16 @@ export async function factorsOf(ports: AccountPorts, userId: number): Promise<re
   return found.filter(factor => factor !== undefined)
 }
 
-export async function factorOf(ports: AccountPorts, userId: number, method: FactorMethod): Promise<Factor | undefined> {
+export async function factorOf(
+  ports: AccountPorts,
+  userId: number,
+  method: FactorMethod,
+  options?: StateOptions,
+): Promise<Factor | undefined> {
   const holder = await ports.holderOf({ kind: 'factor', key: `${userId}/${method}` })
   if (holder === undefined) return undefined
   const handle = ports.actor('factor', holder.id)
-  const view = await handle.state()
+  const view = await handle.state(options)
   const context = view.context as unknown as FactorContext
   return { method, handle, version: view.version, context, enabled: context.row?.is_enabled === true }
 }

@@ -18,21 +18,38 @@ export interface ShownSession {
   readonly context: SessionContext
 }
 
-/** As the log has it now, not from memory: whoever shows a factor is given a new token. */
+/**
+ * As the log has it now: whoever shows a factor is given a new token.
+ * @param maxStaleMs where what follows is decided on the log, memory will do; it refuses nobody by itself
+ */
 export async function shownSession(
   ports: AccountPorts,
   token: string,
   client: Client,
+  maxStaleMs = 0,
+): Promise<ShownSession | AccountRefusal> {
+  const session = await asRead(ports, token, client, maxStaleMs)
+  return session.ok || maxStaleMs === 0 ? session : asRead(ports, token, client, 0)
+}
+
+async function asRead(
+  ports: AccountPorts,
+  token: string,
+  client: Client,
+  maxStaleMs: number,
 ): Promise<ShownSession | AccountRefusal> {
   const shown = parseToken('session', token)
   if (shown === undefined) return refused('invalid_session')
-  const { state, context } = await readSession(ports, shown.id)
+  const { state, context } = await readSession(ports, shown.id, maxStaleMs)
   const { row } = context
   if (row === null || !opens(context, shown.hash, ports.clock.now())) return refused('invalid_session')
   const pending = state === 'pending'
   const incomplete = pending || context.challenged
   const session = { ok: true, sessionId: shown.id, userId: row.user_id, incomplete, context } as const
-  if (pending) return (await readAccount(ports, row.user_id)).active ? session : refused('invalid_session')
+  if (pending) {
+    const { active } = await readAccount(ports, row.user_id, { maxStaleMs })
+    return active ? session : refused('invalid_session')
+  }
   const valid = await validate(ports, token, client)
   // One that was challenged is here to answer.
   return valid.ok || valid.reason === 'factor_required' ? session : valid
@@ -44,7 +61,8 @@ export async function withShownSession<Answer>(
   token: string,
   client: Client,
   work: (session: ShownSession) => Promise<Answer>,
+  maxStaleMs = 0,
 ): Promise<Answer | AccountRefusal> {
-  const session = await shownSession(ports, token, client)
+  const session = await shownSession(ports, token, client, maxStaleMs)
   return session.ok ? work(session) : session
 }
