@@ -153,7 +153,10 @@ async function assemble(
       log,
       link: bus,
       holder: `${name}#${incarnation}#${randomUUID()}`,
-      destroyPersonalKey: user => personalKeys.destroy(user),
+      destroyPersonalKey: async user => {
+        await personalKeys.destroy(user)
+        await projections.dropAbandonedRebuild()
+      },
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
       tentatives,

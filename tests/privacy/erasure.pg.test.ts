@@ -160,6 +160,28 @@ describe('erasing a user', { timeout: 120_000 }, () => {
     await expectSound()
   })
 
+  test('the copies of a rebuild that was interrupted do not outlive it', async () => {
+    const { userId } = await letLoose(node)
+    await node.projections.caughtUp()
+    const options = { store: node.log, pool, entities, log: silentLogger }
+    let last = 0
+    await rebuild({ ...options, verifyOnly: true, onProgress: () => void last++ })
+    const stopped = rebuild({
+      ...options,
+      onProgress: () => {
+        if (--last === 0) throw new Error('killed')
+      },
+    })
+    await expect(stopped).rejects.toThrow('killed')
+    const copies = async () => marks(await databaseText(database.url)).filter(line => line.includes('rebuild'))
+    expect(await copies()).not.toEqual([])
+    await erased(userId)
+    await node.projections.caughtUp()
+    expect(await copies()).toEqual([])
+    expect(marks(await databaseText(database.url))).toEqual([])
+    await expectSound()
+  })
+
   test('a key ring that is kept brings nothing back: the key is gone, and nobody gets another under that id', async () => {
     const { userId } = await letLoose(node)
     await erased(userId)
