@@ -1,6 +1,7 @@
 /** Frames whose key a node does not have at hand: left to the log, and nothing that is in memory is lost for them. */
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createInProcessHub } from '../../src/index.ts'
+import { PersonalKeys } from '../../src/privacy/personal-keys.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { accepted, outageStage, registerUser, tentative } from '../journal/outage-stage.ts'
 import { eventually } from '../sync/eventually.ts'
@@ -54,4 +55,30 @@ test('what others accepted beside the log is shown on top of it', { timeout: 60_
     }),
   )
   link.mend()
+})
+
+test('no key is asked for where nobody listens, and who listens is told what was given', {
+  timeout: 60_000,
+}, async () => {
+  const { start } = await outageStage({ onTestFinished })
+  const hub = createInProcessHub()
+  const { node: writer } = await start('a', { hub })
+  const { node: listener } = await start('b', { hub })
+  const made = vi.spyOn(PersonalKeys.prototype, 'make')
+  const read = vi.spyOn(PersonalKeys.prototype, 'read')
+  onTestFinished(() => void vi.restoreAllMocks())
+  const askedByListener = () => read.mock.contexts.filter(keys => keys !== made.mock.contexts[0])
+  const streams: unknown[] = []
+  listener.subscribe('stream.created', ({ data }) => streams.push(data['name']))
+  const ada = await registerUser(writer, 'ada')
+  accepted(await writer.create('stream', { type: 'stream.created', userId: ada, name: 'first', streamKey: 'key' }))
+  await eventually(() => expect(streams).toEqual(['first']))
+  expect(made).toHaveBeenCalled()
+  expect(askedByListener()).toEqual([])
+
+  const users: unknown[] = []
+  listener.subscribe('user.*', ({ data }) => users.push(data))
+  accepted(await writer.actor('user', ada).send({ type: 'user.updated', displayName: 'Ada' }))
+  await eventually(() => expect(users).toEqual([{ displayName: 'Ada' }]))
+  expect(askedByListener()).not.toEqual([])
 })
