@@ -155,11 +155,11 @@ export function createPersonalStore<Store extends EventStore>(
     sealedLater: async (actor, user) => {
       const entity = entities.get(actor.type)
       const found: SealedLater[] = []
+      if (entity === undefined) return found
+      const key = keys.peek(user) ?? (await keys.make(user))
       for await (const events of clearEvents(actor))
         for (const event of events) {
-          if (entity === undefined) continue
           const { position, data, origin } = event
-          const key = keys.peek(user) ?? (await keys.make(user))
           found.push({ position, ...sealEvent(entity, user, key, event, { data, origin }) })
         }
       return found

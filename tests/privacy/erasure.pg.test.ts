@@ -160,6 +160,29 @@ describe('erasing a user', { timeout: 120_000 }, () => {
     await expectSound()
   })
 
+  test('asked for on both nodes at once it is one; of two administrators who go at once, one stays', async () => {
+    const { userId } = await letLoose(node)
+    const both = await Promise.all([node, other].map(asked => asked.accounts.administration.erase(userId)))
+    for (const answer of both) expect(answer).toMatchObject({ ok: true, done: true })
+    const history = (await Array.fromAsync(node.log.readStream(node.actor('user', userId).ref))).flat()
+    expect(history.filter(({ type }) => type === 'user.erased')).toHaveLength(1)
+    expect(history.filter(({ type }) => type === 'user.forgotten')).toHaveLength(1)
+
+    const admins = await Promise.all(
+      ['eve', 'bob'].map(async username => {
+        const registered = await node.accounts.register({ username, email: `${username}@example.org`, password })
+        if (!registered.ok) throw new Error(registered.detail)
+        await node.accounts.administration.setRoles(registered.userId, ['admin'])
+        return registered.userId
+      }),
+    )
+    const gone = await Promise.all(
+      [node, other].map((asked, index) => asked.accounts.administration.erase(admins[index] ?? 0)),
+    )
+    expect(gone.filter(({ ok }) => ok)).toHaveLength(1)
+    expect(gone.filter(({ ok }) => !ok)).toMatchObject([{ reason: 'last_admin' }])
+  })
+
   test('the copies of a rebuild that was interrupted do not outlive it', async () => {
     const { userId } = await letLoose(node)
     await node.projections.caughtUp()
