@@ -153,7 +153,10 @@ async function assemble(
       log,
       link: bus,
       holder: `${name}#${incarnation}#${randomUUID()}`,
-      destroyPersonalKey: user => personalKeys.destroy(user),
+      destroyPersonalKey: async user => {
+        await personalKeys.destroy(user)
+        await projections.dropAbandonedRebuild()
+      },
       before: (actor, eventType) => live?.before(actor, eventType) ?? [],
       ...(tracer === undefined ? {} : { tracer }),
       tentatives,
@@ -200,13 +203,17 @@ async function assemble(
   const keys = createKeys({ ...openedLog, actors, clock, log })
 
   const topics = createTopics<LogEvent>({ log })
-  const tell = (events: readonly LogEvent[]) => {
+  const heard = (events: readonly LogEvent[]) => {
     legacy?.wake()
     liveState.heard(events)
-    for (const event of events) topics.emit(event.type, event)
+  }
+  const isSealed = ({ data }: LogEvent) => sealedPart(data) !== undefined
+  const tell = (events: readonly LogEvent[]) => {
+    // One that is sealed still was opened for nobody, as nobody listened when it came.
+    for (const event of events) if (!isSealed(event)) topics.emit(event.type, event)
   }
   const tellOpened = createInOrder<readonly LogEvent[]>({
-    ready: events => !events.some(({ data }) => sealedPart(data) !== undefined),
+    ready: events => !events.some(event => isSealed(event) && topics.wants(event.type)),
     make: events => store.opened(events),
     pass: tell,
     failed: error =>
@@ -215,6 +222,7 @@ async function assemble(
   actors.onCommitted(events => {
     outgoing.add(events)
     projections.wake()
+    heard(events)
     tell(events)
     tellOwners(accountPorts, events)
   })
@@ -225,6 +233,7 @@ async function assemble(
     actors.hear(open)
     // Their writer projects them, and has their actors at hand.
     projections.heard(events.at(-1)?.position ?? 0)
+    heard(open)
     tellOpened(open)
     span?.ended()
   })

@@ -70,7 +70,7 @@ export async function openAccountPorts(
     delivery,
     background,
     clearData: {
-      count: async (actor, user) => (await store.sealedLater(actor, user)).length,
+      count: actor => store.countClear(actor),
       seal: async (actor, user) => {
         const events = await store.sealedLater(actor, user)
         if (events.length > 0) await rewriteEvents?.(events)

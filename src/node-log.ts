@@ -76,7 +76,7 @@ export async function openPersonalLog<Store extends PgEventStore>(
 ) {
   const namingKey = createPgNamingKey(inner.pool)
   const openedKeys = await openKeyRing({ source: keys, store: namingKey, clock, log })
-  const personalKeys = new PersonalKeys({ table: createPgKeyTable(inner.pool), clock, wrapping: openedKeys.ring })
+  const personalKeys = new PersonalKeys({ table: createPgKeyTable(inner.promptPool), clock, wrapping: openedKeys.ring })
   const store = createPersonalStore({ store: inner, keys: personalKeys, entities, log })
   return { store, namingKey, openedKeys, personalKeys }
 }

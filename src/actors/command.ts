@@ -115,9 +115,14 @@ function absorbedOutcome(actor: ActorRef, command: Command, event: LogEvent): Co
     actorType === actor.type &&
     actorId === actor.id &&
     eventType === command.type &&
-    (event.erased === true || canonicalJson(given) === canonicalJson(command.data))
+    (event.erased === true || isForgotten(event) || canonicalJson(given) === canonicalJson(command.data))
   if (!same) throw reused(event)
   return { ok: true, actor, event, repeated: true, absorbed: { type: event.actorType, id: event.actorId } }
+}
+
+/** Written when its user was erased: without what either side said, so that nothing is left to compare. */
+function isForgotten({ data: { subject, given } }: LogEvent): boolean {
+  return subject !== undefined && canonicalJson(given ?? {}) === '{}'
 }
 
 function reused(event: LogEvent): AppError {

@@ -2,6 +2,7 @@
 import { isErrorCode } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
+import { sealedPart } from '../core/personal.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
 import { fold } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
@@ -118,10 +119,12 @@ export class Reads {
     }
   }
 
-  /** An event of another node. Anything but the next version is left to the log. */
+  /** An event of another node, opened where its key was at hand. Anything but the next version is left to the log. */
   hear(event: LogEvent): void {
     const { loaded, freshness } = this.#copy
     freshness.heard(event.version)
+    // The key is not at hand. The copy is behind and stays, and the next read opens the event with what else it lacks.
+    if (sealedPart(event.data) !== undefined) return
     this.#overlay.heard(event, this.#host.entries.length)
     if (!this.#host.idle || loaded === undefined || event.version !== loaded.version + 1) return
     try {

@@ -6,6 +6,11 @@ export type JsonObject = { readonly [key: string]: Json }
 /** Bytes of UTF-8 an event's data may take, and how deep it may nest. Larger things belong in files, with their path in the event. */
 export const MAX_EVENT_BYTES = 64 * 1024
 export const MAX_DEPTH = 32
+/**
+ * Bytes that the data may take in the log: what was contested stands there beside what was given, each as large as a
+ * command may be, and sealed they are larger by a third.
+ */
+export const MAX_LOGGED_BYTES = 8 * MAX_EVENT_BYTES
 
 // In serialised JSON a NUL is always written \u0000 and a lone surrogate \udxxx. The text can also hold such letters
 // after an escaped backslash, so a hit is only a suspicion.
@@ -15,10 +20,11 @@ const SUSPICIOUS = /\\u(?:0000|d[89a-f])/i
  * Says why Postgres could not store this value as jsonb, or undefined where it can.
  * @param value a parsed value
  * @param text the same value from JSON.stringify, which the caller needs anyway
+ * @param most bytes that it may take
  */
-export function poison(value: Json, text: string): string | undefined {
-  if (text.length > MAX_EVENT_BYTES || (text.length * 3 > MAX_EVENT_BYTES && Buffer.byteLength(text) > MAX_EVENT_BYTES))
-    return `larger than ${MAX_EVENT_BYTES} bytes`
+export function poison(value: Json, text: string, most: number = MAX_EVENT_BYTES): string | undefined {
+  if (text.length > most || (text.length * 3 > most && Buffer.byteLength(text) > most))
+    return `larger than ${most} bytes`
   if (SUSPICIOUS.test(text)) return findPoisonText(value)
   return undefined
 }

@@ -1,7 +1,7 @@
 /** What an append must be before it joins others: a value that the log cannot store would fail the whole batch. */
 import { AppError } from '../core/errors.ts'
 import type { NewEvent } from '../core/event.ts'
-import { isStorableText, poison } from '../core/json.ts'
+import { isStorableText, MAX_LOGGED_BYTES, poison } from '../core/json.ts'
 import type { Append, TimerSet } from '../core/ports.ts'
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z$/
@@ -17,7 +17,7 @@ export function checkAppend(append: Append): readonly string[] {
   const data = append.json ?? append.events.map(event => JSON.stringify(event.data))
   for (let index = 0; index < append.events.length; index++) {
     const event = append.events[index] as NewEvent
-    const why = poison(event.data, data[index] ?? '') ?? flaw(event)
+    const why = poison(event.data, data[index] ?? '', MAX_LOGGED_BYTES) ?? flaw(event)
     if (why !== undefined) throw refused(`'${event.type}'`, why)
   }
   if (append.events.length > 1) refuseRepeatedCommand(append.events)
@@ -28,7 +28,7 @@ export function checkAppend(append: Append): readonly string[] {
     if (!Number.isSafeInteger(id) || ![type, ...goneIn].every(isStorableText))
       throw refused('A reference', 'it is no address of an actor')
   for (const timer of append.timers ?? NONE) {
-    const why = poison(timer.payload, JSON.stringify(timer.payload)) ?? timerFlaw(timer)
+    const why = poison(timer.payload, JSON.stringify(timer.payload), MAX_LOGGED_BYTES) ?? timerFlaw(timer)
     if (why !== undefined) throw refused(`The timer '${timer.name}'`, why)
   }
   return data

@@ -16,11 +16,13 @@ export function createPgKeyTable(pool: Pool): PersonalKeyTable {
   return {
     read,
     add: async wrapped => {
+      // In one order on all nodes: who makes keys for the same users at the same time would else wait for each other.
       const added = await queryArrays<Row>(pool, {
         name: 'add_personal_keys',
         text: `
           insert into personal_keys (user_id, wrapped)
-          select * from unnest($1::bigint[], $2::text[]) on conflict (user_id) do nothing
+          select * from unnest($1::bigint[], $2::text[]) as k (user_id, wrapped) order by user_id
+          on conflict (user_id) do nothing
           returning user_id, wrapped`,
         values: [[...wrapped.keys()], [...wrapped.values()]],
       })

@@ -39,6 +39,8 @@ export interface PgEventStore extends EventStore {
   /** Of the starts of all nodes, speaking for this one. */
   readonly register: Register
   readonly pool: Pool
+  /** The same connections for what is asked on behalf of a read or a command: bounded as reads of the log are. */
+  readonly promptPool: Pool
 }
 
 /** Opens the log of a migrated database. Throws AppError `log_unavailable`, `schema_mismatch`, `setup_failed`. */
@@ -78,6 +80,7 @@ export async function createPgEventStore(options: PgEventStoreOptions): Promise<
       installation: row.id,
       register: createRegister(prompt, { node, incarnation: row.incarnation }),
       pool,
+      promptPool: prompt,
       ...(silence === undefined ? {} : { silence }),
       append: append => writer.append(append),
       readStream: (actor, range) => reads.readStream(prompt, actor, range),

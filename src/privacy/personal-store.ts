@@ -26,6 +26,8 @@ export interface SealedLater {
 
 /** What was written before this log sealed personal data. */
 export interface ClearEvents {
+  /** How many events of an actor say something of a person in the clear. */
+  countClear(actor: ActorRef): Promise<number>
   /** The events of an actor that say something of this user in the clear, sealed. Nothing is written. */
   sealedLater(actor: ActorRef, user: number): Promise<readonly SealedLater[]>
 }
@@ -71,6 +73,15 @@ export function createPersonalStore<Store extends EventStore>(
     chunks: AsyncIterable<readonly Event[]>,
   ): AsyncIterable<readonly Event[]> {
     for await (const events of chunks) yield await opened(events)
+  }
+
+  async function* clearEvents(actor: ActorRef): AsyncIterable<readonly LogEvent[]> {
+    const entity = entities.get(actor.type)
+    if (entity?.personal === undefined) return
+    for await (const events of store.readStream(actor))
+      yield events.filter(
+        ({ type, data, origin }) => sealedPart(data) === undefined && isPersonal(entity, type, data, origin),
+      )
   }
 
   async function appendSealed(entity: EntityDefinition, user: number, append: Append): Promise<AppendOutcome> {
@@ -136,15 +147,19 @@ export function createPersonalStore<Store extends EventStore>(
       if (snapshot === undefined || part === undefined) return snapshot
       return openSnapshot(actor, keyOf(await keys.read(new Set([part.of])), part.of), snapshot)
     },
+    countClear: async actor => {
+      let count = 0
+      for await (const events of clearEvents(actor)) count += events.length
+      return count
+    },
     sealedLater: async (actor, user) => {
       const entity = entities.get(actor.type)
       const found: SealedLater[] = []
-      for await (const events of store.readStream(actor))
+      if (entity === undefined) return found
+      const key = keys.peek(user) ?? (await keys.make(user))
+      for await (const events of clearEvents(actor))
         for (const event of events) {
           const { position, data, origin } = event
-          if (entity === undefined || sealedPart(data) !== undefined) continue
-          if (!isPersonal(entity, event.type, data, origin)) continue
-          const key = keys.peek(user) ?? (await keys.make(user))
           found.push({ position, ...sealEvent(entity, user, key, event, { data, origin }) })
         }
       return found

@@ -74,6 +74,7 @@ export function createMemoryProjections({
       return { position, head, lag: head - position, failures: failed.size }
     },
     failures: async () => [...failed.values()],
+    dropAbandonedRebuild: async () => {},
     retry: async actor => {
       // Nothing that failed here can have changed since: the code and the log are the same.
       return actor === undefined ? failed.size === 0 : !failed.has(formatActorRef(actor))

@@ -11,6 +11,7 @@ import { type Advance, PAGE, PageProjector } from './page-projector.ts'
 import { countParked, listParked, type ProjectionFailure } from './parked-actors.ts'
 import { type FlaggedTable, find, olderThan } from './queries.ts'
 import { liveTable, readTables } from './read-table.ts'
+import { dropAbandonedRebuild } from './rebuild.ts'
 import { retryActor, retryAll } from './retry.ts'
 import type { Target } from './target.ts'
 
@@ -45,6 +46,8 @@ export interface Projections extends Service {
   olderThan(columns: FlaggedTable, before: string, after: number, limit: number): Promise<readonly number[]>
   /** Folds a parked actor (or all of them) anew; true where none of those is parked any more. */
   retry(actor?: ActorRef): Promise<boolean>
+  /** Copies of the read tables that nobody works on any more are dropped. */
+  dropAbandonedRebuild(): Promise<void>
 }
 
 export interface ProjectionsOptions {
@@ -181,6 +184,10 @@ class Runner implements Projections {
 
   retry(actor?: ActorRef): Promise<boolean> {
     return actor === undefined ? retryAll(this.#target) : retryActor(this.#target, actor)
+  }
+
+  dropAbandonedRebuild(): Promise<void> {
+    return dropAbandonedRebuild(this.#options.pool, this.#options.entities)
   }
 
   /** Wakes this runner where nobody has projected what was heard half a second ago: its writer may be gone. */

@@ -97,6 +97,18 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   }
 }
 
+/**
+ * Drops the copies of a rebuild that was interrupted: nothing projects into them, so they would keep what the log has
+ * erased since. One that is running is let be: it comes to the erasure by itself. Throws AppError `log_unavailable`, `missing_grant`.
+ */
+export function dropAbandonedRebuild(pool: Pool, entities: readonly EntityDefinition[]): Promise<void> {
+  return withTransaction(pool, async client => {
+    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_xact_lock($1) as locked', [LOCK])
+    if (rows[0]?.locked !== true || (await lockCheckpoint(client, REBUILD, 'wait')) === undefined) return
+    await forget(client, entities.filter(isViewed))
+  })
+}
+
 async function rebuildLocked(options: RebuildOptions): Promise<RebuildReport> {
   const { store, pool, entities, log, verifyOnly = false } = options
   const viewed = entities.filter(isViewed)

@@ -15,6 +15,8 @@ export interface Topics<T> {
   subscribe(pattern: string, listener: Listener<T>): () => void
   /** Calls the listeners whose pattern matches, in the order in which they subscribed. */
   emit(type: string, value: T): void
+  /** Whether anybody would be called. */
+  wants(type: string): boolean
 }
 
 interface Entry<T> {
@@ -50,6 +52,7 @@ export function createTopics<T>({ log }: { readonly log: Logger }): Topics<T> {
     emit(type, value) {
       for (const { listener } of find(root, type)) callListener(listener, value, 'events', log)
     },
+    wants: type => find(root, type).length > 0,
   }
 }
 

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LogEvent, NewEvent } from '../../src/core/event.ts'
 import { actorRef } from '../../src/core/ids.ts'
+import { MAX_LOGGED_BYTES } from '../../src/core/json.ts'
 import type { Append, AppendOutcome, EventStore } from '../../src/core/ports.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 
@@ -152,7 +153,7 @@ export function eventStoreConformance(name: string, makeFixture: () => Promise<L
 
       test('an event that is too large or too strange is refused', async () => {
         await expect(
-          store.append(append(1, 0, { events: [newEvent({ data: { big: 'x'.repeat(70_000) } })] })),
+          store.append(append(1, 0, { events: [newEvent({ data: { big: 'x'.repeat(MAX_LOGGED_BYTES) } })] })),
         ).rejects.toMatchObject({ code: 'invalid_event' })
         await expect(
           store.append(append(1, 0, { events: [newEvent({ data: { deep: '\udc00x' } })] })),

@@ -72,7 +72,8 @@ test('what a cut-off node took of a user who was erased meanwhile is written as 
   const ada = await registerUser(node, 'ada')
   const session = await openSession(node, ada, 'token')
   link.cut()
-  tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'canary cut off' }))
+  const change = { type: 'user.updated', displayName: 'canary cut off' }
+  tentative(await node.actor('user', ada).send(change, { commandId: 'cut-off' }))
   tentative(await node.actor('session', session).send({ type: 'session.touched', ipAddress: '198.51.100.1' }))
   expect(await other.accounts.administration.erase(ada)).toMatchObject({ ok: true, done: true })
   link.mend()
@@ -84,4 +85,14 @@ test('what a cut-off node took of a user who was erased meanwhile is written as 
   for (const { id } of conflicts)
     expect((await node.actor('conflict', id).state()).context).toMatchObject({ row: { subject: ada, loser: {} } })
   expect(marked(await databaseText(url))).toEqual([])
+  // It is the command that was taken, wherever it is sent again, though nothing of it is left to compare.
+  for (const asked of [node, other])
+    expect(await asked.actor('user', ada).send(change, { commandId: 'cut-off' })).toMatchObject({
+      ok: true,
+      repeated: true,
+    })
+  const another = { type: 'user.deactivated', reason: 'another' }
+  await expect(node.actor('user', ada).send(another, { commandId: 'cut-off' })).rejects.toMatchObject({
+    code: 'command_id_reused',
+  })
 })

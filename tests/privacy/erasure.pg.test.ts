@@ -160,6 +160,51 @@ describe('erasing a user', { timeout: 120_000 }, () => {
     await expectSound()
   })
 
+  test('asked for on both nodes at once it is one; of two administrators who go at once, one stays', async () => {
+    const { userId } = await letLoose(node)
+    const both = await Promise.all([node, other].map(asked => asked.accounts.administration.erase(userId)))
+    for (const answer of both) expect(answer).toMatchObject({ ok: true, done: true })
+    const history = (await Array.fromAsync(node.log.readStream(node.actor('user', userId).ref))).flat()
+    expect(history.filter(({ type }) => type === 'user.erased')).toHaveLength(1)
+    expect(history.filter(({ type }) => type === 'user.forgotten')).toHaveLength(1)
+
+    const admins = await Promise.all(
+      ['eve', 'bob'].map(async username => {
+        const registered = await node.accounts.register({ username, email: `${username}@example.org`, password })
+        if (!registered.ok) throw new Error(registered.detail)
+        await node.accounts.administration.setRoles(registered.userId, ['admin'])
+        return registered.userId
+      }),
+    )
+    const gone = await Promise.all(
+      [node, other].map((asked, index) => asked.accounts.administration.erase(admins[index] ?? 0)),
+    )
+    expect(gone.filter(({ ok }) => ok)).toHaveLength(1)
+    expect(gone.filter(({ ok }) => !ok)).toMatchObject([{ reason: 'last_admin' }])
+  })
+
+  test('the copies of a rebuild that was interrupted do not outlive it', async () => {
+    const { userId } = await letLoose(node)
+    await node.projections.caughtUp()
+    const options = { store: node.log, pool, entities, log: silentLogger }
+    let last = 0
+    await rebuild({ ...options, verifyOnly: true, onProgress: () => void last++ })
+    const stopped = rebuild({
+      ...options,
+      onProgress: () => {
+        if (--last === 0) throw new Error('killed')
+      },
+    })
+    await expect(stopped).rejects.toThrow('killed')
+    const copies = async () => marks(await databaseText(database.url)).filter(line => line.includes('rebuild'))
+    expect(await copies()).not.toEqual([])
+    await erased(userId)
+    await node.projections.caughtUp()
+    expect(await copies()).toEqual([])
+    expect(marks(await databaseText(database.url))).toEqual([])
+    await expectSound()
+  })
+
   test('a key ring that is kept brings nothing back: the key is gone, and nobody gets another under that id', async () => {
     const { userId } = await letLoose(node)
     await erased(userId)
@@ -203,6 +248,15 @@ describe('what was written before the log sealed personal data', { timeout: 60_0
     for (const { ref } of [node.actor('user', userId), ...(await sessionsOf(userId))])
       for (const { position, data } of (await Array.fromAsync(node.log.readStream(ref))).flat())
         await rewrite(position, data)
+    const { rows } = await pool.query("select actor_id, version from actor_snapshots where actor_type = 'user'")
+    for (const { actor_id: id, version } of rows) {
+      const { state: value, context } = await node.actor('user', Number(id)).stateAt({ version })
+      await pool.query("update actor_snapshots set state = $2 where actor_type = 'user' and actor_id = $1", [
+        id,
+        { value, context },
+      ])
+    }
+    expect(rows).toHaveLength(1)
     await pool.query('delete from personal_keys')
     return userId
   }
@@ -230,7 +284,8 @@ describe('what was written before the log sealed personal data', { timeout: 60_0
     const result = await node.accounts.administration.erase(userId, { rewriteClear: true })
     expect(result).toMatchObject({ ok: true, done: true })
     await node.projections.caughtUp()
-    expect(marks(await databaseText(database.url, ['events', 'users', 'sessions', 'claims']))).toEqual([])
+    const tables = ['events', 'users', 'sessions', 'claims', 'actor_snapshots']
+    expect(marks(await databaseText(database.url, tables))).toEqual([])
     if (!result.ok) return expect.unreachable(result.detail)
     expect(result.rewritten).toBeGreaterThan(100)
     const { findings } = await node.audit.verify()

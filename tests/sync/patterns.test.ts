@@ -25,6 +25,11 @@ describe('a pattern and a name', () => {
   ])('%s %s: %s', (pattern, type, matches) => {
     expect(matchPattern(pattern, type)).toBe(matches)
     expect(heardBy([pattern], type)).toEqual(matches ? [pattern] : [])
+    const topics = createTopics<string>({ log: createRecordingLog() })
+    const stop = topics.subscribe(pattern, () => {})
+    expect(topics.wants(type)).toBe(matches)
+    stop()
+    expect(topics.wants(type)).toBe(false)
   })
 })
 
