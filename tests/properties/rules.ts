@@ -51,8 +51,12 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     'user.deactivated': { in: ['active'], to: 'deactivated' },
     'user.reactivated': { in: ['deactivated'], to: 'active' },
     'user.deleted': { in: HELD, to: 'deleted' },
-    // No client here sends it: afterwards the log reads otherwise than it was written. See tests/privacy.
-    'user.erased': { in: [...HELD, 'deleted'], to: 'erasing' },
+    'user.erased': {
+      in: [...HELD, 'deleted'],
+      to: 'erasing',
+      sets: () => ({ username: null, email: null, verified: null }),
+    },
+    'user.forgotten': { in: ['erasing'], to: 'erased', internal: true },
   },
   stream: {
     'stream.created': {
@@ -111,10 +115,11 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       in: ['absent'],
       to: 'active',
       when: (_, data, at) => String(data['expiresAt']) > at,
-      sets: (_, { userId, tokenHash, expiresAt }) => ({
+      sets: (_, { userId, tokenHash, expiresAt, ipAddress }) => ({
         userId: userId ?? 0,
         tokenHash: tokenHash ?? '',
         expiresAt: expiresAt ?? '',
+        ipAddress: ipAddress ?? null,
       }),
     },
     'session.refreshed': {
@@ -129,6 +134,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     'session.closed': { in: ['active', 'expired'], to: 'closed' },
     'session.revoked': { in: ['active', 'closed', 'expired'], to: 'revoked' },
     'session.expired': { in: ['active'], to: 'expired', internal: true },
+    'session.erased': { in: ['revoked'], internal: true, sets: () => ({ ipAddress: null, isForgotten: true }) },
   },
   // What the runtime makes of a time on air; no client sends these.
   broadcast: {
@@ -140,9 +146,14 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   usage: { 'usage.recorded': { in: ['absent'], to: 'recorded', sets: given(['userId', 'streamId', 'eventType']) } },
 }
 
+/** A state in which nothing may refer to an actor any more. */
+export function isGone(state: string): boolean {
+  return state === 'deleted' || state === 'erasing' || state === 'erased'
+}
+
 /** Names that an actor holds, as `kind key`. */
 export function namesOf(type: string, state: string, facts: Facts): readonly string[] {
-  if (state === 'absent' || state === 'deleted') return []
+  if (state === 'absent' || isGone(state)) return []
   if (type === 'user')
     return [
       `user.username ${String(facts['username']).toLowerCase()}`,

@@ -92,6 +92,17 @@ const resend = fc.record({ node, back: fc.nat({ max: 11 }), other: fc.boolean() 
   ),
 )
 
+const ON_AIR = ['usage.recorded', 'broadcast.']
+const OWNED = ['stream.deleted', 'session.revoked']
+/** What the statements of an effect have in them. */
+const MARKS: Readonly<Record<string, readonly string[]>> = {
+  'stream.started': ON_AIR,
+  'stream.stopped': ON_AIR,
+  'stream.deleted': ON_AIR,
+  'user.deleted': OWNED,
+  'user.erased': [...OWNED, 'session.erased', 'destroy_personal_key', 'user.forgotten'],
+}
+
 const how = fc.constantFrom('kill' as const, 'break' as const)
 
 /** Around an append, where most can go wrong: its statement passes and its answer does not; or anywhere. */
@@ -103,12 +114,14 @@ const cut: fc.Arbitrary<Cut> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ how, pieces: fc.nat({ max: 19 }) }) },
 )
 
-/** Around an append of an effect. */
-const cutInEffect: fc.Arbitrary<Cut> = fc.record({
-  how,
-  pieces: fc.constantFrom(2, 1, 3, 0, 4),
-  from: fc.constantFrom('usage.recorded', 'broadcast.', 'stream.deleted', 'session.revoked'),
-})
+/** Around an append of an effect, or what else it does. */
+const cutInEffect = (marks: readonly string[]): fc.Arbitrary<Cut> =>
+  fc.record({ how, pieces: fc.constantFrom(2, 1, 3, 0, 4), from: fc.constantFrom(...marks) })
+
+/** What sets off an effect, and a cut in it. */
+const effectAndCut = oneWithEffect.chain(draft =>
+  fc.record({ cut: cutInEffect(MARKS[draft.event] ?? []), drafts: fc.constant([draft]) }),
+)
 
 /** A node is killed, or loses its connections, with requests or their effects under way. */
 const crash = fc
@@ -117,8 +130,8 @@ const crash = fc
     what: fc.oneof(
       fc.record({ cut, drafts: atOnce }),
       fc.record({ cut, drafts: oneDraft.map((draft): readonly Draft[] => [draft]) }),
-      fc.record({ cut: cutInEffect, drafts: flickering }),
-      fc.record({ cut: cutInEffect, drafts: oneWithEffect.map((draft): readonly Draft[] => [draft]) }),
+      fc.record({ cut: cutInEffect(ON_AIR), drafts: flickering }),
+      effectAndCut,
     ),
     anyhow,
   })
