@@ -41,7 +41,14 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       sets: (_, { username, email }) => ({ username: username ?? '', email: email ?? '', verified: false }),
     },
     'user.verified': { in: ['active'], sets: () => ({ verified: true }) },
-    'user.updated': { in: HELD, sets: given(['username', 'email']) },
+    'user.updated': {
+      in: HELD,
+      // A new address is to be verified.
+      sets: (facts, data) => ({
+        ...given(['username', 'email'])(facts, data),
+        verified: facts['verified'] === true && (data['email'] ?? facts['email']) === facts['email'],
+      }),
+    },
     'user.password.changed': { in: ['active'] },
     'user.password.rehashed': { in: ['active'] },
     'user.login.recorded': { in: ['active'] },
