@@ -31,7 +31,7 @@ interface RefusedAs {
 
 type Expected = 'taken' | 'repeated' | 'reused' | RefusedAs
 
-function spentOn(world: World, { commandId }: Request): Step | undefined {
+export function spentOn(world: World, { commandId }: Request): Step | undefined {
   const event = commandId === undefined ? undefined : world.spent.get(commandId)
   return event && stepOf(world, event)
 }
