@@ -105,8 +105,9 @@ export async function createHttpApp(shared: HttpShared, needsToken: boolean): Pr
   app.addContentTypeParser<Buffer>(
     'application/json',
     { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) =>
-      parseJsonBody(body, request.routeOptions.config.maxDepth ?? MAX_DEPTH),
+    async ({ routeOptions: { schema, config } }: FastifyRequest, body: Buffer) =>
+      // Many clients say JSON of every request, also of one without a body.
+      body.length === 0 && schema?.body === undefined ? undefined : parseJsonBody(body, config.maxDepth ?? MAX_DEPTH),
   )
   app.decorate('clients', {
     trustedProxies: shared.trustedProxies,

@@ -1,5 +1,6 @@
 /** Ways around what accounts hold, tried on two nodes of one log. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../sync/eventually.ts'
 import { type AccountsNodes, startAccountsNodes } from './accounts-nodes.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
 
@@ -94,10 +95,10 @@ describe('signing out', () => {
   test('by a token that this node has not heard of yet ends its session', async () => {
     const { node, other } = nodes
     const { token } = await nodes.registered('moving')
-    await vi.waitFor(async () => granted(await other.accounts.validate(token)))
+    await eventually(async () => granted(await other.accounts.validate(token)))
     const next = granted(await node.accounts.reauthenticate(token, PASSWORD))
     await other.accounts.logout(next.token)
-    await vi.waitFor(async () => expect(await node.accounts.validate(next.token)).toMatchObject({ ok: false }))
+    await eventually(async () => expect(await node.accounts.validate(next.token)).toMatchObject({ ok: false }))
   })
 })
 
@@ -146,7 +147,7 @@ describe('a copied remember-me token opens nothing once its owner', () => {
       expect(await at.accounts.refresh({ token: copied.token })).toMatchObject({ reason: 'invalid_session' })
     }
     // What the thief tried ends nothing of the owner's.
-    await vi.waitFor(async () => granted(await other.accounts.validate(opened.token)))
+    await eventually(async () => granted(await other.accounts.validate(opened.token)))
     granted(await other.accounts.refresh({ rememberToken: opened.rememberToken }))
   })
 })

@@ -1,10 +1,11 @@
 /** What administrators change of accounts: on every node, in the audit, and never so that none of them is left. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RuntimeNode } from '../../src/app.ts'
 import { createInProcessHub, createNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { registerUser, signIn } from '../support/accounts.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { eventually } from '../sync/eventually.ts'
 
 let database: TestDatabase
 let node: RuntimeNode
@@ -35,7 +36,7 @@ describe('a change ends the sessions of the account on every node', () => {
     const second = await signIn(other, username)
     expect(await change(first.userId)).toEqual({ ok: true, ended: 2 })
     for (const { token } of [first, second])
-      await vi.waitFor(async () =>
+      await eventually(async () =>
         expect(await other.accounts.validate(token)).toMatchObject({ ok: false, reason: 'invalid_session' }),
       )
     // The sessions say so themselves, to whoever reads the tables alone.

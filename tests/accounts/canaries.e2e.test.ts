@@ -15,6 +15,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import type { Answer } from '../support/http-client.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { eventually } from '../sync/eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from '../sync/private-redis.ts'
 import { CANARY_FLOWS, type CanaryWorld } from './canary-flows.ts'
 
@@ -250,7 +251,7 @@ test.each(CANARY_FLOWS)('$name', async ({ run }) => {
 
 test('no secret is in the database, the frames, the API, the command line or the answers', async () => {
   expect(secrets.size).toBeGreaterThan(60)
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect(await snapshotted()).toEqual(expect.arrayContaining(['factor', 'session', 'user'])),
   )
   const rows = await wholeDatabase()

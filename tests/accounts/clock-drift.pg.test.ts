@@ -1,9 +1,10 @@
 /** Nodes of one log whose clocks are two minutes apart: nothing is taken twice, nothing fails, and sessions hold on both. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
+import { eventually } from '../sync/eventually.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
 import { createStillClock, STEP_MS } from './still-clock.ts'
 
@@ -33,22 +34,21 @@ describe.each([
     granted(await node.accounts.register({ username, email: `${username}@example.org`, password: PASSWORD }))
     return granted(await node.accounts.login({ login: username, password: PASSWORD, remember: true }))
   }
-  const settled = (work: () => Promise<void>) => vi.waitFor(work)
 
   test('takes the sessions of the other, exchanges their tokens, and ends them', async () => {
     const session = await registered(`eve-${name}`)
     const here = granted(await drifted.accounts.login({ login: `eve-${name}`, password: PASSWORD }))
     for (const at of [node, drifted])
       for (const { token } of [session, here])
-        await settled(async () => expect(await at.accounts.validate(token)).toMatchObject({ ok: true }))
+        await eventually(async () => expect(await at.accounts.validate(token)).toMatchObject({ ok: true }))
     const next = granted(await drifted.accounts.refresh({ token: session.token }))
-    await settled(async () => expect(await node.accounts.validate(next.token)).toMatchObject({ ok: true }))
+    await eventually(async () => expect(await node.accounts.validate(next.token)).toMatchObject({ ok: true }))
     const again = granted(await node.accounts.refresh({ token: next.token }))
     expect(await drifted.accounts.refresh({ token: again.token })).toMatchObject({ ok: true })
     await drifted.accounts.endSessions(session.userId, 'asked')
     for (const at of [node, drifted])
       for (const token of [again.token, here.token])
-        await settled(async () => expect(await at.accounts.validate(token)).toMatchObject({ ok: false }))
+        await eventually(async () => expect(await at.accounts.validate(token)).toMatchObject({ ok: false }))
   })
 
   test('takes no code that was used on the other, nor the other one of its own, and neither fails', async () => {
@@ -90,7 +90,7 @@ describe.each([
       expect(session.sessionId).toBe(sessionId)
       return (await at.accounts.requireFresh(session)) === undefined
     }
-    await settled(async () => expect([await fresh(node), await fresh(drifted)]).toEqual([true, true]))
+    await eventually(async () => expect([await fresh(node), await fresh(drifted)]).toEqual([true, true]))
     clock.moveOn(node.accounts.settings.stepUpMs + DRIFT_MS + 1)
     expect([await fresh(node), await fresh(drifted)]).toEqual([false, false])
   })

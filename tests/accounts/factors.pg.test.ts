@@ -1,12 +1,13 @@
 /** Factors on a real log: enrolled, confirmed, shown, used up once over two nodes, replaced, removed, reset. */
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { login } from '../../src/accounts/login.ts'
 import { createInProcessHub, createNode, type NodeOptions, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { MAX_WRONG_CODES } from '../../src/machines/factor/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
+import { eventually } from '../sync/eventually.ts'
 import { codeOf, granted, PASSWORD } from './granted.ts'
 import { quietPorts } from './quiet-ports.ts'
 import { createStillClock, STEP_MS } from './still-clock.ts'
@@ -103,7 +104,7 @@ describe('an authenticator app', () => {
     )
     expect(shown.token).not.toBe(waiting.token)
     expect(await other.accounts.validate(waiting.token)).toMatchObject({ ok: false, reason: 'invalid_session' })
-    await vi.waitFor(async () => expect(await node.accounts.validate(shown.token)).toMatchObject({ ok: true, userId }))
+    await eventually(async () => expect(await node.accounts.validate(shown.token)).toMatchObject({ ok: true, userId }))
   })
 
   test('is not asked for before it is confirmed, and the secret of an enrolment that was begun anew is void', async () => {
@@ -284,7 +285,7 @@ describe('backup codes', () => {
           ? { type: 'factor.resealed', secret: row.secret }
           : { type: 'factor.backup.replaced', backupCodes: row.backup_codes }
       for (let n = 0; n < 100; n++) granted(await node.actor('factor', id).send(again))
-      await vi.waitFor(async () =>
+      await eventually(async () =>
         expect(
           await read("select 1 from actor_snapshots where actor_type = 'factor' and actor_id = $1", [id]),
         ).toHaveLength(1),

@@ -1,10 +1,11 @@
 /** What owners are told by mail, whoever did it and by whichever way. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createNode } from '../../src/index.ts'
 import { Authenticator } from '../support/authenticator.ts'
 import { type DeliveryStage, startDeliveryStage, tokenIn } from '../support/delivery-stage.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
+import { eventually } from '../sync/eventually.ts'
 import { granted, PASSWORD } from './granted.ts'
 
 let stage: DeliveryStage
@@ -29,7 +30,7 @@ async function verified(username: string) {
 /** Subjects of all that the user was sent, in order, when as many have come. */
 async function subjectsTo(email: string, count: number): Promise<readonly (string | undefined)[]> {
   const mails = () => stage.mail.mails.filter(({ to }) => to.includes(email))
-  await vi.waitFor(() => expect(mails().length).toBeGreaterThanOrEqual(count))
+  await eventually(() => expect(mails().length).toBeGreaterThanOrEqual(count))
   return mails().map(({ headers }) => headers.get('subject')?.replace('Harbour Bcc: eve@example.org: ', ''))
 }
 

@@ -1,10 +1,11 @@
 /** Accounts and passwords on two nodes of one log: who may register under which name, and what a new password ends. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { actorRef } from '../../src/core/ids.ts'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { showFactor } from '../support/accounts.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { eventually } from '../sync/eventually.ts'
 
 const password = 'correct horse battery staple'
 const next = 'another horse, another battery'
@@ -129,7 +130,7 @@ describe('a password that is changed', () => {
     if (!changed.ok) return expect.unreachable(changed.detail)
     expect(changed.sessionId).toBe(mine.sessionId)
     for (const at of [node, other]) {
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         expect(await at.accounts.validate(elsewhere.token)).toMatchObject({ ok: false })
         expect(await at.accounts.validate(mine.token)).toMatchObject({ ok: false })
         expect(await at.accounts.validate(changed.token)).toMatchObject({ ok: true, sessionId: mine.sessionId })
@@ -186,7 +187,7 @@ describe('a password that is changed', () => {
     if (!changed.ok) return expect.unreachable(changed.detail)
     for (const login of await Promise.all(logins))
       if (login.ok)
-        await vi.waitFor(async () => expect(await other.accounts.validate(login.token)).toMatchObject({ ok: false }))
+        await eventually(async () => expect(await other.accounts.validate(login.token)).toMatchObject({ ok: false }))
     const { context } = await node.actor('user', session.userId).state()
     expect(context['sessions']).toEqual([{ id: session.sessionId, expiresAt: expect.any(String) }])
   })
@@ -204,7 +205,7 @@ describe('a password that is set', () => {
     const root = await validated((await showFactor(node, await signedIn(`${name}-root`))).token)
     for (let n = 0; n < 6; n++) await node.accounts.login({ login: name, password: `wrong ${n}` })
     expect(await node.accounts.setPassword(user.userId, next, root)).toEqual({ ok: true })
-    await vi.waitFor(async () => expect(await other.accounts.validate(token)).toMatchObject({ ok: false }))
+    await eventually(async () => expect(await other.accounts.validate(token)).toMatchObject({ ok: false }))
     expect(await node.accounts.login({ login: name, password: next })).toMatchObject({ ok: true })
     const { entries } = await node.log.audit({ actor: actorRef('user', user.userId), limit: 100 }).then(page => ({
       entries: page.events,

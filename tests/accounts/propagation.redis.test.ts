@@ -5,6 +5,7 @@ import { silentLogger } from '../../src/logging.ts'
 import { registerUser, signIn, type TestSession } from '../support/accounts.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
+import { eventually } from '../sync/eventually.ts'
 import { type PrivateRedis, startPrivateRedis } from '../sync/private-redis.ts'
 
 const BOUND_MS = 1_000
@@ -82,7 +83,7 @@ describe.each(CHANGES)('%s', (name, change) => {
   test('is seen within the bound with the link cut', async () => {
     await registerUser(near, `${username}-cut`)
     const session = await signIn(far, `${username}-cut`)
-    await vi.waitFor(async () => expect(await far.accounts.validate(session.token)).toMatchObject({ ok: true }))
+    await eventually(async () => expect(await far.accounts.validate(session.token)).toMatchObject({ ok: true }))
     proxy.cut()
     try {
       expect(await far.accounts.validate(session.token)).toMatchObject({ ok: true })

@@ -1,6 +1,7 @@
 /** Addresses verified and accounts recovered by mail, on two nodes and a real mail server. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type DeliveryStage, NEW_PASSWORD, startDeliveryStage, tokenIn } from '../support/delivery-stage.ts'
+import { eventually } from '../sync/eventually.ts'
 import { granted, PASSWORD } from './granted.ts'
 
 let stage: DeliveryStage
@@ -62,7 +63,7 @@ describe('an address', () => {
     const before = stage.mail.mails.length
     for (let times = 0; times < 7; times++)
       expect(await node.accounts.askVerification('dora', { ipAddress: '192.0.2.1' })).toEqual({ ok: true })
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(stage.log.lines.filter(({ message }) => message.includes('too many of its kind'))).toHaveLength(3),
     )
     tokenIn(await mailAbout(email, 'Verify'))
@@ -78,7 +79,7 @@ describe('recovery', () => {
     expect(await other.accounts.completeRecovery({ token, password: NEW_PASSWORD })).toEqual({ ok: true })
     await mailAbout(email, 'password was changed')
     for (const at of [node, other])
-      await vi.waitFor(async () =>
+      await eventually(async () =>
         expect(await at.accounts.validate(session)).toMatchObject({ ok: false, reason: 'invalid_session' }),
       )
     expect(await node.accounts.login({ login: 'erna', password: PASSWORD })).toMatchObject({ ok: false })
@@ -163,7 +164,7 @@ describe('recovery', () => {
       lookedUp.mockClear()
       expect(await node.accounts.askRecovery(login, { ipAddress: '192.0.2.9' })).toEqual({ ok: true })
       expect(lookedUp).not.toHaveBeenCalled()
-      await vi.waitFor(() => expect(lookedUp).toHaveBeenCalledTimes(2))
+      await eventually(() => expect(lookedUp).toHaveBeenCalledTimes(2))
     }
     lookedUp.mockRestore()
     await stage.mail.mailTo('lea@example.org', 'Recover')
@@ -201,7 +202,7 @@ describe('recovery', () => {
 
 /** When all that was sent so far has come. */
 async function mailed({ log, mail }: DeliveryStage): Promise<void> {
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(log.lines.filter(({ message }) => message === 'a message was sent').length).toBe(mail.mails.length),
   )
 }

@@ -1,7 +1,8 @@
 /** Codes by mail and text message as second factors, on two nodes, a real mail server and a real gateway. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AddressMethod } from '../../src/accounts/sent-codes.ts'
 import { codeIn, type DeliveryStage, startDeliveryStage } from '../support/delivery-stage.ts'
+import { eventually } from '../sync/eventually.ts'
 import { granted, PASSWORD } from './granted.ts'
 
 let stage: DeliveryStage
@@ -121,7 +122,7 @@ describe('a code', () => {
     const opened = answers.filter(answer => answer.ok)
     expect(opened).toHaveLength(1)
     const { token } = granted(opened[0] ?? expect.unreachable('none'))
-    await vi.waitFor(async () => expect(await other.accounts.validate(token)).toMatchObject({ ok: true, userId }))
+    await eventually(async () => expect(await other.accounts.validate(token)).toMatchObject({ ok: true, userId }))
     for (const at of [node, other]) expect(await show(token, code, 'email', at)).toMatchObject({ ok: false })
   })
 

@@ -7,6 +7,7 @@ import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
+import { eventually } from '../sync/eventually.ts'
 import { registered } from './accounts-stage.ts'
 
 /** Longer than the tests take: what passes it is the clock they move. */
@@ -65,7 +66,7 @@ describe.each(ends)('a session %s', (_, end) => {
       expect(await each.accounts.validate(session.token)).toMatchObject({ ok: true })
     await end(session)
     expect(await node.accounts.validate(session.token)).toMatchObject({ reason: 'invalid_session' })
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await other.accounts.validate(session.token)).toMatchObject({ reason: 'invalid_session' }),
     )
     expect(await deaf.accounts.validate(session.token), 'the copy it may use').toMatchObject({ ok: true })

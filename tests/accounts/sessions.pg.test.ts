@@ -1,8 +1,9 @@
 /** Sessions on a real log: opened by a login, valid everywhere, over everywhere. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { eventually } from '../sync/eventually.ts'
 
 const password = 'correct horse battery staple'
 
@@ -34,7 +35,7 @@ describe('sessions', () => {
     const { token, userId, sessionId } = await opened('ada')
     expect(await other.accounts.validate(token)).toMatchObject({ ok: true, userId, sessionId, roles: ['viewer'] })
     await other.accounts.logout(token)
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await node.accounts.validate(token)).toMatchObject({ ok: false, reason: 'invalid_session' }),
     )
   })
@@ -56,7 +57,7 @@ describe('sessions', () => {
     const second = await node.accounts.login({ login: 'eve@example.org', password })
     if (!second.ok) return expect.unreachable(second.detail)
     expect(await other.accounts.endSessions(first.userId, 'asked', second.sessionId)).toBe(1)
-    await vi.waitFor(async () => expect(await node.accounts.validate(first.token)).toMatchObject({ ok: false }))
+    await eventually(async () => expect(await node.accounts.validate(first.token)).toMatchObject({ ok: false }))
     expect(await node.accounts.validate(second.token)).toMatchObject({ ok: true })
   })
 })

@@ -1,12 +1,13 @@
 /** Text messages by a real HTTP gateway. */
 import { createHmac } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Delivery } from '../../src/auth/delivery/delivery.ts'
 import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
 import { isSmsWebhook } from '../../src/auth/delivery/sms-webhook.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
 import { type SmsGateway, startSmsGateway } from '../support/sms-gateway.ts'
+import { eventually } from '../sync/eventually.ts'
 
 const secret = 'a-secret-of-the-gateway'
 const number = '+491701234567'
@@ -55,7 +56,7 @@ describe('a gateway', () => {
   test.each([503, 500, 429, 408])('that answers %i is asked again, under the same id', async status => {
     gateway.answer = (response, count) => void response.writeHead(count === 1 ? status : 200).end('{}')
     const sender = await send()
-    await vi.waitFor(() => expect(clock.nextAt).toBe(clock.now() + 2_000))
+    await eventually(() => expect(clock.nextAt).toBe(clock.now() + 2_000))
     expect(clock.runNext()).toBe(true)
     await sender.idle()
     expect(gateway.texts.map(({ message }) => message.id)).toEqual([
@@ -88,14 +89,14 @@ describe('a gateway', () => {
     await gateway.received(1)
     expect(clock.nextAt).toBe(clock.now() + 20_000)
     clock.runNext()
-    await vi.waitFor(() => expect(log.lines.at(-1)?.message).toBe('a message waits for its next attempt'))
+    await eventually(() => expect(log.lines.at(-1)?.message).toBe('a message waits for its next attempt'))
     expect(log.lines.at(-1)?.fields).toMatchObject({ failure: 'AbortError' })
   })
 
   test('shows in no line of the log, nor do number and code', async () => {
     gateway.answer = (response, count) => void response.writeHead(count === 1 ? 500 : 400).end(`no ${number}`)
     const sender = await send()
-    await vi.waitFor(() => expect(clock.nextAt).toBe(clock.now() + 2_000))
+    await eventually(() => expect(clock.nextAt).toBe(clock.now() + 2_000))
     clock.runNext()
     await sender.idle()
     expect(log.lines).toHaveLength(2)

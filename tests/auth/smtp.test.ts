@@ -1,6 +1,6 @@
 /** Mails over a real SMTP server: encrypted, signed in, and one that is down, slow, greylisting or refusing. */
 import net from 'node:net'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Delivery } from '../../src/auth/delivery/delivery.ts'
 import { parseSender } from '../../src/auth/delivery/mail-address.ts'
 import { openDelivery } from '../../src/auth/delivery/open-delivery.ts'
@@ -12,6 +12,7 @@ import { type Certificate, createCertificate } from '../support/certificate.ts'
 import { type MailServer, startMailServer } from '../support/mail-server.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { eventually } from '../sync/eventually.ts'
 
 const opened: { close(): Promise<void> }[] = []
 afterEach(async () => {
@@ -138,7 +139,7 @@ describe('encryption and sign-in', () => {
     const server = await serve(auth())
     const { send, said } = await deliveryTo({ url: `smtp://ops:p%40ss%20word@localhost:${server.port}` })
     send()
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(said()).toEqual([expect.objectContaining({ failure: 'DEPTH_ZERO_SELF_SIGNED_CERT' })]),
     )
     expect(server.mails).toEqual([])
@@ -180,7 +181,7 @@ describe('a mail server', () => {
     await close()
     const { clock, send, said } = await deliveryTo({ url: `smtp://127.0.0.1:${port}` })
     send()
-    await vi.waitFor(() => expect(said()).toEqual([expect.objectContaining({ failure: 'ECONNREFUSED', attempts: 1 })]))
+    await eventually(() => expect(said()).toEqual([expect.objectContaining({ failure: 'ECONNREFUSED', attempts: 1 })]))
     const server = await serve({ port })
     expect(clock.runNext()).toBe(true)
     await server.mailTo('ada@example.org')
@@ -195,7 +196,7 @@ describe('a mail server', () => {
     const { clock, send, said } = await deliveryTo({ url: server.url })
     send()
     for (const failures of [1, 2]) {
-      await vi.waitFor(() => expect(said()).toHaveLength(failures))
+      await eventually(() => expect(said()).toHaveLength(failures))
       expect(clock.runNext()).toBe(true)
     }
     await server.mailTo('ada@example.org')
@@ -237,7 +238,7 @@ describe('a mail server', () => {
     }
     const { delivery, clock, send, said } = await deliveryTo({ url: server.url }, { retryMs: [599_999] })
     send()
-    await vi.waitFor(() => expect(clock.nextAt).toBe(clock.now() + 599_999))
+    await eventually(() => expect(clock.nextAt).toBe(clock.now() + 599_999))
     clock.advance(599_999)
     await delivery.idle()
     expect(server.mails).toEqual([])
@@ -251,7 +252,7 @@ describe('what waits', () => {
     send('a@example.org')
     send('b@example.org')
     expect(() => send('c@example.org')).toThrow(expect.objectContaining({ code: 'overloaded' }))
-    await vi.waitFor(() => expect(said()).toHaveLength(2))
+    await eventually(() => expect(said()).toHaveLength(2))
     expect(() => send('c@example.org')).toThrow(expect.objectContaining({ code: 'overloaded' }))
   })
 
@@ -261,7 +262,7 @@ describe('what waits', () => {
     const { delivery, clock, send, said } = await deliveryTo({ url: `smtp://127.0.0.1:${port}` })
     send('ada@example.org', 'code/1')
     send('bob@example.org', 'code/2')
-    await vi.waitFor(() => expect(said()).toHaveLength(2))
+    await eventually(() => expect(said()).toHaveLength(2))
     const server = await serve({ port })
     send('ada@example.org', 'code/1')
     await server.mailTo('ada@example.org')
@@ -276,7 +277,7 @@ describe('what waits', () => {
     await close()
     const { delivery, clock, send, said } = await deliveryTo({ url: `smtp://127.0.0.1:${port}` })
     send()
-    await vi.waitFor(() => expect(said()).toHaveLength(1))
+    await eventually(() => expect(said()).toHaveLength(1))
     await delivery.stop()
     expect(said().at(-1)).toMatchObject({ why: 'the node stops' })
     expect(clock.pending).toBe(0)

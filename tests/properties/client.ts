@@ -2,7 +2,8 @@
 import type { Clock } from '../../src/core/ports.ts'
 import type { Cut } from './cuttable-link.ts'
 import { type Draft, toRequest } from './drafts.ts'
-import { type Answer, expected, foreseen, type Request, settled } from './expectations.ts'
+import { forms, KNOWN_FOR_MS } from './erasure.ts'
+import { type Answer, expected, foreseen, type Request, settled, spentOn } from './expectations.ts'
 import type { Installation } from './installation.ts'
 import { EMPTY, idsOf, type World } from './world.ts'
 
@@ -22,6 +23,15 @@ export class Client {
 
   constructor(clock: Pick<Clock, 'now'>) {
     this.#clock = clock
+  }
+
+  /** What it sent that may be read as erased by now. */
+  get erased(): readonly Request[] {
+    const now = new Date(this.#clock.now()).toISOString()
+    return this.sent.filter(request => {
+      const step = spentOn(this.world, request)
+      return step !== undefined && forms(this.world, step, now, KNOWN_FOR_MS).some(({ erased }) => erased)
+    })
   }
 
   /** Each on the world that the ones before would lead to. */

@@ -27,6 +27,7 @@ const EVENTS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     'user.deactivated': 3,
     'user.reactivated': 3,
     'user.deleted': 2,
+    'user.erased': 1,
     'user.verified': 1,
     'user.login.recorded': 1,
     'user.password.changed': 1,
@@ -83,19 +84,19 @@ export const oneDraft: fc.Arbitrary<Draft> = fc.oneof(
 
 /** What sets off an effect. */
 export const oneWithEffect: fc.Arbitrary<Draft> = fc.record({
-  event: fc.constantFrom('stream.started', 'stream.stopped', 'stream.deleted', 'user.deleted'),
+  event: fc.constantFrom('stream.started', 'stream.stopped', 'stream.deleted', 'user.deleted', 'user.erased'),
   who,
   value,
   version: fc.constant('any' as const),
   nameless: fc.constant(false),
 })
 
-/** To a user, and creations for that user, who is deleted meanwhile as often as not. */
+/** To a user, and creations for that user, whose end comes meanwhile as often as not. */
 const aroundUser = (whom: number): fc.Arbitrary<Draft> => {
   const draft = (event: fc.Arbitrary<string>) =>
     fc.record({ event, who: fc.constant(whom), value, version: fc.constant('any' as const), nameless })
   return fc.oneof(
-    { weight: 1, arbitrary: draft(fc.constant('user.deleted')) },
+    { weight: 1, arbitrary: draft(fc.constantFrom('user.deleted', 'user.erased')) },
     { weight: 1, arbitrary: change('user', fc.constant(whom)) },
     { weight: 4, arbitrary: draft(fc.constantFrom('stream.created', 'session.created')) },
   )
@@ -188,7 +189,7 @@ function toEvent(world: World, now: number, { event: type, who: index, value: n 
     case 'stream.key.rotated':
       return { type, streamKey: of(KEYS) }
     case 'session.created':
-      return { type, userId, tokenHash: `token-${n}`, expiresAt }
+      return { type, userId, tokenHash: `token-${n}`, expiresAt, ...(n % 3 === 0 ? {} : { ipAddress: `192.0.2.${n}` }) }
     case 'session.refreshed':
       return n % 2 === 0 ? { type, expiresAt } : { type, expiresAt, tokenHash: `token-${n}` }
     default:

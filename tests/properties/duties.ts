@@ -1,5 +1,6 @@
 /** What the runtime does of its own accord: which of its events are owed, and what is still owed at the end. */
 import type { LogEvent } from '../../src/core/event.ts'
+import { outliving } from './erasure.ts'
 import { airing } from './rules.ts'
 import { idsOf, isThere, type Step, standing, type World } from './world.ts'
 
@@ -72,14 +73,19 @@ const billed = (bytes: unknown, duration: unknown) => `${bytes} bytes in ${durat
 export function isOwed(world: World, event: LogEvent): boolean {
   const { actorType, actorId, type, data, at } = event
   const { facts } = standing(world, actorType, actorId)
-  const ownerIsDeleted = standing(world, 'user', Number(facts['userId'])).state === 'deleted'
+  const owner = standing(world, 'user', Number(facts['userId'])).state
+  const ownerEnds = owner === 'deleted' || owner === 'erasing'
   switch (type) {
     case 'session.expired':
       return String(facts['expiresAt']) <= at
     case 'session.revoked':
-      return ownerIsDeleted && data['reason'] === 'user deleted'
+      return ownerEnds && data['reason'] === 'user deleted'
+    case 'session.erased':
+      return owner === 'erasing' && facts['isForgotten'] !== true
     case 'stream.deleted':
-      return ownerIsDeleted
+      return ownerEnds
+    case 'user.forgotten':
+      return outliving(world, actorId).length === 0
     case 'stream.broadcast.opened': {
       const air = { streamId: actorId, name: String(data['airing']) }
       return facts['broadcastId'] === null && broadcastOf(world, air) === data['broadcastId']
@@ -126,11 +132,13 @@ function missingUsage(world: World, streamId: number, kind: string): readonly st
 /** What the runtime has left undone when it had the time for everything. */
 export function stillOwed(world: World, now: string): readonly string[] {
   const owed: string[] = []
+  for (const id of idsOf(world, 'user')) {
+    owed.push(...outliving(world, id))
+    if (standing(world, 'user', id).state === 'erasing') owed.push(`user/${id} is not erased`)
+  }
   for (const type of ['session', 'stream'])
     for (const id of idsOf(world, type)) {
       const { state, facts } = standing(world, type, id)
-      const orphan = standing(world, 'user', Number(facts['userId'])).state === 'deleted'
-      if (orphan && state !== 'revoked' && state !== 'deleted') owed.push(`${type}/${id} outlives its user`)
       if (state === 'active' && String(facts['expiresAt']) <= now) owed.push(`${type}/${id} should have expired`)
       if (state === 'live' && facts['broadcastId'] === null) owed.push(`${type}/${id} does not know its broadcast`)
     }

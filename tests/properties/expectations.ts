@@ -4,8 +4,9 @@ import type { LogEvent } from '../../src/core/event.ts'
 import type { CommandResult, Refusal } from '../../src/core/result.ts'
 import type { OutgoingEvent } from '../../src/machines/define.ts'
 import { isOwed } from './duties.ts'
+import { formOf, forms, KNOWN_FOR_MS } from './erasure.ts'
 import { allowedIn, transition } from './rules.ts'
-import { after, heldNames, isThere, standing, type World } from './world.ts'
+import { after, heldNames, isThere, type Step, standing, stepOf, type World } from './world.ts'
 
 export interface Request {
   /** Undefined where the client does not care to send it again. */
@@ -30,15 +31,17 @@ interface RefusedAs {
 
 type Expected = 'taken' | 'repeated' | 'reused' | RefusedAs
 
-function spentOn(world: World, { commandId }: Request): LogEvent | undefined {
-  return commandId === undefined ? undefined : world.spent.get(commandId)
+export function spentOn(world: World, { commandId }: Request): Step | undefined {
+  const event = commandId === undefined ? undefined : world.spent.get(commandId)
+  return event && stepOf(world, event)
 }
 
 /** @param at time of the event, if there will be one */
 export function expected(world: World, request: Request, at: string): Expected {
   const { type, id, event, expectedVersion } = request
   const spent = spentOn(world, request)
-  if (spent !== undefined) return isSame(spent, request) ? 'repeated' : 'reused'
+  if (spent !== undefined)
+    return forms(world, spent, at, KNOWN_FOR_MS).every(form => isSame(form, request)) ? 'repeated' : 'reused'
   const now = standing(world, type, id)
   const refused = (reason: Refusal['reason'], ...details: string[]): RefusedAs => ({
     reason,
@@ -81,7 +84,9 @@ function imagined(world: World, { type, id, event, commandId }: Request, state: 
 
 function isSame(event: LogEvent, { type, id, event: { type: eventType, ...data } }: Request): boolean {
   const sameActor = event.actorType === type && (id === undefined ? event.version === 1 : event.actorId === id)
-  return sameActor && event.type === eventType && JSON.stringify(sorted(event.data)) === JSON.stringify(sorted(data))
+  // What was erased can be compared no more.
+  const sameData = event.erased === true || JSON.stringify(sorted(event.data)) === JSON.stringify(sorted(data))
+  return sameActor && event.type === eventType && sameData
 }
 
 function sorted(data: object): object {
@@ -103,9 +108,10 @@ export function settled(before: World, { answers, events, since, until }: Exchan
   const requests = [...answers.keys()]
   const worlds = [before]
   let world = before
-  for (const event of events) {
+  for (const read of events) {
+    const request = requests.find(asked => isOutcome(read, asked, answers.get(asked) ?? []))
+    const event = asGiven(read, request)
     assert.ok(since <= event.at && event.at <= until, `not its time: ${JSON.stringify(event)}`)
-    const request = requests.find(asked => isOutcome(event, asked, answers.get(asked) ?? []))
     if (request === undefined) assert.ok(isOwed(world, event), `nobody asked for it: ${JSON.stringify(event)}`)
     else {
       assert.ok(isSame(event, request), `not what was asked for: ${JSON.stringify({ event, request })}`)
@@ -119,6 +125,7 @@ export function settled(before: World, { answers, events, since, until }: Exchan
     world = after(world, event)
     worlds.push(world)
   }
+  for (const event of events) checkRead(world, event, until)
   for (const [request, given] of answers) {
     for (const answer of given) checkAnswer(worlds, request, answer, until)
     const told = given.filter(answer => 'event' in answer)
@@ -131,6 +138,21 @@ export function settled(before: World, { answers, events, since, until }: Exchan
     )
   }
   return world
+}
+
+/** An event that was erased before it was read: what it said is what was asked for. */
+function asGiven(event: LogEvent, request: Request | undefined): LogEvent {
+  if (event.erased !== true) return event
+  const { erased: _, ...kept } = event
+  if (request === undefined) return { ...kept, data: { ...event.data, reason: 'user deleted' } }
+  const { type: __, ...data } = request.event
+  return { ...kept, data }
+}
+
+/** An event of the log as it has to be read now, by somebody who keeps no keys. */
+export function checkRead(world: World, event: LogEvent, now: string): void {
+  const step = stepOf(world, event)
+  assert.deepEqual(event, step && formOf(world, step, event, now, 0), 'not read as it should be by now')
 }
 
 /** Without a command id only the answer tells what became of a request. */
@@ -147,9 +169,11 @@ function checkAnswer(worlds: readonly World[], request: Request, answer: Answer,
   const [first, last] = [worlds[0], worlds.at(-1)]
   if ('event' in answer && !answer.tentative) {
     const { type, id } = answer.actor
-    const event = last?.actors.get(`${type}/${id}`)?.[answer.event.version - 1]?.event
+    const step = last && stepOf(last, answer.event)
+    const event = last && step && formOf(last, step, answer.event, at, KNOWN_FOR_MS)
     assert.deepEqual(answer.event, event, `not in the log like that: ${told}`)
     assert.ok(event !== undefined && isSame(event, request), `not what was asked for: ${told}`)
+    assert.deepEqual({ type, id }, { type: event.actorType, id: event.actorId }, told)
     assert.equal(event.commandId, request.commandId ?? null, told)
     assert.ok(answer.repeated || event.position > (first?.position ?? 0), `was there before: ${told}`)
     return

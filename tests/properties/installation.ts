@@ -2,9 +2,11 @@
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { actorRef } from '../../src/core/ids.ts'
+import type { Clock } from '../../src/core/ports.ts'
 import type { PgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { entities as registry } from '../../src/machines/index.ts'
+import { systemClock } from '../../src/system-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { openedStore } from '../support/opened-store.ts'
@@ -23,6 +25,10 @@ interface Process {
   readonly clock: ProcessClock
 }
 
+/** A minute passes whenever it is looked at: whoever goes by it keeps no keys. */
+const hurried: Clock = { ...systemClock, now: () => minutes++ * 60_000 }
+let minutes = 0
+
 export class Installation {
   readonly clock = createManualClock()
   readonly observer: PgEventStore
@@ -37,13 +43,8 @@ export class Installation {
 
   static async open(): Promise<Installation> {
     const database = await createTestDatabase()
-    const observer = await openedStore({
-      url: database.url,
-      node: 'observer',
-      clock: createManualClock(),
-      log: silentLogger,
-      poolSize: 5,
-    })
+    const options = { url: database.url, node: 'observer', clock: createManualClock(), log: silentLogger, poolSize: 5 }
+    const observer = await openedStore(options, hurried)
     const installation = new Installation(database, observer)
     await installation.startAnother()
     return installation

@@ -41,7 +41,14 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       sets: (_, { username, email }) => ({ username: username ?? '', email: email ?? '', verified: false }),
     },
     'user.verified': { in: ['active'], sets: () => ({ verified: true }) },
-    'user.updated': { in: HELD, sets: given(['username', 'email']) },
+    'user.updated': {
+      in: HELD,
+      // A new address is to be verified.
+      sets: (facts, data) => ({
+        ...given(['username', 'email'])(facts, data),
+        verified: facts['verified'] === true && (data['email'] ?? facts['email']) === facts['email'],
+      }),
+    },
     'user.password.changed': { in: ['active'] },
     'user.password.rehashed': { in: ['active'] },
     'user.login.recorded': { in: ['active'] },
@@ -51,8 +58,12 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     'user.deactivated': { in: ['active'], to: 'deactivated' },
     'user.reactivated': { in: ['deactivated'], to: 'active' },
     'user.deleted': { in: HELD, to: 'deleted' },
-    // No client here sends it: afterwards the log reads otherwise than it was written. See tests/privacy.
-    'user.erased': { in: [...HELD, 'deleted'], to: 'erasing' },
+    'user.erased': {
+      in: [...HELD, 'deleted'],
+      to: 'erasing',
+      sets: () => ({ username: null, email: null, verified: null }),
+    },
+    'user.forgotten': { in: ['erasing'], to: 'erased', internal: true },
   },
   stream: {
     'stream.created': {
@@ -111,10 +122,11 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
       in: ['absent'],
       to: 'active',
       when: (_, data, at) => String(data['expiresAt']) > at,
-      sets: (_, { userId, tokenHash, expiresAt }) => ({
+      sets: (_, { userId, tokenHash, expiresAt, ipAddress }) => ({
         userId: userId ?? 0,
         tokenHash: tokenHash ?? '',
         expiresAt: expiresAt ?? '',
+        ipAddress: ipAddress ?? null,
       }),
     },
     'session.refreshed': {
@@ -129,6 +141,7 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     'session.closed': { in: ['active', 'expired'], to: 'closed' },
     'session.revoked': { in: ['active', 'closed', 'expired'], to: 'revoked' },
     'session.expired': { in: ['active'], to: 'expired', internal: true },
+    'session.erased': { in: ['revoked'], internal: true, sets: () => ({ ipAddress: null, isForgotten: true }) },
   },
   // What the runtime makes of a time on air; no client sends these.
   broadcast: {
@@ -140,9 +153,14 @@ export const RULES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   usage: { 'usage.recorded': { in: ['absent'], to: 'recorded', sets: given(['userId', 'streamId', 'eventType']) } },
 }
 
+/** A state in which nothing may refer to an actor any more. */
+export function isGone(state: string): boolean {
+  return state === 'deleted' || state === 'erasing' || state === 'erased'
+}
+
 /** Names that an actor holds, as `kind key`. */
 export function namesOf(type: string, state: string, facts: Facts): readonly string[] {
-  if (state === 'absent' || state === 'deleted') return []
+  if (state === 'absent' || isGone(state)) return []
   if (type === 'user')
     return [
       `user.username ${String(facts['username']).toLowerCase()}`,

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { checkAll, checkReadTables, checkView } from './checks.ts'
 import type { Client } from './client.ts'
-import type { Cut } from './cuttable-link.ts'
-import { type Draft, flickering, manyDrafts, oneDraft, oneWithEffect, otherContent } from './drafts.ts'
+import { cut, cutOnAir, effectAndCut } from './cuts.ts'
+import { type Draft, flickering, manyDrafts, oneDraft, otherContent } from './drafts.ts'
 import type { Request } from './expectations.ts'
 import type { Installation } from './installation.ts'
 
@@ -80,35 +80,20 @@ const burst = fc
     ),
   )
 
-const resend = fc.record({ node, back: fc.nat({ max: 11 }), other: fc.boolean() }).map(({ node: at, back, other }) =>
+const recalled = fc.record({ node, back: fc.nat({ max: 11 }), other: fc.boolean(), erased: fc.boolean() })
+
+const resend = recalled.map(({ node: at, back, other, erased }) =>
   resting(
-    `Resend(${at}, ${back} back${other ? ', with other content' : ''})`,
+    `Resend(${at}, ${back} back${erased ? ', of the erased' : ''}${other ? ', with other content' : ''})`,
     (client, real) => {
-      const request = client.sent.at(-1 - (back % client.sent.length))
+      const among = erased && client.erased.length > 0 ? client.erased : client.sent
+      const request = among.at(-1 - (back % among.length))
       assert.ok(request)
       return client.exchange(real, at, [other ? otherContent(request) : request])
     },
     ({ sent }) => sent.length > 0,
   ),
 )
-
-const how = fc.constantFrom('kill' as const, 'break' as const)
-
-/** Around an append, where most can go wrong: its statement passes and its answer does not; or anywhere. */
-const cut: fc.Arbitrary<Cut> = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({ how, pieces: fc.constantFrom(1, 1, 1, 0, 2), from: fc.constant('append_batch') }),
-  },
-  { weight: 2, arbitrary: fc.record({ how, pieces: fc.nat({ max: 19 }) }) },
-)
-
-/** Around an append of an effect. */
-const cutInEffect: fc.Arbitrary<Cut> = fc.record({
-  how,
-  pieces: fc.constantFrom(2, 1, 3, 0, 4),
-  from: fc.constantFrom('usage.recorded', 'broadcast.', 'stream.deleted', 'session.revoked'),
-})
 
 /** A node is killed, or loses its connections, with requests or their effects under way. */
 const crash = fc
@@ -117,8 +102,8 @@ const crash = fc
     what: fc.oneof(
       fc.record({ cut, drafts: atOnce }),
       fc.record({ cut, drafts: oneDraft.map((draft): readonly Draft[] => [draft]) }),
-      fc.record({ cut: cutInEffect, drafts: flickering }),
-      fc.record({ cut: cutInEffect, drafts: oneWithEffect.map((draft): readonly Draft[] => [draft]) }),
+      fc.record({ cut: cutOnAir, drafts: flickering }),
+      effectAndCut,
     ),
     anyhow,
   })

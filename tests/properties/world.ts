@@ -1,8 +1,8 @@
 /** The model: what is known of all actors, after each event of the log. Immutable, so that earlier ones can be asked too. */
 import type { LogEvent } from '../../src/core/event.ts'
-import { type Facts, namesOf, transition } from './rules.ts'
+import { type Facts, isGone, namesOf, transition } from './rules.ts'
 
-/** An actor as an event left it. */
+/** An actor as an event left it. The event is as it was given, however it is read since. */
 export interface Step {
   readonly event: LogEvent
   readonly state: string
@@ -25,6 +25,11 @@ export interface Standing {
   readonly state: string
   readonly facts: Facts
   readonly names: readonly string[]
+}
+
+/** The step that an event of the log made, however the event is read. */
+export function stepOf(world: World, { actorType, actorId, version }: LogEvent): Step | undefined {
+  return world.actors.get(`${actorType}/${actorId}`)?.[version - 1]
 }
 
 /** @param id undefined for an actor that is to be created */
@@ -51,7 +56,7 @@ export function heldNames(world: World): ReadonlyMap<string, string> {
 
 export function isThere(world: World, type: string, id: number): boolean {
   const { version, state } = standing(world, type, id)
-  return version > 0 && state !== 'deleted'
+  return version > 0 && !isGone(state)
 }
 
 /** The world after an event of the log. Throws where the event cannot have been taken there. */

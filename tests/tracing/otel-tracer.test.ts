@@ -2,7 +2,7 @@
 import { context, type Span, SpanKind, type TracerProvider, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { AlwaysOffSampler, ParentBasedSampler } from '@opentelemetry/sdk-trace'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { createNode, type RuntimeNode } from '../../src/app.ts'
 import { AppError } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/ports.ts'
@@ -158,7 +158,7 @@ test('commands of one append are published together, in the trace of the first, 
   // The first travels alone; what queues up behind it shares the next append.
   await Promise.all([3, 4, 5].map(seats => actor.send({ type: 'booking.changed', seats })))
   const at = (position: number) => spans.one('command booking.changed', { 'rootstream.position': position })
-  const published = await vi.waitFor(() => {
+  const published = await eventually(() => {
     const found = spans.named('publish').find(({ attributes }) => attributes['rootstream.position.last'] === 4)
     if (found === undefined) throw new Error('the frame was not published')
     return found
