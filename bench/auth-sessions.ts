@@ -12,6 +12,7 @@ const USERS = 500
 /** Under the limit of a user, so that none is pushed out. */
 const OF_EACH = 20
 const IN_FLIGHT = 200
+const OPENED_AT_ONCE = 50
 /** Users of the cold validations that are not counted. */
 const WARMED_UP_WITH = 100
 const CLIENT = { ipAddress: '203.0.113.7', userAgent: 'Mozilla/5.0 (X11; Linux x86_64) bench', deviceId: 'bench' }
@@ -159,8 +160,15 @@ async function measureMemory(url: string): Promise<SessionMemory> {
   return report
 }
 
-/** As many as `CONCURRENT_SESSIONS`, all open and all validated. */
+/** As many as `CONCURRENT_SESSIONS`, all open and all validated, as many at a time as clients ask over HTTP. */
 export async function openAll(node: RuntimeNode): Promise<void> {
   const users = await benchUsers(node, CONCURRENT_SESSIONS / OF_EACH)
-  for (const token of await open(node, users, OF_EACH)) await valid(node, token)
+  let next = 0
+  const worker = async () => {
+    while (next < CONCURRENT_SESSIONS) {
+      const { token } = await create(node, users[next++ % users.length] ?? 0)
+      await valid(node, token)
+    }
+  }
+  await Promise.all(Array.from({ length: OPENED_AT_ONCE }, worker))
 }
