@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,7 +14,13 @@ const NODE_MAJOR = 24
 const NODE_VERSION = '24.21.0'
 // Young objects get at most three times this many megabytes: enough that the work under way is not copied around all the
 // time, little enough that a node with ten thousand actors stays small.
-const NODE_FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=32']
+// The collector marks on threads beside the node, which on few cores would take them all from it and from Postgres.
+const COLLECTOR_THREADS = Math.max(1, Math.min(4, os.availableParallelism() - 1))
+const NODE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=32',
+  `--v8-pool-size=${COLLECTOR_THREADS}`,
+]
 const LOCK_TIMEOUT_MS = 10 * 60_000
 
 /** Runs `file` of this checkout under a fitting Node, with its packages in place. Ends this process with its exit code. */
