@@ -72,14 +72,15 @@ export function createAdministration(ports: AccountPorts): Administration {
     return mine
   }
 
+  /** Runs what takes an administrator away, unless no other is left. */
+  const unlessLast = <Result>(userId: number, by: number | undefined, work: () => Promise<Result>) =>
+    guarded(async () => ((await isAnotherAdmin(ports, userId, by)) ? work() : refused('last_admin')))
+
   /** A change after which the account may be no working administrator any more. */
   const demote = async (userId: number, event: OutgoingEvent, by: number | undefined, reason: string) => {
     const account = await existing(ports, userId)
     if (!isAdmin(account)) return change(ports, account, event, by, reason)
-    return guarded(async () => {
-      if (!(await isAnotherAdmin(ports, userId, by))) return refused('last_admin')
-      return change(ports, await existing(ports, userId), event, by, reason)
-    })
+    return unlessLast(userId, by, async () => change(ports, await existing(ports, userId), event, by, reason))
   }
 
   return {
@@ -106,9 +107,7 @@ export function createAdministration(ports: AccountPorts): Administration {
     erase: async (userId, options = {}) => {
       const begin = () => beginErasure(ports, userId, options)
       const begun = isAdmin(await readAccount(ports, userId))
-        ? await guarded(async () =>
-            (await isAnotherAdmin(ports, userId, options.by)) ? begin() : refused('last_admin'),
-          )
+        ? await unlessLast(userId, options.by, begin)
         : await begin()
       return begun.ok ? { ...begun, userId, done: await isErased(ports, userId) } : begun
     },

@@ -6,7 +6,7 @@ import type { AdmittedEntry } from '../journal/journal-entry.ts'
 import { conflict } from '../machines/conflict/index.ts'
 import { initialState } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
-import { erasedData } from '../machines/personal.ts'
+import { erasedData, subjectOf } from '../machines/personal.ts'
 import { ERASED } from '../machines/user/events.ts'
 import type { MergeConflict } from '../merge/merge-event.ts'
 import { afterCommit } from './after-commit.ts'
@@ -30,7 +30,7 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
   const { store, clock } = ports
   const { entry, commandId, merged, head, entity } = record
   const { actorType, basis, node, incarnation, n } = entry
-  const subject = entity.personal?.subject(entry.actorId, head.state) ?? null
+  const subject = subjectOf(entity, entry.actorId, head.state)
   const met = {
     actorType,
     actorId: entry.actorId,
@@ -43,12 +43,12 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
     node,
     incarnation,
     n,
-    ...(subject === null ? undefined : { subject }),
+    ...(subject === undefined ? undefined : { subject }),
   }
   const type = merged === undefined ? 'conflict.absorbed' : 'conflict.opened'
   const data: JsonObject = merged === undefined ? met : { ...met, ...(merged as MergeConflict & JsonObject) }
   // Decided by the log, so that nothing is written of a user after the erasure, and nothing before it is missed by it.
-  const known = subject === null ? [] : [{ type: 'user', id: actorId(subject), goneIn: ERASED }]
+  const known = subject === undefined ? [] : [{ type: 'user', id: actorId(subject), goneIn: ERASED }]
   let written = data
   for (;;) {
     const command = {
@@ -72,7 +72,7 @@ export async function recordConflict(ports: ActorPorts, record: ConflictRecord):
     const answer = await store.append(append)
     if (answer.outcome === 'appended') return afterCommit(ports, conflict, ref, plan, answer.events, append)
     if (answer.outcome === 'duplicate') return
-    if (answer.outcome === 'missing' && written === data && subject !== null && conflict.personal !== undefined) {
+    if (answer.outcome === 'missing' && written === data && subject !== undefined && conflict.personal !== undefined) {
       written = erasedData(conflict.personal, type, data, subject)
       continue
     }

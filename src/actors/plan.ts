@@ -7,6 +7,7 @@ import { type ActorState, formatStateValue } from '../core/state.ts'
 import type { AppendSpans } from '../core/tracing.ts'
 import { allowedEvents, type Decision, decide, stamp } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
+import { subjectOf } from '../machines/personal.ts'
 import type { Command } from './command.ts'
 import type { Loaded } from './load.ts'
 
@@ -65,7 +66,16 @@ export function planBatch<Item extends { readonly command: Command }>(
     try {
       decision = decide(entity, end.state, stamp(command.type, at, command.data))
     } catch (error) {
-      return { taken, refused, failed: { item, error }, from, end, held, holds, subject: subjectOf(entity, ref, end) }
+      return {
+        taken,
+        refused,
+        failed: { item, error },
+        from,
+        end,
+        held,
+        holds,
+        subject: subjectOf(entity, ref.id, end.state),
+      }
     }
     if (decision === undefined) {
       refused.push({ item, refusal: refusal(entity, ref, 'not_allowed', end) })
@@ -81,11 +91,7 @@ export function planBatch<Item extends { readonly command: Command }>(
     if (alone) break
   }
   if (from.clock !== undefined && end !== from) end = { ...end, clock: from.clock }
-  return { taken, refused, from, end, held, holds, subject: subjectOf(entity, ref, end) }
-}
-
-function subjectOf({ personal }: EntityDefinition, { id }: ActorRef, { state }: Loaded): number | undefined {
-  return personal?.subject(id, state) ?? undefined
+  return { taken, refused, from, end, held, holds, subject: subjectOf(entity, ref.id, end.state) }
 }
 
 /** What the plan writes: its events, the net change of claims and timers, and what they rest on. */

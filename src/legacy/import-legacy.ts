@@ -7,6 +7,7 @@ import { formatStateValue } from '../core/state.ts'
 import type { Pool } from '../eventstore/pool.ts'
 import { decide, eventDefinition, initialState, stamp } from '../machines/decide.ts'
 import type { EntityDefinition, View } from '../machines/define.ts'
+import { subjectOf } from '../machines/personal.ts'
 import {
   addedColumns,
   countRows,
@@ -172,7 +173,7 @@ class TableImporter {
     const claims = entity.claims(decision.state)
     // Effects are for what happens from now on: what 24.2 did is done.
     const timers = decision.timers.filter(({ kind }) => kind === 'event')
-    const subject = entity.personal?.subject(id, decision.state) ?? undefined
+    const subject = subjectOf(entity, id, decision.state)
     return {
       actor: { type: entity.type, id: id as ActorId },
       expectedVersion: 0,

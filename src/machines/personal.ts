@@ -15,6 +15,15 @@ export interface PersonalDefinition {
   readonly fields: Readonly<Record<string, Readonly<Record<string, Placeholder>>>>
 }
 
+/** The user whom an actor's data is about, as of a state; undefined where it is about nobody, or nothing of it is personal. */
+export function subjectOf(
+  { personal }: { readonly personal?: PersonalDefinition },
+  id: number,
+  state: ActorState,
+): number | undefined {
+  return personal?.subject(id, state) ?? undefined
+}
+
 /** One field that an event of some type may have. */
 export interface PersonalField {
   readonly name: string

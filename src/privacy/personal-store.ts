@@ -7,6 +7,7 @@ import type { JsonObject } from '../core/json.ts'
 import { sealedPart } from '../core/personal.ts'
 import type { Append, AppendOutcome, EventStore, Logger } from '../core/ports.ts'
 import type { EntityDefinition } from '../machines/define.ts'
+import { subjectOf } from '../machines/personal.ts'
 import type { PersonalKeys } from './personal-keys.ts'
 import { isPersonal, openEvent, openSnapshot, sealEvent, sealSnapshot } from './sealed-data.ts'
 
@@ -135,7 +136,8 @@ export function createPersonalStore<Store extends EventStore>(
     },
     opened,
     saveSnapshot: async (actor, snapshot) => {
-      const user = entities.get(actor.type)?.personal?.subject(actor.id, snapshot.state) ?? undefined
+      const entity = entities.get(actor.type)
+      const user = entity && subjectOf(entity, actor.id, snapshot.state)
       if (user === undefined) return store.saveSnapshot(actor, snapshot)
       const key = keys.peek(user) ?? (await keys.make(user))
       // Of somebody who was erased nothing is kept but the log.

@@ -72,18 +72,18 @@ const limitSessions = base.createAction(
   assign(({ context, event }) => (event.type === 'user.sessions.limited' ? { sessionLimit: event.limit } : context)),
 )
 
-const erase = {
-  target: 'erasing',
-  actions: base.assign({
-    row: null,
-    roles: [],
-    exactUsername: false,
-    exactEmail: false,
-    skeletons: [],
-    sessions: [],
-    sessionLimit: null,
-  }),
-} as const
+/** Nothing of the person: before there is a user, and when one was erased. */
+const NOBODY = {
+  row: null,
+  roles: [],
+  exactUsername: false,
+  exactEmail: false,
+  skeletons: [],
+  sessions: [],
+  sessionLimit: null,
+} satisfies Partial<UserContext>
+
+const erase = { target: 'erasing', actions: base.assign(NOBODY) } as const
 
 const takeOver = base.createAction(
   assign(({ context, event }) => {
@@ -100,16 +100,7 @@ function isOfNow({ authEpoch }: UserContext, then: number | undefined): boolean 
 
 export const machine = base.createMachine({
   id: 'user',
-  context: {
-    row: null,
-    roles: [],
-    exactUsername: false,
-    exactEmail: false,
-    skeletons: [],
-    sessions: [],
-    sessionLimit: null,
-    authEpoch: 0,
-  },
+  context: { ...NOBODY, authEpoch: 0 },
   initial: 'absent',
   states: {
     absent: {
