@@ -4,7 +4,8 @@ import { type Pool, query, withTransaction } from './pool.ts'
 
 // The lock of append_batch.
 const APPEND_LOCK = '7236112046017'
-const NOW = 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint'
+// The statement's: a ceiling and the `now` it is told with are of one moment.
+const NOW = 'floor(extract(epoch from statement_timestamp()) * 1000)::bigint'
 const UNTIL = (parameter: string) => `clock_timestamp() + ${parameter} * interval '1 millisecond'`
 /** Seen by all that may hear stamps of the others: a ceiling is never lower than the highest there is. */
 const HIGHEST = '(select max(h.clock_ceiling) from incarnations h)'
