@@ -2,29 +2,47 @@
 import { OWASP } from '../src/auth/password-hasher.ts'
 import { measureAuthOverHttp, measureCodes } from './auth-http.ts'
 import { measureSessions } from './auth-sessions.ts'
-import { atLeast, atMost, type Bar, below } from './bars.ts'
-import type { Bench } from './bench.ts'
+import { atLeast, atMost, below } from './bars.ts'
+import type { Bench, BenchContext } from './bench.ts'
+import { type Part, runParts } from './parts.ts'
+
+// Nothing is made cheaper for the bench: both sides hash as they do by default.
+const HASHING = { rootstream: { argon2id: OWASP }, betterAuth: { scrypt: { N: 16_384, r: 16, p: 1 } } }
 
 export const auth: Bench = async context => {
-  const { server, quick, progress } = context
-  const sessions = await measureSessions(server, { quick, progress })
-  const { ours, peers, ratio } = await measureAuthOverHttp(context)
-  const totp = await measureCodes(context)
-  const codes = below(50, totp.fromDueMs.p99, 'ms at 100 a second')
-  const bars: Readonly<Record<string, Bar>> = {
-    validationHotP50: atMost(20, sessions.hotMicros.p50, 'µs'),
-    validationColdP99: below(10, sessions.coldMs.p99, 'ms'),
-    // The faster of the two is what it is held against.
-    httpSessionToBetterAuth: atLeast(
-      5,
-      Math.min(ratio.sessionToBetterAuthPostgres, ratio.sessionToBetterAuthRedis),
-      'times as many a second at 50 in flight',
-    ),
-    cycles: atLeast(1_000, sessions.cyclesPerSecond.median, 'durable cycles a second'),
-    totpP99: { ...codes, met: codes.met && totp.notTaken === 0 },
-    memoryOf10000Sessions: below(150, sessions.memoryMb, 'MB above idle'),
+  const parts = {
+    sessions: () => sessionsPart(context),
+    http: () => httpPart(context),
+    totp: () => codesPart(context),
   }
-  // Nothing is made cheaper for the bench: both sides hash as they do by default.
-  const hashing = { rootstream: { argon2id: OWASP }, betterAuth: { scrypt: { N: 16_384, r: 16, p: 1 } } }
-  return { ours: { sessions, http: ours, totp }, peers, ratio, bars, hashing }
+  return { ...(await runParts(parts, context.only)), hashing: HASHING }
+}
+
+async function sessionsPart({ server, quick, progress }: BenchContext): Promise<Part> {
+  const ours = await measureSessions(server, { quick, progress })
+  return {
+    ours,
+    bars: {
+      validationHotP50: atMost(20, ours.hotMicros.p50, 'µs'),
+      validationColdP99: below(10, ours.coldMs.p99, 'ms'),
+      cycles: atLeast(1_000, ours.cyclesPerSecond.median, 'durable cycles a second'),
+      memoryOf10000Sessions: below(150, ours.memoryMb, 'MB above idle'),
+    },
+  }
+}
+
+async function httpPart(context: BenchContext): Promise<Part> {
+  const measured = await measureAuthOverHttp(context)
+  // The faster of the two is what it is held against.
+  const slower = Math.min(measured.ratio.sessionToBetterAuthPostgres, measured.ratio.sessionToBetterAuthRedis)
+  return {
+    ...measured,
+    bars: { httpSessionToBetterAuth: atLeast(5, slower, 'times as many a second at 50 in flight') },
+  }
+}
+
+async function codesPart(context: BenchContext): Promise<Part> {
+  const ours = await measureCodes(context)
+  const codes = below(50, ours.fromDueMs.p99, 'ms at 100 a second')
+  return { ours, bars: { totpP99: { ...codes, met: codes.met && ours.notTaken === 0 } } }
 }

@@ -11,8 +11,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   merge: ['core', 'machines'],
   eventstore: ['core'],
   audit: ['core'],
-  auth: ['core'],
-  privacy: ['core', 'machines'],
+  auth: ['core', 'cipher.ts'],
+  privacy: ['core', 'machines', 'cipher.ts'],
   sync: ['core'],
   embedded: ['core'],
   tracing: ['core'],
@@ -114,6 +114,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   'config.ts': ['core', 'accounts', 'auth', 'sync', 'tracing'],
   'logging.ts': ['core', 'redaction.ts'],
+  'cipher.ts': [],
   'redaction.ts': [],
   'system-clock.ts': ['core'],
 }

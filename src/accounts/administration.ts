@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 import type { Role } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
-import { beginErasure, type Erasure, type ErasureOptions, isErased } from './erasure.ts'
+import { beginErasure, type Erasure, type ErasureOptions, isErased, prepareErasure } from './erasure.ts'
 import type { AccountPorts } from './ports.ts'
 import { type ListedSession, listSessions } from './session-list.ts'
 import { revokeSession } from './sessions.ts'
@@ -105,11 +105,15 @@ export function createAdministration(ports: AccountPorts): Administration {
     endSessions: async (userId, reason, by) =>
       change(ports, await existing(ports, userId), { type: 'user.sessions.ended', reason }, by, reason),
     erase: async (userId, options = {}) => {
-      const begin = () => beginErasure(ports, userId, options)
-      const begun = isAdmin(await readAccount(ports, userId))
-        ? await unlessLast(userId, options.by, begin)
-        : await begin()
-      return begun.ok ? { ...begun, userId, done: await isErased(ports, userId) } : begun
+      const { by } = options
+      const begin = () => beginErasure(ports, userId, by)
+      const isOfAdmin = isAdmin(await readAccount(ports, userId))
+      // Asked before anything is rewritten, and again, with the lease, when that is done: it may take longer than a lease lasts.
+      if (isOfAdmin && !(await isAnotherAdmin(ports, userId, by))) return refused('last_admin')
+      const prepared = await prepareErasure(ports, userId, options)
+      if (!prepared.ok) return prepared
+      const begun = isOfAdmin ? await unlessLast(userId, by, begin) : await begin()
+      return begun.ok ? { ...prepared, userId, done: await isErased(ports, userId) } : begun
     },
   }
 }

@@ -37,14 +37,16 @@ const AT_ONCE = 16
 /** Where events may be that were written before personal data was sealed. */
 const OLD = [{ table: 'sessions', type: 'session' }] as const
 
-/** Puts the erasure into the log, from where it goes on by itself. Throws AppError `not_found`, `log_unavailable`. */
-export async function beginErasure(
+/**
+ * Sees to what was written before personal data was sealed; answers how many events were sealed where they stood.
+ * Throws AppError `not_found`, `log_unavailable`.
+ */
+export async function prepareErasure(
   ports: AccountPorts,
   userId: number,
-  { by, rewriteClear = false }: ErasureOptions,
+  { rewriteClear = false }: ErasureOptions,
 ): Promise<Pick<Erasure, 'ok' | 'rewritten'> | AccountRefusal> {
-  const user = ports.actor('user', userId)
-  const { state, version } = await user.state()
+  const { state, version } = await ports.actor('user', userId).state()
   if (version === 0) throw new AppError('not_found', `There is no user ${userId}. Nothing was changed.`)
   if (ERASED.includes(state)) return { ok: true, rewritten: 0 }
   const actors = await actorsOf(ports, userId)
@@ -55,10 +57,18 @@ export async function beginErasure(
       `${clear} events of user ${userId} were written before this log sealed personal data, so destroying a key would not erase them. Nothing was changed. ` +
         'Ask for them to be rewritten: rootstream users erase --rewrite-clear. A verification of the audit seals then names them as changed.',
     )
-  const rewritten = clear === 0 ? 0 : await total(actors, actor => ports.clearData.seal(actor, userId))
+  return { ok: true, rewritten: clear === 0 ? 0 : await total(actors, actor => ports.clearData.seal(actor, userId)) }
+}
+
+/** Puts the erasure into the log, from where it goes on by itself. */
+export async function beginErasure(
+  { actor }: AccountPorts,
+  userId: number,
+  by?: number,
+): Promise<{ readonly ok: true }> {
   // Refused where another node erases the same user: that erasure is this one.
-  await user.send({ type: 'user.erased' }, by === undefined ? {} : { userId: by })
-  return { ok: true, rewritten }
+  await actor('user', userId).send({ type: 'user.erased' }, by === undefined ? {} : { userId: by })
+  return { ok: true }
 }
 
 /** Whether it came to its end while we looked. */

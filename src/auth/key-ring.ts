@@ -1,5 +1,6 @@
 /** Secrets at rest: sealed under a ring of keys, of which the first seals and all open. */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createHmac, hkdfSync, type KeyObject } from 'node:crypto'
+import { asKey, open, seal } from '../cipher.ts'
 import { AppError } from '../core/errors.ts'
 import type { RingKey } from './key-text.ts'
 
@@ -23,9 +24,9 @@ export interface KeyRingOptions {
   readonly latest?: () => readonly RingKey[]
 }
 
-const ALGORITHM = 'aes-256-gcm'
+/** The nonce and the rest stand apart. */
 const FORM = /^v1\.([A-Za-z0-9-]{1,32})\.([A-Za-z0-9_-]{16})\.([A-Za-z0-9_-]{22,})$/
-const TAG_BYTES = 16
+const NONCE_LENGTH = 16
 
 /** @param keys the newest first; at least one */
 export function createKeyRing(keys: readonly RingKey[], { naming, latest }: KeyRingOptions = {}): KeyRing {
@@ -38,26 +39,17 @@ export function createKeyRing(keys: readonly RingKey[], { naming, latest }: KeyR
   return {
     seal: (text, context) => {
       const { ids, byId } = update()
-      const iv = randomBytes(12)
-      const cipher = createCipheriv(ALGORITHM, byId.get(ids[0]) as Buffer, iv, { authTagLength: TAG_BYTES })
-      cipher.setAAD(Buffer.from(context))
-      const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()])
-      return `v1.${ids[0]}.${iv.toString('base64url')}.${body.toString('base64url')}`
+      const sealed = seal(byId.get(ids[0]) as KeyObject, text, context)
+      return `v1.${ids[0]}.${sealed.slice(0, NONCE_LENGTH)}.${sealed.slice(NONCE_LENGTH)}`
     },
     open: (sealed, context) => {
-      const [, id, iv = '', body = ''] = FORM.exec(sealed) ?? []
+      const [, id, nonce = '', body = ''] = FORM.exec(sealed) ?? []
       if (id === undefined) throw changed(context)
       const key = known.byId.get(id) ?? update().byId.get(id)
       if (key === undefined) throw missing(id, known.ids)
-      const bytes = Buffer.from(body, 'base64url')
-      const decipher = createDecipheriv(ALGORITHM, key, Buffer.from(iv, 'base64url'), { authTagLength: TAG_BYTES })
-      decipher.setAAD(Buffer.from(context))
-      decipher.setAuthTag(bytes.subarray(-TAG_BYTES))
-      try {
-        return decipher.update(bytes.subarray(0, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
-      } catch (error) {
-        throw changed(context, error)
-      }
+      const text = open(key, nonce + body, context)
+      if (text === undefined) throw changed(context)
+      return text
     },
     isStale: sealed => keyIdOf(sealed) !== update().ids[0],
     fingerprint: (text, context) => createHmac('sha256', namingKey).update(`${context}\0${text}`).digest('base64url'),
@@ -72,7 +64,7 @@ export function keyIdOf(sealed: string): string | undefined {
 
 interface DerivedKeys {
   readonly ids: readonly [string, ...string[]]
-  readonly byId: ReadonlyMap<string, Buffer>
+  readonly byId: ReadonlyMap<string, KeyObject>
   readonly oldest: Buffer
 }
 
@@ -81,7 +73,7 @@ function derivedKeys(keys: readonly RingKey[]): DerivedKeys {
   if (newest === undefined) throw new Error('a key ring without a key')
   return {
     ids: [newest.id, ...others.map(({ id }) => id)],
-    byId: new Map(keys.map(({ id, key }) => [id, derive(key, 'sealing')])),
+    byId: new Map(keys.map(({ id, key }) => [id, asKey(derive(key, 'sealing'))])),
     oldest: (keys.at(-1) ?? newest).key,
   }
 }
@@ -91,11 +83,10 @@ function derive(key: Buffer, use: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, Buffer.alloc(0), `rootstream ${use}`, 32))
 }
 
-function changed(context: string, cause?: unknown): AppError {
+function changed(context: string): AppError {
   return new AppError(
     'corrupt_data',
     `What is sealed for ${context} was changed, or belongs elsewhere. Nothing was changed. Look for who changed the database; where it is a factor, remove it and enrol it again.`,
-    { cause },
   )
 }
 

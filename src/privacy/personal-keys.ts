@@ -1,8 +1,8 @@
 /** The keys of users at hand: read and made in batches, kept for a while, forgotten at once where a user is erased. */
 import type { KeyObject } from 'node:crypto'
+import { asKey, newKey } from '../cipher.ts'
 import type { PersonalKeyTable } from '../core/personal.ts'
 import type { Clock } from '../core/ports.ts'
-import { asKey, newKey } from './cipher.ts'
 
 /** What keys are sealed by in the table: a key ring. */
 export interface Wrapping {

@@ -1,5 +1,6 @@
 /** Events and snapshots with their personal part sealed, opened, or erased. Nothing here waits: the key is at hand. */
 import type { KeyObject } from 'node:crypto'
+import { open, seal } from '../cipher.ts'
 import type { Origin, RecordedEvent } from '../core/event.ts'
 import type { Json, JsonObject } from '../core/json.ts'
 import { SEALED_KEY, type SealedPart, sealedPart } from '../core/personal.ts'
@@ -13,7 +14,6 @@ import {
   readField,
   withFields,
 } from '../machines/personal.ts'
-import { open, seal } from './cipher.ts'
 
 /** Where an event stands, as far as it is known before it is written. */
 export interface Place {

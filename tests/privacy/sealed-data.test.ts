@@ -1,6 +1,7 @@
 /** Sealing and opening, one event at a time: what is in the clear, what opens where, and what is read where it does not. */
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { asKey, open, seal } from '../../src/cipher.ts'
 import type { LogEvent, Origin } from '../../src/core/event.ts'
 import { actorId } from '../../src/core/ids.ts'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -8,7 +9,6 @@ import { SEALED_KEY, sealedPart } from '../../src/core/personal.ts'
 import { initialState } from '../../src/machines/decide.ts'
 import { session } from '../../src/machines/session/index.ts'
 import { user } from '../../src/machines/user/index.ts'
-import { asKey, open, seal } from '../../src/privacy/cipher.ts'
 import { isPersonal, openEvent, openSnapshot, sealEvent, sealSnapshot } from '../../src/privacy/sealed-data.ts'
 
 const key = createSecretKey(randomBytes(32))

@@ -1,4 +1,4 @@
-/** Seals texts under the key of one user: AES-256-GCM, bound to the place where they stand. */
+/** Texts under a key: AES-256-GCM, bound to the place where they stand. */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
 
 const ALGORITHM = 'aes-256-gcm'
@@ -16,7 +16,10 @@ export function asKey(bytes: Buffer): KeyObject {
   return createSecretKey(bytes)
 }
 
-/** @param place what it belongs to: it opens nowhere else */
+/**
+ * The nonce, what is sealed and its tag, in base64url.
+ * @param place what it belongs to: it opens nowhere else
+ */
 export function seal(key: KeyObject, text: string, place: string): string {
   const nonce = nextNonce()
   const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES })
@@ -24,7 +27,7 @@ export function seal(key: KeyObject, text: string, place: string): string {
   return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url')
 }
 
-// A nonce is used once under a key: random ones may be, for far more events than a user has. Drawn a few hundred at a time,
+// A nonce is used once under a key: random ones may be, for far more texts than a key here seals. Drawn a few hundred at a time,
 // for a draw costs as much as the sealing.
 let nonces = Buffer.alloc(0)
 
