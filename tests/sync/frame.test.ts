@@ -47,6 +47,46 @@ describe('what they carry', () => {
   })
 })
 
+test('an event that is seen to be right at a glance is one that the schema takes, and comes out the same', () => {
+  const plain = logEvent(1)
+  const fields = fc.constantFrom(...Object.keys(plain), 'origin', 'erased', '__proto__')
+  const deep = JSON.parse(`${'{"a":'.repeat(40)}1${'}'.repeat(40)}`)
+  const values = fc.oneof(
+    fc.constantFrom<unknown>(undefined, null, 0, 1, -1, 1.5, 2 ** 53, '', 'x', 'x'.repeat(65), 'x'.repeat(201), true),
+    fc.constantFrom<unknown>(
+      'x'.repeat(1_001),
+      [],
+      {},
+      { a: [{}] },
+      deep,
+      '2026-02-29T00:00:00Z',
+      '2024-02-29T00:00:00Z',
+    ),
+    fc.constantFrom<unknown>(
+      '2026-01-01',
+      '2026-01-01T00:00:00.5+02:00',
+      '2026-13-01T00:00:00Z',
+      '2026-01-01T24:00:00Z',
+    ),
+    fc.jsonValue(),
+  )
+  const changes = fc.array(fc.tuple(fields, values), { maxLength: 3 })
+  const told = (event: object) => decoded(signedFrame({ ...SENDER, kind: 'events', order: 1, seq: 1, events: [event] }))
+  const seen = { taken: 0, refused: 0 }
+  fc.assert(
+    fc.property(changes, changed => {
+      const event = { ...plain, ...Object.fromEntries(changed) }
+      // A field that nobody knows keeps it from the glance, and the schema leaves it out.
+      const bySchema = told({ ...event, unknown: 1 })
+      expect(told(event)).toEqual(bySchema)
+      seen[bySchema === 'malformed' ? 'refused' : 'taken']++
+    }),
+    { numRuns: 3_000, examples: [[[]]] },
+  )
+  expect(seen.taken).toBeGreaterThan(200)
+  expect(seen.refused).toBeGreaterThan(200)
+})
+
 describe("one's own frames", () => {
   const own = (payload: string) => decodeFrame(frameSignature, Buffer.from(payload), createOwnFrames(SENDER))
 
