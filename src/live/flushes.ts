@@ -1,12 +1,20 @@
 /** What of live figures the log has been told, and what it is to be told next. Pure bookkeeping. */
 import type { LogEvent } from '../core/event.ts'
+import type { JsonObject } from '../core/json.ts'
 import { canonicalJson } from '../core/state.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 import type { LiveDocument } from './document.ts'
 
+interface Last {
+  readonly type: string
+  readonly data: JsonObject
+  /** Of the document when the log was told. */
+  readonly hash: number
+}
+
 interface Told {
-  /** Of the last event of each type its data as JSON, the oldest first: a list, for they are few and documents many. */
-  data: readonly { readonly type: string; readonly json: string }[]
+  /** The last event of each type, the oldest first: a list, for they are few and documents many. */
+  readonly events: Last[]
   /** Clock time of the last one. */
   at: number
 }
@@ -25,21 +33,20 @@ export function createFlushes(): Flushes {
   const find = (document: LiveDocument, now: number) => {
     const known = documents.get(document)
     if (known !== undefined) return known
-    const told: Told = { data: [], at: now - document.definition.flushMs }
+    const told: Told = { events: [], at: now - document.definition.flushMs }
     documents.set(document, told)
     return told
   }
   return {
     due(document, isAlive) {
       const told = documents.get(document)
-      const order = told?.data.map(({ type }) => type) ?? []
+      const order = told?.events.map(({ type }) => type) ?? []
       const values = document.values(isAlive)
       return Object.entries(document.definition.flush)
         .flatMap(([type, make]) => {
           const data = make(values)
-          return data === undefined || told?.data.find(last => last.type === type)?.json === keyOf(data, document)
-            ? []
-            : [{ ...data, type }]
+          const last = told?.events.find(event => event.type === type)
+          return data === undefined || (last !== undefined && says(last, data, document)) ? [] : [{ ...data, type }]
         })
         .sort((a, b) => order.indexOf(a.type) - order.indexOf(b.type))
     },
@@ -49,17 +56,21 @@ export function createFlushes(): Flushes {
       told.at = now
       if (event === undefined) return
       const data = 'actorType' in event ? (event as LogEvent).data : dataOf(event)
-      const last = { type: event.type, json: keyOf(data, document) }
-      told.data = [...told.data.filter(({ type }) => type !== event.type), last]
+      const { events } = told
+      const known = events.findIndex(({ type }) => type === event.type)
+      if (known !== -1) events.splice(known, 1)
+      // As it is: this is called with each event of the log, and a comparison is asked for once an interval.
+      events.push({ type: event.type, data, hash: document.hash })
     },
   }
 }
 
-function dataOf({ type: _, ...data }: OutgoingEvent): LogEvent['data'] {
-  return data as LogEvent['data']
+function dataOf({ type: _, ...data }: OutgoingEvent): JsonObject {
+  return data as JsonObject
 }
 
-/** An event without data says only when: it is new where anything of the document is. */
-function keyOf(data: LogEvent['data'], document: LiveDocument): string {
-  return Object.keys(data).length === 0 ? String(document.hash) : canonicalJson(data)
+/** Whether the log was told the same. An event without data says only when: it is new where anything of the document is. */
+function says(last: Last, data: JsonObject, document: LiveDocument): boolean {
+  if (canonicalJson(last.data) !== canonicalJson(data)) return false
+  return Object.keys(data).length > 0 || last.hash === document.hash
 }
