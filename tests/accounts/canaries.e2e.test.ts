@@ -1,7 +1,6 @@
 /** Secrets of accounts are searched for wherever a real node writes or tells anything: no password, token or code is found. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import http, { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,6 +11,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { issueToken } from '../../src/auth/token.ts'
 import { type NodeProcess, runCli, startNodeProcess } from '../support/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { databaseFiles, databaseText, textsOfFiles } from '../support/database-text.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import type { Answer } from '../support/http-client.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -206,24 +206,13 @@ async function snapshotted(): Promise<readonly string[]> {
   return rows.map(({ type }) => type).sort()
 }
 
-/** Every row of every table, as text: what a dump holds. */
-async function wholeDatabase(): Promise<readonly string[]> {
+/** What the server's connections were last asked. */
+async function statements(): Promise<string> {
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
-  try {
-    const tables = await client.query<{ name: string }>(
-      "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')",
-    )
-    const rows: string[] = []
-    for (const { name } of tables.rows)
-      rows.push(
-        ...(await client.query<{ row: string }>(`select t::text as row from ${name} t`)).rows.map(({ row }) => row),
-      )
-    const asked = await client.query<{ query: string }>('select query from pg_stat_activity where query is not null')
-    return [...rows, ...asked.rows.map(({ query }) => query)]
-  } finally {
-    await client.end()
-  }
+  const { rows } = await client.query<{ query: string }>('select query from pg_stat_activity where query is not null')
+  await client.end()
+  return rows.map(({ query }) => query).join('\n')
 }
 
 /** What the API tells whoever has the token of the node, of every actor there is. */
@@ -239,12 +228,6 @@ async function wholeApi(): Promise<readonly string[]> {
   return texts
 }
 
-function filesOf(directory: string): readonly string[] {
-  return globSync('**/*', { cwd: directory, withFileTypes: true })
-    .filter(entry => entry.isFile() && entry.name !== 'token')
-    .map(entry => readFileSync(path.join(entry.parentPath, entry.name), 'latin1'))
-}
-
 test.each(CANARY_FLOWS)('$name', async ({ run }) => {
   await run(world)
 })
@@ -254,16 +237,18 @@ test('no secret is in the database, the frames, the API, the command line or the
   await eventually(async () =>
     expect(await snapshotted()).toEqual(expect.arrayContaining(['factor', 'session', 'user'])),
   )
-  const rows = await wholeDatabase()
+  // Rows are what a dump holds, and files, dead rows and indexes included, what a copy of the server holds.
+  const [rows, files] = [await databaseText(database.url), await databaseFiles(database.url)]
   const api = await wholeApi()
-  for (const [place, texts] of Object.entries({ database: rows, redis: monitor.heard, api, ...told })) {
+  const places = { dump: [rows, await statements()], copy: files, redis: monitor.heard, api, ...told }
+  for (const [place, texts] of Object.entries(places)) {
     if (place !== 'answers') expect(texts.join('\n'), place).toContain(place === 'redis' ? 'user.registered' : KNOWN)
     expectNoSecret(place, texts)
   }
   // Nor does anything that says who somebody is go over Redis in the clear.
   expect(monitor.heard.join('\n')).not.toContain(KNOWN)
   // Hashes are in the log, and leave the node in no answer.
-  expect(rows.join('\n')).toContain('$argon2id$')
+  expect(rows).toContain('$argon2id$')
   expect(api.join('\n')).not.toContain('$argon2id$')
 })
 
@@ -274,7 +259,7 @@ test('nor in the journal, while Postgres is away', async () => {
     const body = { type: 'user.updated', displayName: KNOWN }
     const answer = await ask('POST', `/v1/actors/user/${id}/commands`, { authorization: `Bearer ${TOKEN}` }, body)
     expect(answer.status).toBe(202)
-    const files = filesOf(path.join(folder, 'home'))
+    const files = textsOfFiles(path.join(folder, 'home'), name => name !== 'token')
     expect(files.join('\n')).toContain(KNOWN)
     expectNoSecret('home', files)
   } finally {
