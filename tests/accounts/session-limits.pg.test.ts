@@ -185,10 +185,10 @@ function countReads({ log }: RuntimeNode): { readonly count: number } {
   return reads
 }
 
-test('who signs in thousands of times fills neither the memory of a node nor the time of the next login', async () => {
+test('who signs in ten thousand times fills neither the memory of a node nor the time of the next login', async () => {
   const node = await createNode({ database: database.url, log: silentLogger, name: 'flooded' })
   const userId = await registered(node, 'flood')
-  for (let n = 0; n < 10; n++) await Promise.all(Array.from({ length: 200 }, () => node.accounts.createSession(userId)))
+  for (let n = 0; n < 50; n++) await Promise.all(Array.from({ length: 200 }, () => node.accounts.createSession(userId)))
   const { context } = await node.actor('user', userId).state()
   expect((context as unknown as UserContext).sessions).toHaveLength(20)
   expect(JSON.stringify(context).length).toBeLessThan(10_000)
