@@ -61,6 +61,11 @@ export interface ProjectionsOptions {
 }
 
 const POLL_MS = 3_000
+/**
+ * A pass costs as much as some twenty rows. Under load it begins so long after the one before, unless somebody waits, and what
+ * was committed meanwhile shares its page.
+ */
+const GATHER_MS = 20
 /** While somebody waits for what another node is doing. */
 const SOON_MS = 50
 /** Longer than a writer that lives takes, also a busy one; what it loses when it is killed is late by so much. */
@@ -94,6 +99,7 @@ class Runner implements Projections {
   #started = false
   #stopped = false
   #cancelNext: () => void = () => {}
+  #begunAt = Number.NEGATIVE_INFINITY
   /** Whether what earlier starts had parked was tried with the code of this one. */
   #retried = false
   /** Last position that others told of. */
@@ -134,9 +140,7 @@ class Runner implements Projections {
   wake(): void {
     if (!this.#started || this.#stopped) return
     this.#again = true
-    if (this.#running !== undefined) return
-    this.#cancelNext()
-    this.#running = this.#run()
+    if (this.#running === undefined) this.#runAfter(this.#gathering())
   }
 
   heard(position: number): void {
@@ -199,18 +203,30 @@ class Runner implements Projections {
     if (this.#heard > due) this.heard(this.#heard)
   }
 
-  /** Passes over the log until nobody asks for more, and sees to it that there is a next time. */
+  #runAfter(ms: number): void {
+    this.#cancelNext()
+    if (ms > 0) this.#cancelNext = this.#options.clock.after(ms, () => this.#runAfter(0))
+    else this.#running = this.#run()
+  }
+
+  /** Milliseconds until the next pass may begin; a clock that is set back makes it no more than ever. */
+  #gathering(): number {
+    if (this.#waiters.size > 0) return 0
+    return Math.min(GATHER_MS, this.#begunAt + GATHER_MS - this.#options.clock.now())
+  }
+
+  /** Passes over the log until it may rest, and sees to it that there is a next time. */
   async #run(): Promise<void> {
-    let wait = POLL_MS
-    while (this.#again && !this.#stopped) {
+    let wait: number
+    do {
       this.#again = false
+      this.#begunAt = this.#options.clock.now()
       wait = await this.#pass()
       // After a failure the next look comes in time, and finds whatever was committed meanwhile.
-      if (this.#failedPasses > 0) break
-    }
+    } while (this.#again && this.#failedPasses === 0 && this.#gathering() <= 0 && !this.#stopped)
     // In the same step as the last look at `#again`, so that no wake falls between.
     this.#running = undefined
-    if (!this.#stopped) this.#cancelNext = this.#options.clock.after(wait, () => this.wake())
+    if (!this.#stopped) this.#runAfter(this.#again && this.#failedPasses === 0 ? this.#gathering() : wait)
   }
 
   /** Projects to the end of the log; answers how long to wait before the next look. */

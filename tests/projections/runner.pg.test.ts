@@ -295,13 +295,33 @@ describe('waking and waiting', () => {
     expect(spied.pages.length - before).toBeLessThanOrEqual(3)
   })
 
+  test('what is committed within twenty milliseconds shares a page, unless somebody waits', async () => {
+    const spied = listening()
+    const projections = await log.start({ store: spied.store })
+    await projections.caughtUp()
+    const before = spied.pages.length
+    for (let id = 1; id <= 3; id++) {
+      await log.write('item', id, { type: 'item.made', name: `n${id}` })
+      projections.wake()
+      log.clock.advance(6)
+    }
+    expect(spied.pages.length).toBe(before)
+    log.clock.advance(2)
+    await log.until('(select count(*) = 3 from items)')
+    expect(spied.pages.length).toBe(before + 1)
+    await log.write('item', 4, { type: 'item.made', name: 'n4' })
+    await projections.caughtUp()
+    expect(await log.rows()).toEqual(log.expectedRows())
+  })
+
   test('a wake that comes while the last page ends is not lost', async () => {
     const projections = await log.start()
     for (let id = 1; id <= 50; id++) {
       await log.write('item', id, { type: 'item.made', name: `n${id}` })
       projections.wake()
     }
-    // The clock stands still: no poll comes to the rescue.
+    // Long before the next poll, which would come to the rescue.
+    log.clock.advance(20)
     await log.until('(select count(*) = 50 from items)')
     expect(await log.rows()).toEqual(log.expectedRows())
   })
