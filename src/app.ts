@@ -176,7 +176,8 @@ async function assemble(
     createLiveState({
       ...{ node: name, incarnation, bus, clock, log, entities },
       state: actor => actors.actor(actor).state({ logged: true }),
-      send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
+      // While the log is away the nodes have the figures, and each would journal the same ones again and again.
+      send: (actor, event, sendOptions) => actors.actor(actor).send(event, { ...sendOptions, logOnly: true }),
     }),
   )
   live = liveState

@@ -22,6 +22,8 @@ export interface CommandOptions {
   readonly causation?: number
   /** W3C trace context of the caller, for its trace to hold the command; anything malformed is passed over. */
   readonly traceparent?: string
+  /** Never accepted beside the log: whoever sends it has it still when the log is back, or something newer. */
+  readonly logOnly?: boolean
 }
 
 export interface Command extends CommandOptions {

@@ -5,7 +5,9 @@ import type { JsonObject } from '../core/json.ts'
 import type { Clock, DueTimer, EventStore, Logger } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
 import type { EffectContext, EntityDefinition, OutgoingEvent } from '../machines/define.ts'
+import { settleSet } from '../merge/settle-set.ts'
 import type { CommandOptions } from './command.ts'
+import type { Loaded } from './load.ts'
 import type { ReadTables } from './ports.ts'
 
 /** How long a stopping node waits for effects. */
@@ -20,6 +22,8 @@ export interface EffectPorts {
   entity(type: string): EntityDefinition
   send(actor: ActorRef, event: OutgoingEvent, options: CommandOptions): Promise<CommandResult>
   create(type: string, event: OutgoingEvent, options: CommandOptions): Promise<CommandResult>
+  /** What the log says of an actor now. */
+  state(actor: ActorRef): Promise<Loaded>
 }
 
 /** What `decide` wrote into the retry timer, and the version of the event that started the effect. */
@@ -124,6 +128,7 @@ export class EffectRunner {
         throw new Error(`${type} was not created: ${result.reason} ${result.detail ?? ''}`)
       },
       send: (to, event, commandId) => this.#ports.send(actorRef(to.type, to.id), event, { commandId, causation }),
+      sendLost: (to, event, commandId) => this.#sendLost(actorRef(to.type, to.id), event, { commandId, causation }),
       destroyPersonalKey: user => {
         if (destroyPersonalKey === undefined) throw new Error('this runtime has no personal keys')
         return destroyPersonalKey(user)
@@ -132,6 +137,22 @@ export class EffectRunner {
         if (readTables === undefined) throw new Error('this runtime has no read tables')
         return readTables.find(table, column, value, causation)
       },
+    }
+  }
+
+  /** What is sent depends on the state, so a repeat may say something else: the command id alone tells whether it was taken. */
+  async #sendLost(
+    to: ActorRef,
+    { type, ...lost }: OutgoingEvent,
+    options: CommandOptions & { readonly commandId: string },
+  ): Promise<{ readonly ok: boolean }> {
+    for (;;) {
+      const { state, version } = await this.#ports.state(to)
+      if ((await this.#ports.store.findCommand(options.commandId)) !== undefined) return { ok: true }
+      const data = settleSet(this.#ports.entity(to.type), state, type, lost)
+      if (data === undefined) return { ok: true }
+      const result = await this.#ports.send(to, { ...data, type }, { ...options, expectedVersion: version })
+      if (result.ok || result.reason !== 'wrong_version') return result
     }
   }
 }

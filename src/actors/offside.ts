@@ -58,9 +58,9 @@ export class Offside {
     this.#entries.push(entry)
   }
 
-  /** Whether all of these can be taken without asking the log. */
+  /** Whether none of these has to wait for the log: each can be taken without it, or be given back. */
   canTake(batch: readonly Waiting[], loaded: Loaded | undefined): boolean {
-    return loaded !== undefined && batch.every(({ command }) => this.#mayTake(command))
+    return loaded !== undefined && batch.every(({ command }) => command.logOnly === true || this.#mayTake(command))
   }
 
   /**
@@ -148,6 +148,7 @@ export class Offside {
       command.references.length === 0 &&
       !command.creates &&
       !command.internal &&
+      command.logOnly !== true &&
       !this.#entity.singleOwner
     )
   }

@@ -59,8 +59,10 @@ export class Outage implements Service {
   }
 
   status(): OutageStatus {
-    const { pending, bytes } = this.#options.journal
-    return { away: this.#away, pending, bytes, stuck: this.#stuck, clock: this.#lease.status() }
+    const { pending, bytes, failure } = this.#options.journal
+    const clock = this.#lease.status()
+    const refusing = failure ?? clock.refusing
+    return { away: this.#away, pending, bytes, stuck: this.#stuck, clock: { ...clock, refusing } }
   }
 
   async start(): Promise<void> {

@@ -89,6 +89,7 @@ class HostedActors implements ActorSystem {
         entity: type => this.#entity(type),
         send: (ref, event, sendOptions) => this.#dispatch.send(ref.type, ref, event, sendOptions, true),
         create: (type, event, createOptions) => this.#dispatch.send(type, undefined, event, createOptions, true),
+        state: ref => this.#find(this.#entity(ref.type), ref).current(0, true),
       },
       bounds.effects,
     )

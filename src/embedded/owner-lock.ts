@@ -14,8 +14,8 @@ interface Owner {
 export function takeOwnership(file: string): () => void {
   const mine: Owner = { pid: process.pid, started: startTime(process.pid) }
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
-  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
   try {
+    writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
     for (let attempt = 0; attempt < 10; attempt++) {
       try {
         // A link appears whole or not at all, and only where no other is.

@@ -20,8 +20,9 @@ const SOCKET = new Set([
 ])
 // node-postgres gives these failures no code.
 const LOST =
-  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable|Client was closed/i
-const TIMEOUT = /timeout exceeded when trying to connect|Query read timeout|due to connection timeout/i
+  /Connection terminated|timeout exceeded when trying to connect|^timeout expired$|Query read timeout|not queryable|Client was closed/i
+const TIMEOUT =
+  /timeout exceeded when trying to connect|^timeout expired$|Query read timeout|due to connection timeout/i
 // What TLS calls a certificate that it cannot follow to an authority, or that is another host's.
 const CERTIFICATE = /SELF_SIGNED|UNABLE_TO_|CERT_|ERR_TLS|HOSTNAME_MISMATCH/
 

@@ -23,6 +23,8 @@ export interface Journal {
   /** Entries that are not settled yet. */
   readonly pending: number
   readonly bytes: number
+  /** Why nothing can be written any more, until the next start; undefined where it can. */
+  readonly failure: string | undefined
   /** Resolves when all are on disk; they are found together or not at all. Throws AppError `overloaded` (the file is full), `log_unavailable` (the disk fails). */
   write(entries: readonly JournalEntry[]): Promise<void>
   /** The log has it. The file is emptied when nothing else is in it. */
@@ -60,7 +62,7 @@ export async function openJournal({ dir, log, maxBytes = JOURNAL_BYTES }: Journa
   await mkdir(dir, { recursive: true, mode: 0o700 }).catch(error => {
     throw unusable(dir, error)
   })
-  const release = takeOwnership(path.join(dir, 'journal.lock'))
+  const release = owned(dir)
   try {
     const isNew = !existsSync(name)
     const file = await openFile(name)
@@ -91,6 +93,14 @@ export async function openJournal({ dir, log, maxBytes = JOURNAL_BYTES }: Journa
   } catch (error) {
     release()
     throw error
+  }
+}
+
+function owned(dir: string): () => void {
+  try {
+    return takeOwnership(path.join(dir, 'journal.lock'))
+  } catch (error) {
+    throw error instanceof AppError ? error : unusable(dir, error)
   }
 }
 
@@ -143,6 +153,11 @@ class FileJournal implements Journal {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  get failure(): string | undefined {
+    if (this.#broken === undefined) return undefined
+    return `the journal ${this.#options.name} cannot be written (${(this.#broken as Error).message}); make the disk writable and start the node again`
   }
 
   async begin(incarnation: number, clock: string): Promise<void> {

@@ -75,6 +75,8 @@ export interface EffectContext {
   create(type: string, event: OutgoingEvent, commandId: string): Promise<ActorRef>
   /** Sends an event; a refusal is an answer, not an error. */
   send(actor: ActorRef, event: OutgoingEvent, commandId: string): Promise<{ readonly ok: boolean }>
+  /** Sends what lost of a set that was contested, as a change of the set that the actor has by now. */
+  sendLost(actor: ActorRef, event: OutgoingEvent, commandId: string): Promise<{ readonly ok: boolean }>
   /** Destroys the key of a user: what the log says of that user cannot be read again. Doing it again changes nothing. */
   destroyPersonalKey(user: number): Promise<void>
   /** Ids of actors in the read table whose column has this value, as of at least the event that started the effect. */

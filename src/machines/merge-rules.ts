@@ -20,7 +20,7 @@ export interface MergeConflict {
   readonly strategy: string
   readonly fields: readonly string[]
   readonly winner: 'log' | 'event'
-  /** What the loser wanted these fields to be. */
+  /** What the loser wanted these fields to be; of a set, the members in contest alone. */
   readonly loser: JsonObject
   /** Where the event lost some of its fields and won others: what it won. */
   readonly also?: MergeConflict

@@ -49,6 +49,7 @@ describe('what a failure is called', () => {
     'Connection terminated unexpectedly',
     'Connection terminated due to connection timeout',
     'timeout exceeded when trying to connect',
+    'timeout expired',
     'Query read timeout',
     'Client has encountered a connection error and is not queryable',
   ])('%s has no code and is a lost connection', message => {

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { createPool } from '../../src/eventstore/pool.ts'
+import { createPool, withConnection } from '../../src/eventstore/pool.ts'
 import { silentLogger } from '../../src/logging.ts'
 
 describe('an address', () => {
@@ -36,4 +38,16 @@ describe('an address', () => {
   ])('%s is one', async url => {
     await createPool({ url, log: silentLogger }).end()
   })
+})
+
+test('a server that takes connections and says nothing is away, and no mistake of ours', async ({ onTestFinished }) => {
+  const open: Socket[] = []
+  const server = createServer(socket => void open.push(socket)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of open) socket.destroy()
+    server.close()
+  })
+  const url = `postgres://user@127.0.0.1:${(server.address() as AddressInfo).port}/db`
+  await expect(withConnection(url, async () => undefined)).rejects.toMatchObject({ code: 'log_unavailable' })
 })

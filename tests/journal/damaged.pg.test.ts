@@ -1,8 +1,9 @@
 /** A node on a home whose journal was cut or damaged: what is intact reaches the log, and damage is never passed over. */
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { eventually } from '../sync/eventually.ts'
 import { history, type OutageStage, outageStage, registerUser, tentative } from './outage-stage.ts'
 
 const NAMES = ['one', 'two', 'three']
@@ -57,4 +58,22 @@ test('damaged before its end, it keeps the node from starting, and stays as it i
   writeFileSync(file, bytes)
   const { node } = await stage.start('a')
   expect(node.actors.outage()).toMatchObject({ pending: 0 })
+})
+
+test('not writable any more, it is told by the health of the node while Postgres is there', async context => {
+  const stage = await outageStage(context)
+  const { node, link, home, healed } = await stage.start('a')
+  const ada = await registerUser(node, 'ada')
+  link.cut()
+  tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'one' }))
+  // The mark cannot be written, as on a full disk, so the file cannot be emptied after the drain.
+  mkdirSync(path.join(home, 'journal', 'journal.mark.new'))
+  link.mend()
+  await healed()
+  await eventually(async () =>
+    expect((await node.health()).components.journal).toMatchObject({
+      status: 'degraded',
+      detail: { pending: 0, clock: { refusing: expect.stringContaining('cannot be written') } },
+    }),
+  )
 })

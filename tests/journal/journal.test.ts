@@ -1,5 +1,5 @@
 /** The journal file: what was answered is there after any crash, and damage is never passed over in silence. */
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
@@ -8,6 +8,7 @@ import { type Journal, openJournal } from '../../src/journal/journal.ts'
 import type { JournalEntry } from '../../src/journal/journal-entry.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+import { eventually } from '../sync/eventually.ts'
 import { journalEntry } from './entries.ts'
 
 let dir: string
@@ -95,6 +96,25 @@ test('a full journal refuses what does not fit, keeps what it has, and takes mor
   const again = await open(1_000)
   await again.write([journalEntry(99)])
   await again.close()
+})
+
+test('one that could not be written says so and why, and takes nothing more until the next start', async () => {
+  const journal = await open()
+  await journal.begin(1, journalEntry(1).clock)
+  await journal.write([journalEntry(1)])
+  expect(journal.failure).toBeUndefined()
+  // The mark is written before the file is emptied; here it cannot be.
+  mkdirSync(path.join(dir, 'journal.mark.new'))
+  journal.settle(journalEntry(1))
+  await eventually(() => expect(journal.failure).toMatch(/events\.journal cannot be written \(EISDIR/))
+  await expect(journal.write([journalEntry(2)])).rejects.toMatchObject({ code: 'log_unavailable' })
+  await journal.close()
+  expect(await reopened()).toEqual([journalEntry(1)])
+})
+
+test('a folder in which no lock can be made is told as one', async () => {
+  // A folder of the system, where even root can make nothing.
+  await expect(openJournal({ dir: '/proc/self', log })).rejects.toMatchObject({ code: 'setup_failed' })
 })
 
 test('a second process is kept out, and the lock is given back', async () => {

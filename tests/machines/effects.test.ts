@@ -45,6 +45,11 @@ class Runtime {
   }
 
   async run(type: string, effect: string, key: string, input: JsonObject): Promise<OutgoingEvent | undefined> {
+    const send: EffectContext['send'] = async (to, event, commandId) => {
+      if (this.#refuses(formatActorRef(to))) return { ok: false }
+      this.#take(commandId, to.type, () => formatActorRef(to), event)
+      return { ok: true }
+    }
     const context: EffectContext = {
       actor: { type, id: actorId(7) },
       key,
@@ -54,11 +59,8 @@ class Runtime {
         const { to } = this.#take(commandId, created, () => `${created}/${this.done.size + 100}`, event)
         return { type: created, id: actorId(to.split('/')[1]) }
       },
-      send: async (to, event, commandId) => {
-        if (this.#refuses(formatActorRef(to))) return { ok: false }
-        this.#take(commandId, to.type, () => formatActorRef(to), event)
-        return { ok: true }
-      },
+      send,
+      sendLost: send,
       destroyPersonalKey: async user => void this.destroyed.push(user),
       findInReadTable: async (table: string, column: string, value: Json) =>
         this.#tables[`${table}.${column}=${String(value)}`] ?? [],

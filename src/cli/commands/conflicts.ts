@@ -38,7 +38,7 @@ export function conflictsCommand(program: Command): void {
     .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, 100)
     .addHelpText(
       'after',
-      '\nThe winner is what the actor says now: the log, or the event that was accepted while Postgres was away.\nThe loser is what the other side wanted its fields to be.\n\nExample:\n  rootstream conflicts list',
+      '\nThe winner is what the actor says now: the log, or the event that was accepted while Postgres was away.\nThe loser is what the other side wanted its fields to be; of a set (orSet), the members in contest.\n\nExample:\n  rootstream conflicts list',
     )
   runs<{ all?: boolean; after: number; limit: number }, []>(list, (context, { all, after, limit }) =>
     withNode(context, async node => {
@@ -63,7 +63,7 @@ export function conflictsCommand(program: Command): void {
     .option('--user <id>', 'the user on whose behalf', wholeNumber)
     .addHelpText(
       'after',
-      "\nWhere the side that is kept is the one that lost, its fields are sent to the actor as a command of today's.\n\nExample:\n  rootstream conflicts settle 3 --keep event",
+      "\nWhere the side that is kept is the one that lost, its fields are sent to the actor as a command of today's; of a set, the members in contest are put back, and all others stay.\n\nExample:\n  rootstream conflicts settle 3 --keep event",
     )
   runs<{ keep: string; user?: number }, [string]>(settle, (context, { keep, user }, id) =>
     withNode(context, async node => {

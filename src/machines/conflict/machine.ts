@@ -93,6 +93,7 @@ export const machine = base.createMachine({
           actorType: context.row?.actor_type ?? '',
           actorId: context.row?.actor_id ?? 0,
           data: context.row?.loser ?? {},
+          strategy: context.row?.strategy ?? '',
         }),
       },
       on: {

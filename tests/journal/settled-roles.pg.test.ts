@@ -1,0 +1,34 @@
+/** A conflict over roles is settled: the role in contest comes back, and no other is touched. */
+import { expect, test } from 'vitest'
+import { accepted, outageStage, registerUser, tentative } from './outage-stage.ts'
+
+test('the side that lost gets the role back that was taken, and the user keeps all others', async context => {
+  const { start } = await outageStage(context)
+  const a = await start('a')
+  const b = await start('b')
+  const ada = await registerUser(a.node, 'ada')
+  const withRoles = (on: typeof a, roles: readonly string[]) =>
+    on.node.actor('user', ada).send({ type: 'user.roles.changed', roles: [...roles] })
+  accepted(await withRoles(a, ['operator', 'viewer']))
+  a.link.cut()
+  tentative(await withRoles(a, ['viewer']))
+  // Nobody here knew of it: the role is taken, and given again.
+  accepted(await withRoles(b, ['viewer']))
+  accepted(await withRoles(b, ['operator', 'viewer']))
+  a.link.mend()
+  await a.healed()
+  const roles = async () => (await b.node.actor('user', ada).state()).context['roles']
+  expect(await roles()).toEqual(['viewer'])
+  const [conflict] = await a.node.log.listActors('conflict', 0, 10)
+  if (conflict === undefined) throw new Error('no conflict')
+  // What happens between the merge and the settlement is not undone by it either.
+  accepted(await withRoles(b, ['admin', 'viewer']))
+
+  accepted(await a.node.actor('conflict', conflict.id).send({ type: 'conflict.settled', keep: 'log' }))
+  await a.node.actors.effectsIdle()
+  expect(await roles()).toEqual(['admin', 'operator', 'viewer'])
+  expect(await b.node.actor('conflict', conflict.id).state()).toMatchObject({
+    state: 'settled',
+    context: { taken: true, row: { kept: 'log' } },
+  })
+})
