@@ -53,6 +53,7 @@ export async function openAccountPorts(
             ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),
             namespace: installation,
             node: name,
+            clock,
             log,
           }),
         )

@@ -31,7 +31,7 @@ export function createBridge(options: BridgeOptions): LegacyBridge {
     store,
     clock,
     log,
-    openKeys: onClosed => openLegacyKeys({ url: redis, ...ca, node: name, namespace: installation, onClosed }),
+    openKeys: onClosed => openLegacyKeys({ url: redis, ...ca, node: name, namespace: installation, clock, onClosed }),
     withLease: (lease, ttlMs, work) => actors.withLease(lease, ttlMs, work),
     liveIds: async position => {
       await projections.caughtUp(position)

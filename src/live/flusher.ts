@@ -68,8 +68,6 @@ export class Flusher {
 
   #flush(limit: number, last: boolean): void {
     const { bus, clock, replica } = this.#options
-    // A node that hears nobody knows only its own part of each sum.
-    if (!bus.healthy) return
     const now = clock.now()
     let begun = 0
     for (const document of this.#changed) {
@@ -78,7 +76,9 @@ export class Flusher {
         this.#changed.delete(document)
         continue
       }
-      const { flushMs } = document.definition
+      const { flushMs, flushAlone } = document.definition
+      // A node that hears nobody knows only its own part of each sum.
+      if (!bus.healthy && flushAlone !== true) continue
       const age = this.#flushes.age(document, now)
       if (presentDocument(subject) !== document || this.#under.has(document) || (!last && age < flushMs)) continue
       const [event, ...more] = this.due(document)

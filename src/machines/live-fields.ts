@@ -31,6 +31,8 @@ export interface LiveDefinition {
   period(state: string, context: JsonObject): string | undefined
   /** By type of the events that keep the figures: the data, or undefined where there is nothing to keep. */
   readonly flush: Readonly<Record<string, (values: LiveValues) => JsonObject | undefined>>
+  /** These events are right also of what one node alone knows, so one that hears nobody tells them too. */
+  readonly flushAlone?: true
   /** One such event an actor at most in this time, and one of each before a lifecycle event. */
   readonly flushMs: number
   /** Events after which the figures may belong to another time. */

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import { type ChainableCommander, Redis } from 'ioredis'
 import { AppError } from '../core/errors.ts'
+import type { Clock } from '../core/ports.ts'
 import { ANSWER_TIMEOUT_MS } from './redis-link.ts'
-import { type ServerAddress, toMaster } from './redis-server-link.ts'
+import { createMasterRoutes, type ServerAddress } from './redis-master.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 /** As 24.2 set them. */
@@ -38,6 +39,7 @@ export interface LegacyKeysOptions {
   readonly node: string
   /** What identifies the log. It is hashed. */
   readonly namespace: string
+  readonly clock: Clock
   /** The connection is gone; it does not come back. */
   readonly onClosed: () => void
 }
@@ -55,8 +57,10 @@ export function legacyAddress(url: string): ServerAddress {
 /** One connection for one attempt. Throws AppError `invalid_input` (URL, or that of a cluster) or `setup_failed` (ca). */
 export function openLegacyKeys(options: LegacyKeysOptions): LegacyKeys {
   const address = legacyAddress(options.url)
-  const link = toMaster({ address, node: options.node, ca: options.ca })
-  const redis = new Redis({
+  const routes = createMasterRoutes({ address, node: options.node, ca: options.ca })
+  const link = routes.route(() => redis.disconnect())
+  const unwatch = routes.watch(options.clock)
+  const redis: Redis = new Redis({
     ...link,
     socketTimeout: ANSWER_TIMEOUT_MS,
     db: address.db,
@@ -66,7 +70,10 @@ export function openLegacyKeys(options: LegacyKeysOptions): LegacyKeys {
   const markKey = `rootstream:legacy-bridge:${createHash('sha256').update(options.namespace).digest('hex').slice(0, 16)}`
   // Told by the command that fails, and by the end of the connection.
   redis.on('error', () => {})
-  redis.on('end', options.onClosed)
+  redis.on('end', () => {
+    unwatch()
+    options.onClosed()
+  })
 
   /** Runs the commands unless the mark is another holder's, or becomes so before they run. */
   const transact = async (token: number, claims: boolean, add: (multi: ChainableCommander) => void) => {
@@ -108,7 +115,10 @@ export function openLegacyKeys(options: LegacyKeysOptions): LegacyKeys {
         multi.hset(markKey, 'position', position)
       })
     },
-    close: () => redis.disconnect(),
+    close() {
+      unwatch()
+      redis.disconnect()
+    },
   }
 }
 

@@ -200,6 +200,7 @@ export function createClusterLink(options: LinkOptions<ClusterAddress>): RedisLi
     renew() {
       const own = owners.get(home)
       if (own !== undefined) reopen(shards.get(keyOf(own))?.connection)
+      reopen(publisher?.connection)
     },
     warnings: () =>
       [...shards]

@@ -1,8 +1,8 @@
 /** A connection for counters that all nodes of a log share: what they count is lost with Redis, and nothing waits for it long. */
 import { Cluster, Redis } from 'ioredis'
-import type { Logger, Service } from '../core/ports.ts'
-import { ANSWER_TIMEOUT_MS, connectionOptions, frameChannels, reasonOf } from './redis-link.ts'
-import { toMaster } from './redis-server-link.ts'
+import type { Clock, Logger, Service } from '../core/ports.ts'
+import { ANSWER_TIMEOUT_MS, connectionOptions, frameChannels, reasonOf, reopen } from './redis-link.ts'
+import { createMasterRoutes, type ServerAddress } from './redis-master.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 /** A counter that takes longer is not asked: whoever waits for it counts by itself. */
@@ -15,6 +15,7 @@ export interface RedisCountersOptions {
   readonly node: string
   /** What identifies the log. It is hashed. */
   readonly namespace: string
+  readonly clock: Clock
   readonly log: Logger
 }
 
@@ -26,13 +27,20 @@ export interface RedisCounters extends Service {
 }
 
 /** Throws AppError `invalid_input` (URL), `setup_failed` (ca). */
-export function createRedisCounters({ url, ca, node, namespace, log }: RedisCountersOptions): RedisCounters {
+export function createRedisCounters({ url, ca, node, namespace, clock, log }: RedisCountersOptions): RedisCounters {
   const address = parseRedisUrl(url)
   const base = connectionOptions(address, node, ca)
   const patience = {
     connectionName: `${base.connectionName}:counters`,
     socketTimeout: ANSWER_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
+  }
+  let unwatch = () => {}
+  const openServer = (server: ServerAddress) => {
+    const routes = createMasterRoutes({ address: server, node, ca })
+    const opened: Redis = new Redis({ ...routes.route(() => reopen(opened)), ...patience, db: server.db })
+    unwatch = routes.watch(clock)
+    return opened
   }
   const client =
     address.kind === 'cluster'
@@ -43,7 +51,7 @@ export function createRedisCounters({ url, ca, node, namespace, log }: RedisCoun
           enableReadyCheck: false,
           clusterRetryStrategy: base.retryStrategy ?? null,
         })
-      : new Redis({ ...toMaster({ address, node, ca }), ...patience, db: address.db })
+      : openServer(address)
   const [channel = ''] = frameChannels(namespace, address.db)
   const prefix = channel.replace(/:frames:.*$/, ':attempts')
   let told = false
@@ -63,6 +71,9 @@ export function createRedisCounters({ url, ca, node, namespace, log }: RedisCoun
     prefix,
     // Redis may come later: nobody waits for it.
     start: async () => void client.connect().catch(tell),
-    stop: async () => client.disconnect(),
+    async stop() {
+      unwatch()
+      client.disconnect()
+    },
   }
 }

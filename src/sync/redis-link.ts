@@ -39,7 +39,7 @@ export interface RedisLink {
   warnings(): readonly string[]
   /** A heartbeat interval has passed. */
   tick(): void
-  /** Nothing comes back of what is published: the connection that listens is not to be trusted. */
+  /** Nothing comes back of what is published: the two connections are not to be trusted. */
   renew(): void
   /** Tells Redis that no more follows; resolves when everything published was answered. */
   quit(): Promise<unknown>

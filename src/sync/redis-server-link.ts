@@ -1,12 +1,9 @@
 /** The link over one server: a given one, or the master that sentinels name. */
 import type { Redis } from 'ioredis'
 import type { Clock } from '../core/ports.ts'
-import { createLocatingConnector } from './redis-connector.ts'
 import {
   ANSWER_TIMEOUT_MS,
-  type ConnectionOptions,
   channelOf,
-  connectionOptions,
   type LinkListener,
   type LinkOptions,
   openConnection,
@@ -14,67 +11,24 @@ import {
   reasonOf,
   reopen,
 } from './redis-link.ts'
-import { findMaster } from './redis-sentinels.ts'
-import type { Endpoint, RedisAddress } from './redis-url.ts'
+import { createMasterRoutes, type ServerAddress } from './redis-master.ts'
 
 const RESUBSCRIBE_MS = 5_000
-/** Heartbeat intervals between questions to the sentinels: a master that was cut off does not close its connections. */
-const ASK_SENTINELS_TICKS = 3
-
-type SentinelAddress = Extract<RedisAddress, { kind: 'sentinel' }>
-export type ServerAddress = Extract<RedisAddress, { kind: 'server' }> | SentinelAddress
-
-type Dialled = Pick<LinkOptions<ServerAddress>, 'address' | 'node' | 'ca'>
-
-/**
- * Options of a connection that goes to the server, or to the one that sentinels name at each attempt.
- * @param onFound told what they named
- * Throws AppError `setup_failed`.
- */
-export function toMaster(options: Dialled, onFound: (master: Endpoint) => void = () => {}): ConnectionOptions {
-  const { address, node, ca } = options
-  const connection = connectionOptions(address, node, ca)
-  if (address.kind === 'server') return { ...connection, ...address.hosts[0] }
-  const ask = asker(address, options)
-  const locate = async () => {
-    const master = await ask()
-    onFound(master)
-    return master
-  }
-  return { ...connection, Connector: createLocatingConnector(locate) }
-}
-
-function asker({ hosts, master, sentinels }: SentinelAddress, { node, ca }: Dialled): () => Promise<Endpoint> {
-  const connection = connectionOptions(sentinels, node, ca)
-  return () => findMaster(hosts, master, connection)
-}
 
 /** Throws AppError `setup_failed`. */
 export function createServerLink(options: LinkOptions<ServerAddress> & { readonly clock: Clock }): RedisLink {
   const { address, node, channels, clock } = options
+  const routes = createMasterRoutes(options)
   const channel = channelOf(node, channels)
   let publisher: Redis | undefined
   let subscriber: Redis | undefined
   let subscribed = false
   let stopped = false
-  let ticks = 0
   let cancelResubscribe = () => {}
-  /** Where the connections go to now; changes only where sentinels are asked. */
-  let server: Endpoint | undefined
-
-  const located = toMaster(options, found => {
-    server = found
-  })
-  const ask = address.kind === 'sentinel' ? asker(address, options) : undefined
-  /** Follows a failover that broke no connection. */
-  const follow = async () => {
-    if (ask === undefined || server === undefined) return
-    const before = server
-    const now = await ask().catch(() => before)
-    if (stopped || before !== server || (now.host === before.host && now.port === before.port)) return
-    server = now
-    reopen(publisher)
-    reopen(subscriber)
+  let unwatch = () => {}
+  const located = {
+    publisher: routes.route(() => reopen(publisher)),
+    subscriber: routes.route(() => reopen(subscriber)),
   }
 
   const subscribe = async (connected: Redis, listener: LinkListener) => {
@@ -103,14 +57,15 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
       return publisher?.status === 'ready'
     },
     start(listener) {
-      const publishing = openConnection({ ...located, socketTimeout: ANSWER_TIMEOUT_MS })
+      const publishing = openConnection({ ...located.publisher, socketTimeout: ANSWER_TIMEOUT_MS })
       publishing.on('error', err => listener.failed(reasonOf(err)))
       publishing.on('ready', () => listener.opened())
       publishing.on('close', () => {
         listener.closed()
         listener.failed('the connection was closed')
       })
-      const listening = openConnection({ ...located, connectionName: `${located.connectionName}:subscriber` })
+      const { connectionName } = located.subscriber
+      const listening = openConnection({ ...located.subscriber, connectionName: `${connectionName}:subscriber` })
       listening.on('error', err => listener.failed(reasonOf(err)))
       listening.on('ready', () => void subscribe(listening, listener))
       listening.on('messageBuffer', (_channel: Buffer, payload: Buffer) => listener.payload(payload))
@@ -121,17 +76,20 @@ export function createServerLink(options: LinkOptions<ServerAddress> & { readonl
       })
       publisher = publishing
       subscriber = listening
+      unwatch = routes.watch(clock)
     },
     publish: payload => publisher?.publish(channel, payload) ?? Promise.reject(new Error('not started')),
-    tick() {
-      ticks++
-      if (ticks % ASK_SENTINELS_TICKS === 0) void follow()
-    },
+    tick() {},
     warnings: () => [],
-    renew: () => reopen(subscriber),
+    renew() {
+      // Either may have been left on a server that is no longer the one of the address.
+      reopen(publisher)
+      reopen(subscriber)
+    },
     quit: async () => publisher?.quit(),
     stop() {
       stopped = true
+      unwatch()
       cancelResubscribe()
       publisher?.disconnect()
       subscriber?.disconnect()

@@ -20,7 +20,7 @@ let installations = 0
 
 async function connected(namespace: string): Promise<RedisCounters> {
   const url = `redis://127.0.0.1:${redis.port}`
-  const opened = createRedisCounters({ url, node: 'test', namespace, log: silentLogger })
+  const opened = createRedisCounters({ url, node: 'test', namespace, clock: systemClock, log: silentLogger })
   await opened.start()
   await eventually(() => expect(opened.client.status).toBe('ready'))
   return opened
@@ -84,7 +84,7 @@ describe('in Redis', () => {
 test('while Redis is away each node counts for itself, at once, and both count together again when it is back', async () => {
   const own = await startPrivateRedis()
   const url = `redis://127.0.0.1:${own.port}`
-  const opened = createRedisCounters({ url, node: 'test', namespace: 'away', log: silentLogger })
+  const opened = createRedisCounters({ url, node: 'test', namespace: 'away', clock: systemClock, log: silentLogger })
   await opened.start()
   let back: PrivateRedis | undefined
   try {

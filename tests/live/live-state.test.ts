@@ -2,9 +2,22 @@
 import { describe, expect, test } from 'vitest'
 import { actorRef } from '../../src/core/ids.ts'
 import type { LiveChange } from '../../src/live/changes.ts'
-import { openLiveStage, settle } from './live-stage.ts'
+import { type LiveStageNode, openLiveStage, settle } from './live-stage.ts'
 
 const stage = openLiveStage()
+
+async function openSession(on: LiveStageNode) {
+  const user = await on.actors.create('user', {
+    ...{ type: 'user.registered', username: 'ada', email: 'ada@example.org', passwordHash: 'x' },
+  })
+  if (!user.ok) throw new Error(user.reason)
+  const expiresAt = new Date(stage.clock.now() + 86_400_000).toISOString()
+  const created = await on.actors.create('session', {
+    ...{ type: 'session.created', userId: user.actor.id, tokenHash: 'x', expiresAt },
+  })
+  if (!created.ok) throw new Error(created.reason)
+  return { session: created.actor, live: on.live.handle(created.actor) }
+}
 
 describe('figures', () => {
   test('each node says its own, and every node reads the sum', async () => {
@@ -249,23 +262,35 @@ describe('the log', () => {
     ).toEqual([{ fps: 60 }, { viewers: 2, peakViewers: 2 }])
   })
 
+  test('learns when a session was last seen from a node that hears nobody too, but no sums', async () => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const { session, live } = await openSession(a)
+    const stream = await stage.liveStream(a)
+    b.cut(true)
+    const used = b.live.handle(session)
+    used.set('lastSeen', stage.clock.now())
+    live.set('lastSeen', stage.clock.now() - 1_000)
+    a.cut(true)
+    for (let minute = 0; minute < 10; minute++) {
+      await stage.pass(60_000, 1_000)
+      used.set('lastSeen', stage.clock.now())
+      b.stream(stream).set('viewers', minute)
+    }
+    await b.stop()
+    const last = stage.history(session.id, 'session').at(-1)
+    expect(last).toMatchObject({ type: 'session.touched', data: { seenAt: new Date(stage.clock.now()).toISOString() } })
+    expect(stage.history(session.id, 'session').length).toBeGreaterThan(8)
+    expect(stage.history(stream).map(({ type }) => type)).not.toContain('stream.viewers.updated')
+  })
+
   test('learns when a session was last seen once a minute, and no time that has not come', async () => {
     const a = await stage.startNode('a')
-    const user = await a.actors.create('user', {
-      ...{ type: 'user.registered', username: 'ada', email: 'ada@example.org', passwordHash: 'x' },
-    })
-    if (!user.ok) throw new Error(user.reason)
-    const expiresAt = new Date(stage.clock.now() + 86_400_000).toISOString()
-    const session = await a.actors.create('session', {
-      ...{ type: 'session.created', userId: user.actor.id, tokenHash: 'x', expiresAt },
-    })
-    if (!session.ok) throw new Error(session.reason)
-    const live = a.live.handle(session.actor)
+    const { session, live } = await openSession(a)
     for (let second = 0; second < 180; second++) {
       live.set('lastSeen', stage.clock.now())
       await stage.pass(1_000, 1_000)
     }
-    const touched = stage.history(session.actor.id, 'session').filter(({ type }) => type === 'session.touched')
+    const touched = stage.history(session.id, 'session').filter(({ type }) => type === 'session.touched')
     expect(touched).toHaveLength(3)
     expect(() => live.set('lastSeen', stage.clock.now() + 3_600_000)).toThrow(
       expect.objectContaining({ code: 'invalid_input' }),
@@ -273,7 +298,7 @@ describe('the log', () => {
     const last = Number(live.read()['lastSeen'])
     live.set('lastSeen', last - 5_000)
     expect(live.read()).toEqual({ lastSeen: last })
-    await a.actors.actor(session.actor).send({ type: 'session.revoked' })
+    await a.actors.actor(session).send({ type: 'session.revoked' })
     await settle()
     expect(live.read()).toEqual({})
     expect(await live.opened()).toBe(false)

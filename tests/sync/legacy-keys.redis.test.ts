@@ -5,10 +5,12 @@ import { actorRef } from '../../src/core/ids.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { createLegacyBridge } from '../../src/sync/legacy-bridge.ts'
 import { type LegacyKeys, openLegacyKeys } from '../../src/sync/legacy-keys.ts'
+import { systemClock } from '../../src/system-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { redisCli } from '../support/redis-cli.ts'
 import { eventually } from './eventually.ts'
-import { type PrivateRedis, startPrivateRedis } from './private-redis.ts'
+import { freePort, type PrivateRedis, startPrivateRedis } from './private-redis.ts'
+import { startToldSentinel } from './told-sentinel.ts'
 
 let redis: PrivateRedis
 const opened: LegacyKeys[] = []
@@ -21,9 +23,8 @@ afterEach(async () => {
 })
 
 const cli = (...args: (string | number)[]) => redisCli(redis.port, ...args)
-function open(onClosed = () => {}, db = 0): LegacyKeys {
-  const url = `redis://127.0.0.1:${redis.port}/${db}`
-  const keys = openLegacyKeys({ url, node: 'test', namespace: 'log', onClosed })
+function open(onClosed = () => {}, db = 0, url = `redis://127.0.0.1:${redis.port}/${db}`): LegacyKeys {
+  const keys = openLegacyKeys({ url, node: 'test', namespace: 'log', clock: systemClock, onClosed })
   opened.push(keys)
   return keys
 }
@@ -78,6 +79,17 @@ test('the end of the connection is told', async () => {
   const keys = open(resolve)
   await keys.connect()
   await redis.stop()
+  await promise
+  await expect(keys.liveIds()).rejects.toThrow()
+})
+
+test('the connection ends where sentinels name another master, though the old one goes on', async context => {
+  const sentinel = await startToldSentinel(redis.port)
+  context.onTestFinished(() => sentinel.stop())
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const keys = open(resolve, 0, `redis+sentinel://127.0.0.1:${sentinel.port}/main`)
+  await keys.connect()
+  sentinel.name(await freePort())
   await promise
   await expect(keys.liveIds()).rejects.toThrow()
 })

@@ -5,9 +5,11 @@ import { createAttemptLimiter } from '../../src/accounts/attempt-limiter.ts'
 import { createRedisCounters, type RedisCounters } from '../../src/sync/redis-counters.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { redisCli } from '../support/redis-cli.ts'
 import { eventually } from './eventually.ts'
 import { freePort, startPrivateRedis } from './private-redis.ts'
 import { startCluster, startSentinelSet } from './redis-sets.ts'
+import { startToldSentinel } from './told-sentinel.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -18,7 +20,7 @@ afterEach(async () => {
 })
 
 async function opened(url: string, log = createRecordingLog()): Promise<RedisCounters> {
-  const counters = createRedisCounters({ url, node: 'test', namespace: 'log', log })
+  const counters = createRedisCounters({ url, node: 'test', namespace: 'log', clock: systemClock, log })
   await counters.start()
   toStop.push(() => counters.stop())
   return counters
@@ -48,6 +50,19 @@ test('counts on the master that sentinels name', async () => {
   const set = await startSentinelSet()
   toStop.push(() => set.stop())
   const nodes = [await opened(set.url), await opened(set.url)]
+  await ready(nodes)
+  expect(await passed(nodes)).toBe(5)
+})
+
+test('counts on the new master where sentinels name another, though the old one goes on', async () => {
+  const [before, after] = [await startPrivateRedis(), await startPrivateRedis()]
+  const sentinel = await startToldSentinel(before.port)
+  toStop.push(...[before, after, sentinel].map(server => () => server.stop()))
+  const nodes = [await opened(`redis+sentinel://127.0.0.1:${sentinel.port}/main`)]
+  await ready(nodes)
+  sentinel.name(after.port)
+  nodes.push(await opened(`redis+sentinel://127.0.0.1:${sentinel.port}/main`))
+  await eventually(async () => expect(await redisCli(before.port, 'client', 'list')).not.toContain(':counters'))
   await ready(nodes)
   expect(await passed(nodes)).toBe(5)
 })

@@ -4,12 +4,14 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createRedisBus } from '../../src/sync/redis-bus.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { redisCli } from '../support/redis-cli.ts'
 import { describeBus } from './bus-conformance.ts'
 import { eventually } from './eventually.ts'
 import { frameKey } from './frame-key.ts'
-import { freePort } from './private-redis.ts'
+import { freePort, startPrivateRedis } from './private-redis.ts'
 import { createMembers, type Member, say } from './redis-members.ts'
 import { type SentinelSet, startSentinelSet } from './redis-sets.ts'
+import { startToldSentinel } from './told-sentinel.ts'
 
 let set: SentinelSet
 beforeAll(async () => {
@@ -98,6 +100,25 @@ test('sentinels that are away or hang are passed over', async () => {
   const pair = { namespace: randomUUID(), url: set.url.replace('://', `://${away},`) }
   await flows({ a: await joined({ ...pair, node: 'a' }), b: await joined({ ...pair, node: 'b' }) }, 1)
   hangs?.signal('SIGCONT')
+})
+
+test('both connections follow a failover, also where one of them was broken and found the new master first', async context => {
+  const [before, after] = [await startPrivateRedis(), await startPrivateRedis()]
+  const sentinel = await startToldSentinel(before.port)
+  context.onTestFinished(async () => {
+    for (const server of [sentinel, before, after]) await server.stop()
+  })
+  const options = {
+    namespace: randomUUID(),
+    clock: systemClock,
+    url: `redis+sentinel://127.0.0.1:${sentinel.port}/main`,
+  }
+  const pair = { a: await joined({ ...options, node: 'a' }), b: await joined({ ...options, node: 'b' }) }
+  await flows(pair, 1)
+  sentinel.name(after.port)
+  // The old master goes on, cut off from the sentinels alone.
+  await redisCli(before.port, 'client', 'kill', 'type', 'pubsub')
+  await flows(pair, 100_000)
 })
 
 test.each([

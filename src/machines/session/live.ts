@@ -9,6 +9,8 @@ export const live: LiveDefinition = {
     'session.touched': ({ lastSeen }) =>
       lastSeen === undefined ? undefined : { seenAt: new Date(Number(lastSeen)).toISOString() },
   },
+  // The log keeps the latest. What it is not told for as long as a session may rest ends it on every other node.
+  flushAlone: true,
   flushMs: 60_000,
   lifecycle: ['session.closed', 'session.revoked', 'session.expired'],
 }
