@@ -83,10 +83,15 @@ async function listenOnTcp(app: HttpApp, host: string, port: number): Promise<st
   try {
     return await app.listen({ host, port })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
+      throw new AppError(
+        'already_running',
+        `Port ${port} is taken. Nothing was changed. Stop what uses it, or set ROOTSTREAM_HTTP_PORT (0 for any free port).`,
+        { cause: error },
+      )
     throw new AppError(
-      'already_running',
-      `Port ${port} is taken. Nothing was changed. Stop what uses it, or set ROOTSTREAM_HTTP_PORT (0 for any free port).`,
+      'setup_failed',
+      `HTTP cannot listen on ${host}, port ${port} (${(error as Error).message}). Nothing was changed. Check ROOTSTREAM_HTTP_HOST and ROOTSTREAM_HTTP_PORT.`,
       { cause: error },
     )
   }
