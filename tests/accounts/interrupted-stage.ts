@@ -18,7 +18,7 @@ export interface InterruptedStage {
   readonly accounts: Accounts
   readonly clock: ReturnType<typeof createStillClock>
   /** Runs once, right before the next event of the type is sent; what it throws fails that command. */
-  before(type: string, work: () => Promise<unknown>): void
+  interrupt(type: string, work: () => Promise<unknown>): void
   /** A new user with a session. */
   registered(username: string): Promise<{ readonly userId: number; readonly token: string }>
   /** The same with an authenticator app. */
@@ -42,15 +42,14 @@ export async function startInterruptedStage(settings: Partial<AccountSettings> =
     settings: { ...ACCOUNT_DEFAULTS, ...settings },
     hasher: createPasswordHasher({ cost: CHEAP }),
     keys: createKeyRing([{ id: 'test', key: randomBytes(32) }]),
-    withLease: (name, ttlMs, work) => node.actors.withLease(name, ttlMs, work),
     actor: (type, id) => {
       const handle = node.actor(type, id)
       return {
         ...handle,
         send: async (event, options) => {
-          const interrupt = interruptions.get(event.type)
+          const work = interruptions.get(event.type)
           interruptions.delete(event.type)
-          await interrupt?.()
+          await work?.()
           return handle.send(event, options)
         },
       }
@@ -67,7 +66,7 @@ export async function startInterruptedStage(settings: Partial<AccountSettings> =
   }
   return {
     ...{ node, accounts, clock, registered, code },
-    before: (type, work) => void interruptions.set(type, work),
+    interrupt: (type, work) => void interruptions.set(type, work),
     enrolled: async username => {
       const { token } = await registered(username)
       const { secret } = granted(await accounts.enrolTotp(token))
