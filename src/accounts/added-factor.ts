@@ -1,11 +1,14 @@
 /** Factors that come to an account: room for an enrolment, the first code, and what follows. */
+import type { OutgoingEvent } from '../machines/define.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { issueBackupCodes } from './backup-codes.ts'
 import type { Client } from './client.ts'
-import { endOthers } from './factor-changes.ts'
+import { endingOthers } from './factor-changes.ts'
 import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf, factorsOf } from './factors.ts'
+import { isFresh } from './fresh.ts'
+import { changingFactors } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import type { OpenedSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
@@ -30,35 +33,60 @@ export async function makeRoom(ports: AccountPorts, userId: number, method: Conf
   return true
 }
 
-/** @param confirm takes the first code; whether it was right */
+/** Whoever began it may have left it lying: what it asked for then is not asked for again. */
+const ENROLMENT_MS = 10 * 60_000
+
+/** @param confirmation by a right first code: what is sent to the factor; undefined where it is wrong */
 export async function confirmFactor(
   ports: AccountPorts,
   session: ShownSession,
   method: ConfirmedMethod,
   client: Client,
-  confirm: (factor: Factor) => Promise<boolean>,
+  confirmation: (factor: Factor) => Promise<OutgoingEvent | undefined>,
 ): Promise<ConfirmedFactor | AccountRefusal> {
-  const { userId, incomplete } = session
-  if (incomplete) return refused('factor_required')
+  if (session.incomplete) return refused('factor_required')
+  return changingFactors(ports, session, () => confirmInTurn(ports, session, method, client, confirmation))
+}
+
+async function confirmInTurn(
+  ports: AccountPorts,
+  session: ShownSession,
+  method: ConfirmedMethod,
+  client: Client,
+  confirmation: (factor: Factor) => Promise<OutgoingEvent | undefined>,
+): Promise<ConfirmedFactor | AccountRefusal> {
+  const { userId } = session
   const factor = await factorOf(ports, userId, method)
   if (factor?.enabled) return refused('factor_exists')
+  if (factor !== undefined && !isFresh(ports, factor.context.row?.created_at ?? null, ENROLMENT_MS))
+    return refused('invalid_code', 'The enrolment was begun more than ten minutes ago. Begin it anew.')
   const budget = await ports.attempts.take('factor', String(userId))
   if (!budget.ok) return tooManyCodes(budget.retryAfterMs)
-  const success = factor !== undefined && (await confirm(factor))
+  const event = factor && (await confirmation(factor))
+  const confirm = async () => event !== undefined && (await factor?.handle.send(event, { userId }))?.ok === true
+  const success = event !== undefined && (await addingFactor(ports, session, confirm))
   await recordAttempt(ports, { userId, method, success, ipAddress: client.ipAddress })
   if (!success) return refused('invalid_code')
   await ports.attempts.clear('factor', String(userId))
   return factorAdded(ports, session, method, client)
 }
 
-/** From now on a login waits for a factor. The other sessions of the user end, and this one has a new token. */
+/** From now on a login waits for a factor. The other sessions of the user end. */
+export function addingFactor<Result>(
+  ports: AccountPorts,
+  { sessionId, userId }: ShownSession,
+  add: () => Promise<Result>,
+): Promise<Result> {
+  return endingOthers(ports, userId, 'a factor was added', sessionId, add)
+}
+
+/** The session has a new token from now on. */
 export async function factorAdded(
   ports: AccountPorts,
   { sessionId, userId }: ShownSession,
   method: ConfirmedMethod | 'passkey',
   client: Client,
 ): Promise<ConfirmedFactor | AccountRefusal> {
-  await endOthers(ports, userId, 'a factor was added', sessionId)
   const opened = await factorShown(ports, sessionId, method, client)
   if (!opened.ok) return opened
   const hasCodes = (await factorsOf(ports, userId)).some(known => known.method === 'backup_codes')

@@ -8,8 +8,9 @@ import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { mayChangeFactors } from './factor-changes.ts'
 import { factorOf, factorsOf, hasStronger, secretContext } from './factors.ts'
+import { changingFactors } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
-import { type AddressMethod, type CodeSent, confirmBySentCode, sendCodeTo } from './sent-codes.ts'
+import { type AddressMethod, type CodeSent, confirmationBySentCode, sendCodeTo } from './sent-codes.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
 
@@ -37,12 +38,18 @@ export async function enrolAddress(
       'invalid_input',
       `That is no ${method === 'email' ? 'mail address' : 'number in the form + and 7 to 15 digits'}. Nothing was changed.`,
     )
-  if (!(await makeRoom(ports, userId, method))) return refused('factor_exists')
-  const id = await ports.nextId('factor')
-  const secret = ports.keys.seal(address, secretContext(id))
-  const enrolled = await ports.actor('factor', id).send({ type: 'factor.enrolled', userId, method, secret }, { userId })
-  const factor = enrolled.ok ? await factorOf(ports, userId, method) : undefined
-  return factor === undefined ? refused('factor_exists') : sendCodeTo(ports, factor, method)
+  return changingFactors(ports, session, async () => {
+    // The stronger one may have been removed since.
+    const alone = await mayHave(ports, session, method)
+    if (alone !== undefined) return alone
+    if (!(await makeRoom(ports, userId, method))) return refused('factor_exists')
+    const id = await ports.nextId('factor')
+    const secret = ports.keys.seal(address, secretContext(id))
+    const event = { type: 'factor.enrolled', userId, method, secret }
+    const enrolled = await ports.actor('factor', id).send(event, { userId })
+    const factor = enrolled.ok ? await factorOf(ports, userId, method) : undefined
+    return factor === undefined ? refused('factor_exists') : sendCodeTo(ports, factor, method)
+  })
 }
 
 async function mayHave(
@@ -65,5 +72,5 @@ export async function confirmAddressFactor(
   { method, code }: { readonly method: AddressMethod; readonly code: string },
   client: Client,
 ): Promise<ConfirmedFactor | AccountRefusal> {
-  return confirmFactor(ports, session, method, client, factor => confirmBySentCode(ports, factor, code))
+  return confirmFactor(ports, session, method, client, factor => confirmationBySentCode(ports, factor, code))
 }

@@ -5,6 +5,7 @@ import type { OutgoingEvent } from '../machines/define.ts'
 import type { Role } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { beginErasure, type Erasure, type ErasureOptions, isErased, prepareErasure } from './erasure.ts'
+import { inTurn } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import { type ListedSession, listSessions } from './session-list.ts'
 import { revokeSession } from './sessions.ts'
@@ -56,25 +57,14 @@ export interface Administration {
 
 const PAGE = 1_000
 const LEASE = 'accounts:admins'
-const LEASE_MS = 10_000
-const LEASE_TRIES = 100
-const LEASE_WAIT_MS = 50
 const TRIES = 20
 
 export function createAdministration(ports: AccountPorts): Administration {
-  /** A lease lets its own node in again, so that node's turns wait for each other. */
-  let turn: Promise<unknown> = Promise.resolve()
-
-  /** Runs the work while nobody else takes the role away from an administrator. */
-  const guarded = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const mine = turn.then(() => withLease(ports, work))
-    turn = mine.catch(() => undefined)
-    return mine
-  }
-
-  /** Runs what takes an administrator away, unless no other is left. */
+  /** Runs what takes an administrator away, unless no other is left, while nobody else takes one away. */
   const unlessLast = <Result>(userId: number, by: number | undefined, work: () => Promise<Result>) =>
-    guarded(async () => ((await isAnotherAdmin(ports, userId, by)) ? work() : refused('last_admin')))
+    inTurn(ports, LEASE, 'Other administrators are being changed.', async () =>
+      (await isAnotherAdmin(ports, userId, by)) ? work() : refused('last_admin'),
+    )
 
   /** A change after which the account may be no working administrator any more. */
   const demote = async (userId: number, event: OutgoingEvent, by: number | undefined, reason: string) => {
@@ -159,15 +149,6 @@ async function isAnotherAdmin(ports: AccountPorts, userId: number, by: number | 
     }
     if (heads.length < PAGE) return false
   }
-}
-
-async function withLease<Result>(ports: AccountPorts, work: () => Promise<Result>): Promise<Result> {
-  for (let tries = 0; tries < LEASE_TRIES; tries++) {
-    const done = await ports.withLease(LEASE, LEASE_MS, async () => ({ result: await work() }))
-    if (done !== undefined) return done.result
-    await new Promise<void>(resolve => ports.clock.after(LEASE_WAIT_MS, resolve))
-  }
-  throw new AppError('conflict', 'Other administrators are being changed. Nothing was changed by this; try again.')
 }
 
 async function list(ports: AccountPorts, after: number, limit: number) {

@@ -4,6 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { mayChangeFactors } from './factor-changes.ts'
 import { demanded, type Factor, factorOf, factorsOf } from './factors.ts'
+import { changingFactors } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import type { ShownSession } from './shown-session.ts'
 
@@ -18,10 +19,12 @@ export async function replaceBackupCodes(
   session: ShownSession,
 ): Promise<NewBackupCodes | AccountRefusal> {
   const { userId } = session
-  if (demanded(await factorsOf(ports, userId)).length === 0)
-    return refused('factor_required', 'Backup codes stand in for a factor, and there is none yet. Enrol one first.')
-  const refusal = await mayChangeFactors(ports, session)
-  return refusal ?? { ok: true, backupCodes: await issueBackupCodes(ports, userId) }
+  return changingFactors(ports, session, async () => {
+    if (demanded(await factorsOf(ports, userId)).length === 0)
+      return refused('factor_required', 'Backup codes stand in for a factor, and there is none yet. Enrol one first.')
+    const refusal = await mayChangeFactors(ports, session)
+    return refusal ?? ({ ok: true, backupCodes: await issueBackupCodes(ports, userId) } as const)
+  })
 }
 
 /** Another request may enrol or remove them at the same moment. */

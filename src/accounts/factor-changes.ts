@@ -4,6 +4,7 @@ import type { FactorMethod } from '../machines/factor/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { demanded, type Factor, factorsOf, hasStronger } from './factors.ts'
 import { isFresh } from './fresh.ts'
+import { changingFactors } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import { refusePassword } from './right-password.ts'
 import { endSessions } from './sessions.ts'
@@ -56,9 +57,19 @@ export async function removeFactor(
   session: ShownSession,
   method: FactorMethod,
 ): Promise<RemovalAnswer> {
-  const refusal = await mayChangeFactors(ports, session)
-  if (refusal !== undefined) return refusal
-  const { userId, sessionId } = session
+  return changingFactors(
+    ports,
+    session,
+    async () => (await mayChangeFactors(ports, session)) ?? removeInTurn(ports, session, method),
+  )
+}
+
+/** For whoever may change factors, while nobody else changes those of the user. */
+export async function removeInTurn(
+  ports: AccountPorts,
+  { userId, sessionId }: ShownSession,
+  method: FactorMethod,
+): Promise<RemovalAnswer> {
   const factors = await factorsOf(ports, userId)
   const left = factors.filter(factor => factor.method !== method)
   const asked = factors.filter(factor => factor.method === method)
@@ -67,8 +78,10 @@ export async function removeFactor(
     return refused('not_offered', 'Text messages are too weak to be what is left. Remove them first.')
   const orphaned = demanded(left).length === 0 ? left.filter(factor => factor.method === 'backup_codes') : []
   const removed = [...asked, ...orphaned]
-  await removeAll(removed, 'asked', userId)
-  if (removed.some(({ enabled }) => enabled)) await endOthers(ports, userId, 'a factor was removed', sessionId)
+  const remove = () => removeAll(removed, 'asked', userId)
+  if (removed.some(({ enabled }) => enabled))
+    await endingOthers(ports, userId, 'a factor was removed', sessionId, remove)
+  else await remove()
   return { ok: true, removed: asked.length > 0 }
 }
 
@@ -106,9 +119,21 @@ export async function resetFactors(
   return factors.length
 }
 
-/** Whoever is still signed in elsewhere may be the reason for the change (OWASP ASVS 5.0, 7.4.3). */
-export async function endOthers(ports: AccountPorts, userId: number, reason: string, keep: number): Promise<void> {
+/**
+ * Whoever is still signed in elsewhere may be the reason for the change (OWASP ASVS 5.0, 7.4.3). They are out before it,
+ * so that one that is broken off leaves nobody in, and after it, for who signed in meanwhile.
+ */
+export async function endingOthers<Result>(
+  ports: AccountPorts,
+  userId: number,
+  reason: string,
+  keep: number,
+  change: () => Promise<Result>,
+): Promise<Result> {
   await endSessions(ports, userId, reason, keep)
+  const result = await change()
+  await endSessions(ports, userId, reason, keep)
+  return result
 }
 
 async function removeAll(factors: readonly Factor[], reason: string, by: number | undefined): Promise<void> {

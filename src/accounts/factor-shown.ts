@@ -7,18 +7,20 @@ import { located } from './binding.ts'
 import type { Client } from './client.ts'
 import { elevate } from './elevation.ts'
 import { type AccountPorts, NEW_ACTOR } from './ports.ts'
-import { lifeOf, type OpenedSession, readSession, takeRoom } from './sessions.ts'
+import { lifeOf, type OpenedSession, readSession, revokeSession, takeRoom } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 
 /**
  * @param sessionId of a session whose token the caller has shown
  * @param client who showed the factor; a session that was challenged is bound to it
+ * @param stands whether the user still has the factor: one that was taken away since has ended the sessions that were open then
  */
 export async function factorShown(
   ports: AccountPorts,
   sessionId: number,
   method: Method,
   client: Client = {},
+  stands: () => Promise<boolean> = async () => true,
 ): Promise<OpenedSession | AccountRefusal> {
   // What is sent below is decided on the log.
   const { state, context } = await readSession(ports, sessionId, ports.settings.maxStaleMs)
@@ -39,7 +41,10 @@ export async function factorShown(
   const room = await takeRoom(ports, account, sessionId, endsAt, context.authEpoch ?? account.context.authEpoch)
   // The log knew better than memory: what the session began with is no more.
   if (room?.reason === 'invalid_credentials') return refused('invalid_session')
-  return room ?? { ok: true, sessionId, userId: account.id, token, ...told }
+  if (room !== undefined) return room
+  if (await stands()) return { ok: true, sessionId, userId: account.id, token, ...told }
+  await revokeSession(ports, sessionId, 'its factor was removed')
+  return refused('invalid_session')
 }
 
 /** Undefined where it is not in use, or its password is another than when the session began: only the log says so. */

@@ -99,7 +99,8 @@ async function beginAttempt(
     const place = await knownPlace(ports, account, client, deviceToken)
     const begun = await (place === undefined
       ? attempts.begin('login.account', loginKey(name))
-      : attempts.begin('login.known', `${place}/${loginKey(name)}`))
+      : // What was tried of a password that is none any more is not counted: nobody knows all places to clear.
+        attempts.begin('login.known', `${place}/${account?.context.authEpoch}/${loginKey(name)}`))
     if (!begun.ok) {
       // An address is counted also where the name has no attempts left.
       await ofAddress?.settle('wrong')
@@ -119,10 +120,13 @@ async function beginAttempt(
   }
 }
 
-/** After the password of an account was set by other means than a login. */
-export async function clearLoginAttempts(ports: AccountPorts, { context }: Account): Promise<void> {
+/** After the password of an account was set by other means than a login. Budgets of known places are those of the old one. */
+export async function clearPasswordAttempts({ attempts }: AccountPorts, { id, context }: Account): Promise<void> {
   const names = [context.row?.username, context.row?.email].filter(name => name !== undefined)
-  await Promise.all(names.map(name => ports.attempts.clear('login.account', loginKey(name))))
+  await Promise.all([
+    attempts.clear('password', String(id)),
+    ...names.map(name => attempts.clear('login.account', loginKey(name))),
+  ])
 }
 
 function loginKey(name: string): string {

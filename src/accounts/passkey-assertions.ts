@@ -54,10 +54,13 @@ export async function passkeyLogin(
     return refused('email_unverified')
   const session = await openSession(ports, account, ['passkey'], client)
   // A passkey that was removed meanwhile has ended the sessions that were open then, and this one came after.
-  const left = session.ok ? (await factorOf(ports, userId, 'passkey'))?.context.passkeys : []
-  if (!session.ok || left?.some(({ id }) => id === assertion.id)) return session
+  if (!session.ok || (await holdsPasskey(ports, userId, assertion.id))) return session
   await revokeSession(ports, session.sessionId, 'its passkey was removed')
   return refused('invalid_passkey')
+}
+
+async function holdsPasskey(ports: AccountPorts, userId: number, id: string): Promise<boolean> {
+  return (await factorOf(ports, userId, 'passkey'))?.context.passkeys.some(passkey => passkey.id === id) === true
 }
 
 export async function passkeyFactorOptions(
@@ -88,7 +91,7 @@ export async function passkeyFactor(
   }
   if (!(await signed(ports, userId, challenge, assertion, client))) return refused('invalid_passkey')
   await ports.attempts.clear('factor', String(userId))
-  return factorShown(ports, sessionId, 'passkey', client)
+  return factorShown(ports, sessionId, 'passkey', client, () => holdsPasskey(ports, userId, assertion.id))
 }
 
 /** Whether a passkey of the user signed the challenge; recorded either way. */

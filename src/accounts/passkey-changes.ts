@@ -8,12 +8,13 @@ import {
 } from '../auth/passkey.ts'
 import { AppError } from '../core/errors.ts'
 import { MAX_PASSKEYS, type Passkey } from '../machines/factor/events.ts'
-import { type ConfirmedFactor, factorAdded } from './added-factor.ts'
+import { addingFactor, type ConfirmedFactor, factorAdded } from './added-factor.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
-import { endOthers, mayChangeFactors, removeFactor } from './factor-changes.ts'
+import { endingOthers, mayChangeFactors, removeInTurn } from './factor-changes.ts'
 import { recordAttempt } from './factor-shown.ts'
 import { factorOf } from './factors.ts'
+import { changingFactors } from './in-turn.ts'
 import { userHandle } from './passkey-assertions.ts'
 import { issueChallenge, relyingParty, spendChallenge } from './passkey-challenges.ts'
 import type { AccountPorts } from './ports.ts'
@@ -80,10 +81,12 @@ export async function registerPasskey(
   const passkey = challenge === undefined ? undefined : await verifyAttestation(party, challenge, attestation)
   await recordAttempt(ports, { userId, method: 'passkey', success: passkey !== undefined, ipAddress: client.ipAddress })
   if (passkey === undefined) return refused('invalid_passkey')
-  const refusal = await keep(ports, userId, kept(passkey, label))
-  if (refusal !== undefined) return refusal
-  const opened = await factorAdded(ports, session, 'passkey', client)
-  return opened.ok ? { ...opened, passkeyId: passkey.id } : opened
+  return changingFactors(ports, session, async () => {
+    const refusal = await addingFactor(ports, session, () => keep(ports, userId, kept(passkey, label)))
+    if (refusal !== undefined) return refusal
+    const opened = await factorAdded(ports, session, 'passkey', client)
+    return opened.ok ? { ...opened, passkeyId: passkey.id } : opened
+  })
 }
 
 export async function listPasskeys(ports: AccountPorts, userId: number): Promise<readonly ShownPasskey[]> {
@@ -113,19 +116,22 @@ export async function renamePasskey(
 
 /** The other sessions of the user end. With the last passkey goes the factor. Throws AppError `not_found`. */
 export async function removePasskey(ports: AccountPorts, session: ShownSession, id: string): Promise<PasskeyChanged> {
-  const refusal = await mayChangeFactors(ports, session)
-  if (refusal !== undefined) return refusal
-  const { userId, sessionId } = session
-  const factor = await factorOf(ports, userId, 'passkey')
-  const passkeys = factor?.context.passkeys ?? []
-  if (factor === undefined || !passkeys.some(passkey => passkey.id === id)) throw noSuchPasskey()
-  if (passkeys.length === 1) {
-    const removed = await removeFactor(ports, session, 'passkey')
-    return removed.ok ? { ok: true } : removed
-  }
-  await factor.handle.send({ type: 'factor.passkey.removed', id }, { userId })
-  await endOthers(ports, userId, 'a factor was removed', sessionId)
-  return { ok: true }
+  return changingFactors(ports, session, async () => {
+    const refusal = await mayChangeFactors(ports, session)
+    if (refusal !== undefined) return refusal
+    const { userId, sessionId } = session
+    const factor = await factorOf(ports, userId, 'passkey')
+    const passkeys = factor?.context.passkeys ?? []
+    if (factor === undefined || !passkeys.some(passkey => passkey.id === id)) throw noSuchPasskey()
+    if (passkeys.length === 1) {
+      const removed = await removeInTurn(ports, session, 'passkey')
+      return removed.ok ? { ok: true } : removed
+    }
+    await endingOthers(ports, userId, 'a factor was removed', sessionId, () =>
+      factor.handle.send({ type: 'factor.passkey.removed', id }, { userId }),
+    )
+    return { ok: true }
+  })
 }
 
 /** Another request may enrol or remove the factor at the same moment. */

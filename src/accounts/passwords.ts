@@ -4,7 +4,7 @@ import { type AccountRefusal, refused } from './answers.ts'
 import { elevate } from './elevation.ts'
 import { demanded, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
-import { clearLoginAttempts } from './login.ts'
+import { clearPasswordAttempts } from './login.ts'
 import { passwordFault } from './password-rules.ts'
 import { authorize } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
@@ -64,7 +64,7 @@ export async function setPassword(
     ...(by === undefined ? {} : { by: by.userId }),
   })
   if (changed !== undefined) return changed
-  await clearLoginAttempts(ports, account)
+  await clearPasswordAttempts(ports, account)
   return { ok: true }
 }
 

@@ -5,7 +5,7 @@ import type { Client } from './client.ts'
 import { confirmAddress, sendVerification } from './email-verification.ts'
 import { demanded, factorsOf } from './factors.ts'
 import { recoveryLetter } from './letters.ts'
-import { clearLoginAttempts } from './login.ts'
+import { clearPasswordAttempts } from './login.ts'
 import { networkOf } from './network.ts'
 import { faultOf } from './passwords.ts'
 import type { AccountPorts } from './ports.ts'
@@ -83,7 +83,7 @@ export async function completeRecovery(
     // Whoever had the ticket reads the mails of that address.
     await confirmAddress(ports, userId, current => isForAddress(ports, ticket, current))
     // What strangers tried was the old one: they are not to keep its owner out of the new one.
-    await clearLoginAttempts(ports, account)
+    await clearPasswordAttempts(ports, account)
     return { ok: true }
   }
   return refused('invalid_ticket')

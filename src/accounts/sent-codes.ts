@@ -1,5 +1,7 @@
 /** Codes that are sent to an address: weaker factors, for the address may be read by others (OWASP ASVS 5.0, 6.6.1). */
 import { randomInt } from 'node:crypto'
+import { sameHash } from '../auth/token.ts'
+import type { OutgoingEvent } from '../machines/define.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { type Factor, factorOf, secretContext } from './factors.ts'
 import { codeLetter, codeText } from './letters.ts'
@@ -66,23 +68,34 @@ const MAX_DIGITS = 8
 const MAX_CODE_MS = 10 * 60_000
 
 /** Uses a code up, once over all nodes: its guard is the actor's. A few wrong ones make it void. */
-export async function useSentCode(ports: AccountPorts, factor: Factor, code: string): Promise<boolean> {
-  return takeCode(ports, factor, code, 'factor.code.used')
-}
-
-/** The same for the first code, which shows that the address is the user's. */
-export async function confirmBySentCode(ports: AccountPorts, factor: Factor, code: string): Promise<boolean> {
-  return takeCode(ports, factor, code, 'factor.confirmed')
-}
-
-async function takeCode(ports: AccountPorts, { handle }: Factor, typed: string, type: string): Promise<boolean> {
-  const code = typed.length > MAX_TYPED ? '' : typed.replaceAll(' ', '')
-  // A slip of the finger is no guess.
-  if (!FORM.test(code)) return false
-  const codeHash = hashOf(ports, handle.ref.id, code)
-  if ((await handle.send({ type, codeHash })).ok) return true
+export async function useSentCode(ports: AccountPorts, { handle }: Factor, typed: string): Promise<boolean> {
+  const codeHash = typedHash(ports, handle.ref.id, typed)
+  if (codeHash === undefined) return false
+  if ((await handle.send({ type: 'factor.code.used', codeHash })).ok) return true
   await handle.send({ type: 'factor.code.missed' })
   return false
+}
+
+/**
+ * What the first code confirms the address by, where it is right. To be asked by one at a time: what is compared was read,
+ * and many at once would be more guesses than the actor counts.
+ */
+export async function confirmationBySentCode(
+  ports: AccountPorts,
+  { handle, context }: Factor,
+  typed: string,
+): Promise<OutgoingEvent | undefined> {
+  const codeHash = typedHash(ports, handle.ref.id, typed)
+  if (codeHash === undefined) return undefined
+  if (sameHash(context.sentCode?.codeHash ?? '', codeHash)) return { type: 'factor.confirmed', codeHash }
+  await handle.send({ type: 'factor.code.missed' })
+  return undefined
+}
+
+/** Undefined for a slip of the finger, which is no guess. */
+function typedHash(ports: AccountPorts, factorId: number, typed: string): string | undefined {
+  const code = typed.length > MAX_TYPED ? '' : typed.replaceAll(' ', '')
+  return FORM.test(code) ? hashOf(ports, factorId, code) : undefined
 }
 
 /** Only ASCII digits. */

@@ -59,8 +59,7 @@ export async function confirmTotp(
 ): Promise<ConfirmedFactor | AccountRefusal> {
   return confirmFactor(ports, session, 'totp', client, async factor => {
     const step = stepOf(ports, factor, code)
-    if (step === undefined) return false
-    return (await factor.handle.send({ type: 'factor.confirmed', step }, { userId: session.userId })).ok
+    return step === undefined ? undefined : { type: 'factor.confirmed', step }
   })
 }
 

@@ -47,6 +47,11 @@ async function factorShownBy(ports: AccountPorts, userId: number, method: CodeMe
   return known?.enabled === true ? known : factorOf(ports, userId, method)
 }
 
+async function isEnabled({ handle }: Factor): Promise<boolean> {
+  const { row } = (await handle.state()).context as unknown as Factor['context']
+  return row?.is_enabled === true
+}
+
 /** One budget for all methods: who is out of attempts with one is out of them with the others. */
 export async function verifyFactor(
   ports: AccountPorts,
@@ -66,7 +71,7 @@ export async function verifyFactor(
   }
   // Together: they wait for the same commits.
   const [opened] = await Promise.all([
-    factorShown(ports, sessionId, check.method, client),
+    factorShown(ports, sessionId, check.method, client, () => isEnabled(factor)),
     recorded,
     ports.attempts.clear('factor', String(userId)),
   ])

@@ -213,6 +213,26 @@ describe('a password that is set', () => {
     expect(entries.find(({ type }) => type === 'user.password.changed')?.userId).toBe(admin.userId)
   })
 
+  test('ends a lockout where the user signed in lately, and of whoever was signed in', async () => {
+    const home = { ipAddress: '192.0.2.7', deviceId: 'laptop' }
+    const user = await register(name)
+    if (!user.ok) return expect.unreachable(user.detail)
+    const login = (given: string) => node.accounts.login({ login: name, password: given }, home)
+    const opened = await login(password)
+    if (!opened.ok) return expect.unreachable(opened.detail)
+    const session = await validated(opened.token)
+    const change = (current: string) => node.accounts.changePassword(session, { current, next: `${next}, again` })
+    for (let n = 0; n < 5; n++) expect(await change(`wrong ${n}`)).toMatchObject({ reason: 'invalid_credentials' })
+    expect(await change(password)).toMatchObject({ reason: 'too_many_attempts' })
+    for (let n = 0; n < 5; n++) expect(await login(`wrong ${n}`)).toMatchObject({ reason: 'invalid_credentials' })
+    expect(await login(password)).toMatchObject({ reason: 'too_many_attempts' })
+    expect(await node.accounts.setPassword(user.userId, next)).toEqual({ ok: true })
+    const anew = await login(next)
+    if (!anew.ok) return expect.unreachable(anew.detail)
+    const shown = { current: next, next: `${next}, again` }
+    expect(await node.accounts.changePassword(await validated(anew.token), shown)).toMatchObject({ ok: true })
+  })
+
   test('is set by administrators for others, and by nobody else', async () => {
     const user = await register(name)
     if (!user.ok) return expect.unreachable(user.detail)

@@ -35,7 +35,7 @@ export async function quietPorts(node: RuntimeNode, given: Partial<AccountPorts>
     linkIsUp: () => true,
     placeOf: () => undefined,
     listActors: async () => [],
-    withLease: async () => undefined,
+    withLease: (name, ttlMs, work) => node.actors.withLease(name, ttlMs, work),
     onCommitted: () => {},
     ...given,
   }

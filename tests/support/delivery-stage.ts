@@ -20,6 +20,8 @@ export interface DeliveryStage {
   readonly log: RecordingLog
   /** Moves the clock of both nodes on. */
   pass(ms: number): void
+  /** As both nodes tell the time. */
+  now(): number
   /** With the token of a session, and the mail to verify the address read. */
   registered(username: string): Promise<{ userId: number; token: string; email: string; verification: string }>
   /** Gives them an authenticator app; answers the new token and what makes codes. */
@@ -56,6 +58,7 @@ export async function startDeliveryStage(accounts: Partial<AccountSettings> = {}
     pass: ms => {
       ahead += ms
     },
+    now: () => clock.now(),
     registered: async username => {
       const email = `${username}@example.org`
       const { userId } = granted(await node.accounts.register({ username, email, password: PASSWORD }))

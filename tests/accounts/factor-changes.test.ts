@@ -1,0 +1,80 @@
+/** What happens in the middle of a change of factors: nothing is opened by one that goes, and nothing is left half done. */
+import { describe, expect, test } from 'vitest'
+import { AppError } from '../../src/core/errors.ts'
+import { granted, PASSWORD } from './granted.ts'
+import { startInterruptedStage } from './interrupted-stage.ts'
+
+const INVALID = { ok: false, reason: 'invalid_session' }
+
+describe('a login whose code was taken a moment before', () => {
+  test.each(['totp', 'backup_codes'] as const)('an administrator reset all factors opens nothing: %s', async method => {
+    const { accounts, node, interrupt, enrolled, code } = await startInterruptedStage()
+    const { userId, secret, backupCodes } = await enrolled('ada')
+    const admin = await enrolled('root')
+    await node.actor('user', admin.userId).send({ type: 'user.roles.changed', roles: ['admin'] })
+    const login = granted(await accounts.login({ login: 'root', password: PASSWORD }))
+    const { token } = granted(await accounts.verifyFactor(login.token, { method: 'totp', code: code(admin.secret) }))
+    const waiting = granted(await accounts.login({ login: 'ada', password: PASSWORD }))
+    interrupt('session.authenticated', async () => granted(await accounts.resetFactorsOf(token, userId)))
+    const shown = method === 'totp' ? code(secret) : (backupCodes[0] ?? '')
+    expect(await accounts.verifyFactor(waiting.token, { method, code: shown })).toMatchObject(INVALID)
+    expect((await node.actor('session', waiting.sessionId).state()).state).toBe('revoked')
+  })
+
+  test('its owner removed that factor opens nothing', async () => {
+    const { accounts, interrupt, enrolled, code } = await startInterruptedStage()
+    const { token, secret } = await enrolled('ada')
+    const waiting = granted(await accounts.login({ login: 'ada', password: PASSWORD }))
+    interrupt('user.login.recorded', async () => granted(await accounts.removeFactor(token, 'totp')))
+    expect(await accounts.verifyFactor(waiting.token, { method: 'totp', code: code(secret) })).toMatchObject(INVALID)
+  })
+})
+
+describe('a change of factors that is broken off', () => {
+  const away = () => Promise.reject(new AppError('log_unavailable', 'The log is away.'))
+
+  test('leaves no other session open beside a factor that was added, and is made by the next try', async () => {
+    const { accounts, interrupt, registered, code } = await startInterruptedStage()
+    const thief = await registered('ada')
+    const { token, userId } = granted(await accounts.login({ login: 'ada', password: PASSWORD }))
+    const { secret } = granted(await accounts.enrolTotp(token))
+    interrupt('user.sessions.ended', away)
+    await expect(accounts.confirmTotp(token, code(secret))).rejects.toMatchObject({ code: 'log_unavailable' })
+    expect(granted(await accounts.confirmTotp(token, code(secret))).backupCodes).toHaveLength(10)
+    expect(await accounts.validate(thief.token)).toMatchObject(INVALID)
+    expect((await accounts.factors(userId)).map(({ method }) => method)).toEqual(['totp', 'backup_codes'])
+  })
+
+  test('after the factor was added has ended the other sessions', async () => {
+    const { accounts, interrupt, registered, code } = await startInterruptedStage()
+    const thief = await registered('ada')
+    const { token } = granted(await accounts.login({ login: 'ada', password: PASSWORD }))
+    const { secret } = granted(await accounts.enrolTotp(token))
+    interrupt('mfa.attempted', away)
+    await expect(accounts.confirmTotp(token, code(secret))).rejects.toMatchObject({ code: 'log_unavailable' })
+    expect(await accounts.validate(thief.token)).toMatchObject(INVALID)
+  })
+
+  test('leaves no other session open beside a factor that was removed, and is made by the next try', async () => {
+    const { accounts, interrupt, enrolled, code } = await startInterruptedStage()
+    const { token, secret } = await enrolled('ada')
+    const waiting = granted(await accounts.login({ login: 'ada', password: PASSWORD }))
+    const thief = granted(await accounts.verifyFactor(waiting.token, { method: 'totp', code: code(secret) }))
+    interrupt('user.sessions.ended', away)
+    await expect(accounts.removeFactor(token, 'totp')).rejects.toMatchObject({ code: 'log_unavailable' })
+    expect(await accounts.removeFactor(token, 'totp')).toEqual({ ok: true, removed: true })
+    expect(await accounts.validate(thief.token)).toMatchObject(INVALID)
+    expect(await accounts.validate(token)).toMatchObject({ ok: true })
+  })
+})
+
+test('an enrolment that was left lying is confirmed by nobody', async () => {
+  const { accounts, clock, registered, code } = await startInterruptedStage()
+  const { token } = await registered('ada')
+  const { secret } = granted(await accounts.enrolTotp(token))
+  clock.moveOn(11 * 60_000)
+  expect(await accounts.enrolTotp(token)).toMatchObject({ ok: false, reason: 'factor_required' })
+  expect(await accounts.confirmTotp(token, code(secret))).toMatchObject({ ok: false, reason: 'invalid_code' })
+  const anew = granted(await accounts.enrolTotp(token, { password: PASSWORD }))
+  granted(await accounts.confirmTotp(token, code(anew.secret)))
+})
