@@ -1,6 +1,7 @@
 /** What administrators change of other accounts. Each change names them in its event and takes effect on every node with that event. */
 import { AppError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
+import { pause } from '../core/waits.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 import type { Role } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
@@ -165,7 +166,7 @@ async function withLease<Result>(ports: AccountPorts, work: () => Promise<Result
   for (let tries = 0; tries < LEASE_TRIES; tries++) {
     const done = await ports.withLease(LEASE, LEASE_MS, async () => ({ result: await work() }))
     if (done !== undefined) return done.result
-    await new Promise<void>(resolve => ports.clock.after(LEASE_WAIT_MS, resolve))
+    await pause(ports.clock, LEASE_WAIT_MS)
   }
   throw new AppError('conflict', 'Other administrators are being changed. Nothing was changed by this; try again.')
 }

@@ -2,6 +2,7 @@
 import { AppError, isErrorCode } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import { actorId } from '../core/ids.ts'
+import { pause } from '../core/waits.ts'
 import { ERASED } from '../machines/user/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { AccountPorts } from './ports.ts'
@@ -78,7 +79,7 @@ export async function isErased({ actor, clock }: AccountPorts, userId: number): 
   // The erasure is in the log: one that is away for a moment is no failure of it.
   while (!(await look().catch(ifAway))) {
     if (clock.now() >= until) return false
-    await new Promise<void>(resolve => clock.after(LOOK_MS, resolve))
+    await pause(clock, LOOK_MS)
   }
   return true
 }
