@@ -4,7 +4,7 @@ import type { ActorHandle, ActorView } from '../../actors/api.ts'
 import type { CommandOptions } from '../../actors/command.ts'
 import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
-import { actorId, formatActorRef } from '../../core/ids.ts'
+import { actorId, formatActorRef, MAX_INT4 } from '../../core/ids.ts'
 import { mask } from '../../core/mask.ts'
 import { accepted, actorPage, actorView, eventPage, tentative } from '../answers.ts'
 import { answers } from '../api-document.ts'
@@ -27,7 +27,6 @@ import { matchesEtag } from '../match-etag.ts'
 import { sendProblem } from '../problem.ts'
 
 const DEFAULT_PAGE = 100
-const LAST_VERSION = 2_147_483_647
 
 export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas): void {
   commandRoutes(app, node, schemas)
@@ -91,7 +90,7 @@ export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSch
     async request => {
       const actor = node.actor(request.params.type, actorId(request.params.id))
       const { from = 1, to, limit = DEFAULT_PAGE } = request.query
-      const last = Math.min(to ?? LAST_VERSION, from + limit - 1, LAST_VERSION)
+      const last = Math.min(to ?? MAX_INT4, from + limit - 1, MAX_INT4)
       const events = (await Array.fromAsync(actor.history({ from, to: last }))).flat()
       const reached = events.at(-1)?.version
       return {
