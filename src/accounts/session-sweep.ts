@@ -5,8 +5,9 @@
 import { AppError } from '../core/errors.ts'
 import type { Service } from '../core/ports.ts'
 import { createRepeatedWork } from '../core/repeated-work.ts'
+import { PUSHED_OUT, revokeSession } from './end-sessions.ts'
 import type { AccountPorts } from './ports.ts'
-import { PUSHED_OUT, readSession, revokeSession } from './sessions.ts'
+import { readSession } from './read-session.ts'
 import { isIdle, isOpen } from './standing.ts'
 import { readAccount } from './users.ts'
 
