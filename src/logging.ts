@@ -41,8 +41,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** For callers that must be quiet. */
-export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+export { silentLogger } from './core/silent-logger.ts'
 
 function prettyLine(json: string): string {
   const { time, level, node: _node, msg, ...fields } = JSON.parse(json) as Record<string, unknown>

@@ -9,6 +9,7 @@ import { type NewBackupCodes, replaceBackupCodes } from './backup-codes.ts'
 import { changeEmail, type EmailChange } from './change-email.ts'
 import type { Client } from './client.ts'
 import { type VerifiedEmail, verifyEmail } from './email-verification.ts'
+import { endSessions, revokeSession } from './end-sessions.ts'
 import {
   listFactors,
   type RemovalAnswer,
@@ -30,7 +31,7 @@ import { refresh, type ShownTokens } from './refresh.ts'
 import { type Registered, type Registration, type RegistrationOptions, register } from './registration.ts'
 import { type AddressMethod, type CodeSent, sendCode } from './sent-codes.ts'
 import { type ListedSession, listSessions, revokeOwn } from './session-list.ts'
-import { endSessions, type OpenedSession, openSession, type PendingSession, revokeSession } from './sessions.ts'
+import { type OpenedSession, openSession, type PendingSession } from './sessions.ts'
 import type { AccountSettings } from './settings.ts'
 import { type ShownSession, withShownSession } from './shown-session.ts'
 import { reauthenticate, requireFresh } from './step-up.ts'

@@ -3,12 +3,13 @@ import { AppError } from '../core/errors.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 import type { Role } from '../machines/user/events.ts'
+import { byUser } from './acting-user.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { revokeSession } from './end-sessions.ts'
 import { beginErasure, type Erasure, type ErasureOptions, isErased, prepareErasure } from './erasure.ts'
 import { inTurn } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import { type ListedSession, listSessions } from './session-list.ts'
-import { revokeSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 
 /** An account as administrators see it. */
@@ -121,7 +122,7 @@ async function change(
 ): Promise<Changed | AccountRefusal> {
   let account = decidedOn
   for (let tries = 0; tries < TRIES; tries++) {
-    const options = { expectedVersion: account.version, ...(by === undefined ? {} : { userId: by }) }
+    const options = { expectedVersion: account.version, ...byUser(by) }
     const result = await account.handle.send(event, options)
     if (result.ok) {
       if (endsWith === undefined) return { ok: true, ended: 0 }

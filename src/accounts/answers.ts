@@ -49,3 +49,8 @@ export function refused(
 ): AccountRefusal {
   return { ok: false, reason, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }
+
+/** The answer where a budget of attempts is spent. */
+export function tooManyAttempts({ retryAfterMs }: { readonly retryAfterMs: number }): AccountRefusal {
+  return refused('too_many_attempts', undefined, retryAfterMs)
+}

@@ -3,7 +3,7 @@ import { newBackupCodes, normalBackupCode } from '../auth/backup-codes.ts'
 import { AppError } from '../core/errors.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { mayChangeFactors } from './factor-changes.ts'
-import { demanded, type Factor, factorOf, factorsOf } from './factors.ts'
+import { demandedOf, type Factor, factorOf } from './factors.ts'
 import { changingFactors } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import type { ShownSession } from './shown-session.ts'
@@ -20,7 +20,7 @@ export async function replaceBackupCodes(
 ): Promise<NewBackupCodes | AccountRefusal> {
   const { userId } = session
   return changingFactors(ports, session, async () => {
-    if (demanded(await factorsOf(ports, userId)).length === 0)
+    if ((await demandedOf(ports, userId)).length === 0)
       return refused('factor_required', 'Backup codes stand in for a factor, and there is none yet. Enrol one first.')
     const refusal = await mayChangeFactors(ports, session)
     return refusal ?? ({ ok: true, backupCodes: await issueBackupCodes(ports, userId) } as const)

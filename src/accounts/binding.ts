@@ -2,9 +2,9 @@
 import type { SessionRow } from '../machines/session/row.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { asKept, type Client, clientData } from './client.ts'
+import { revokeSession } from './end-sessions.ts'
 import { siteOf } from './network.ts'
 import type { AccountPorts } from './ports.ts'
-import { revokeSession } from './sessions.ts'
 import type { BindingPolicy } from './settings.ts'
 import type { Standing } from './standing.ts'
 

@@ -1,5 +1,5 @@
 /** Giving an account another address: its owner is told at the old one, and verifies the new one. */
-import { type AccountRefusal, refused } from './answers.ts'
+import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import { mayChangeFactors } from './factor-changes.ts'
 import type { AccountPorts } from './ports.ts'
 import type { ShownSession } from './shown-session.ts'
@@ -25,7 +25,7 @@ export async function changeEmail(
   const { userId } = session
   // Who may ask whether an address is in use does so seldom.
   const budget = await ports.attempts.take('recovery', `email/${userId}`)
-  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
+  if (!budget.ok) return tooManyAttempts(budget)
   const { handle } = await readAccount(ports, userId)
   const changed = await handle.send({ type: 'user.updated', email }, { userId })
   return changed.ok ? { ok: true } : refused('taken')

@@ -4,7 +4,8 @@ import type { Method } from '../machines/session/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { type Client, clientData } from './client.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, readSession } from './sessions.ts'
+import { readSession } from './read-session.ts'
+import type { OpenedSession } from './sessions.ts'
 
 /** @param client which a session that was challenged is bound to from now on */
 export async function elevate(

@@ -2,17 +2,11 @@
 import { AppError, isErrorCode } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import { actorId } from '../core/ids.ts'
+import { pause } from '../core/waits.ts'
 import { ERASED } from '../machines/user/events.ts'
+import { byUser } from './acting-user.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { AccountPorts } from './ports.ts'
-
-/** What was written before personal data was sealed. */
-export interface ClearData {
-  /** How many events of an actor say something of a person in the clear. */
-  count(actor: ActorRef): Promise<number>
-  /** Seals them where they stand; answers how many there were. */
-  seal(actor: ActorRef, user: number): Promise<number>
-}
 
 export interface ErasureOptions {
   /** The user on whose behalf, for the audit. */
@@ -67,7 +61,7 @@ export async function beginErasure(
   by?: number,
 ): Promise<{ readonly ok: true }> {
   // Refused where another node erases the same user: that erasure is this one.
-  await actor('user', userId).send({ type: 'user.erased' }, by === undefined ? {} : { userId: by })
+  await actor('user', userId).send({ type: 'user.erased' }, byUser(by))
   return { ok: true }
 }
 
@@ -78,7 +72,7 @@ export async function isErased({ actor, clock }: AccountPorts, userId: number): 
   // The erasure is in the log: one that is away for a moment is no failure of it.
   while (!(await look().catch(ifAway))) {
     if (clock.now() >= until) return false
-    await new Promise<void>(resolve => clock.after(LOOK_MS, resolve))
+    await pause(clock, LOOK_MS)
   }
   return true
 }

@@ -1,13 +1,14 @@
 /** Factors seen, removed and reset, and who may change them: whoever showed one a moment ago. */
 import { AppError } from '../core/errors.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
+import { byUser } from './acting-user.ts'
 import { type AccountRefusal, refused } from './answers.ts'
-import { demanded, type Factor, factorsOf, hasStronger } from './factors.ts'
+import { endSessions } from './end-sessions.ts'
+import { demanded, demandedOf, type Factor, factorsOf, hasStronger } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import { changingFactors } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import { refusePassword } from './right-password.ts'
-import { endSessions } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
 
@@ -40,7 +41,7 @@ export async function mayChangeFactors(
   password?: string,
 ): Promise<AccountRefusal | undefined> {
   if (incomplete) return refused('factor_required')
-  const factors = demanded(await factorsOf(ports, userId)).map(({ method }) => method)
+  const factors = (await demandedOf(ports, userId)).map(({ method }) => method)
   const shownAt = factors.length === 0 ? context.authenticatedAt : context.factorAt
   if (isFresh(ports, shownAt)) return undefined
   if (factors.length > 0)
@@ -137,6 +138,5 @@ export async function endingOthers<Result>(
 }
 
 async function removeAll(factors: readonly Factor[], reason: string, by: number | undefined): Promise<void> {
-  const options = by === undefined ? {} : { userId: by }
-  await Promise.all(factors.map(({ handle }) => handle.send({ type: 'factor.removed', reason }, options)))
+  await Promise.all(factors.map(({ handle }) => handle.send({ type: 'factor.removed', reason }, byUser(by))))
 }

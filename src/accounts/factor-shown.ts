@@ -6,8 +6,10 @@ import { type AccountRefusal, refused } from './answers.ts'
 import { located } from './binding.ts'
 import type { Client } from './client.ts'
 import { elevate } from './elevation.ts'
+import { revokeSession } from './end-sessions.ts'
 import { type AccountPorts, NEW_ACTOR } from './ports.ts'
-import { lifeOf, type OpenedSession, readSession, revokeSession, takeRoom } from './sessions.ts'
+import { readSession } from './read-session.ts'
+import { lifeOf, type OpenedSession, takeRoom } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 
 /**

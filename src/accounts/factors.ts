@@ -39,6 +39,11 @@ export function demanded(factors: readonly Factor[]): readonly Factor[] {
   return enabled.some(({ method }) => method !== 'backup_codes') ? enabled : []
 }
 
+/** The same of a user, as the log has it. */
+export async function demandedOf(ports: AccountPorts, userId: number): Promise<readonly Factor[]> {
+  return demanded(await factorsOf(ports, userId))
+}
+
 /** Text messages stand beside one of these alone (OWASP ASVS 5.0, 6.6.1). */
 export function hasStronger(factors: readonly Factor[]): boolean {
   return factors.some(({ enabled, method }) => enabled && (method === 'totp' || method === 'passkey'))

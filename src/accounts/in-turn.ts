@@ -1,8 +1,9 @@
 /** Work that is done one after the other over all nodes, where its rule is about several actors at once. */
 import { AppError } from '../core/errors.ts'
+import { pause } from '../core/waits.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import type { AccountPorts } from './ports.ts'
-import { readSession } from './sessions.ts'
+import { readSession } from './read-session.ts'
 import type { ShownSession } from './shown-session.ts'
 import { isOpen } from './standing.ts'
 import { readAccount } from './users.ts'
@@ -45,7 +46,7 @@ async function withLease<Result>(
   for (let tries = 0; tries < TRIES; tries++) {
     const done = await withLease(name, LEASE_MS, async () => ({ result: await work() }))
     if (done !== undefined) return done.result
-    await new Promise<void>(resolve => clock.after(WAIT_MS, resolve))
+    await pause(clock, WAIT_MS)
   }
   throw new AppError('conflict', `${busy} Nothing was changed by this; try again.`)
 }

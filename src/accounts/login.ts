@@ -1,14 +1,15 @@
 /** Signing in with a password. Whether the account exists shows neither in the answer nor in the time it takes. */
 import type { FactorMethod } from '../machines/factor/events.ts'
 import { normalName } from '../machines/user/index.ts'
-import { type AccountRefusal, refused } from './answers.ts'
+import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import type { BegunAttempt, RefusedAttempt } from './attempts.ts'
 import type { Client } from './client.ts'
-import { demanded, type Factor, factorsOf } from './factors.ts'
+import { revokeSession } from './end-sessions.ts'
+import { demandedOf, type Factor } from './factors.ts'
 import { knownPlace, notePlace } from './known-place.ts'
 import { networkOf } from './network.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openPending, openSession, type PendingSession, revokeSession } from './sessions.ts'
+import { type OpenedSession, openPending, openSession, type PendingSession } from './sessions.ts'
 import { sameFactors, showDevice } from './trusted-devices.ts'
 import { isPlainLine } from './username.ts'
 import { type Account, findAccount } from './users.ts'
@@ -34,7 +35,7 @@ export async function login(
   // What no name can be is asked for as nobody: it takes as long, and the log could not even be asked.
   const account = await findAccount(ports, isPlainLine(name) && name.length <= MAX_LOGIN ? name : '')
   const attempt = await beginAttempt(ports, name, account, client, deviceToken)
-  if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
+  if (!attempt.ok) return tooManyAttempts(attempt)
   const verdict = await verdictOn(ports, account, password).catch(async error => {
     // Nothing was tried: the queue was full, say.
     await attempt.settle('undone')
@@ -47,14 +48,14 @@ export async function login(
   if (ports.settings.requireVerifiedEmail && account.context.row?.is_verified !== true)
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
-  const before = demanded(await factorsOf(ports, account.id))
+  const before = await demandedOf(ports, account.id)
   const device = before.length === 0 ? {} : await showDevice(ports, account, before, deviceToken, client)
   if (device === undefined) return openPending(ports, account, methodsOf(before), client, remember)
   const shown = before.length === 0 ? (['password'] as const) : (['password', 'trusted_device'] as const)
   const session = await openSession(ports, account, shown, client, remember)
   if (!session.ok) return session
   // Factors that were changed meanwhile have ended the sessions that were open then, and this one came after.
-  const after = demanded(await factorsOf(ports, account.id))
+  const after = await demandedOf(ports, account.id)
   if (after.length === 0 || sameFactors(before, after)) return { ...session, ...device }
   await revokeSession(ports, session.sessionId, 'a factor was added')
   return openPending(ports, account, methodsOf(after), client, remember)

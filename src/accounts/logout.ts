@@ -2,8 +2,8 @@
 import { parseRemember, parseToken, sameHash } from '../auth/token.ts'
 import type { SessionContext } from '../machines/session/machine.ts'
 import type { AccountPorts } from './ports.ts'
+import { readSession } from './read-session.ts'
 import type { ShownTokens } from './refresh.ts'
-import { readSession } from './sessions.ts'
 
 /** Texts that are no token, or of no session that is open, end nothing. Throws AppError `log_unavailable`. */
 export async function logout(ports: AccountPorts, { token = '', rememberToken = '' }: ShownTokens): Promise<void> {

@@ -2,7 +2,7 @@
 import type { LogEvent } from '../core/event.ts'
 import type { SessionContext } from '../machines/session/machine.ts'
 import type { AccountPorts } from './ports.ts'
-import { readSession } from './sessions.ts'
+import { readSession } from './read-session.ts'
 
 /** Events of the user that are looked through for older logins, and logins that are compared: the newest of each. */
 const LOOKED_THROUGH = 100

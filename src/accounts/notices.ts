@@ -8,7 +8,7 @@ import { sendVerification } from './email-verification.ts'
 import { type Notice, noticeLetter } from './letters.ts'
 import { isNewDevice, openedBy } from './new-device.ts'
 import type { AccountPorts } from './ports.ts'
-import { readSession } from './sessions.ts'
+import { readSession } from './read-session.ts'
 import { type Account, readAccount } from './users.ts'
 
 type Told = (ports: AccountPorts, event: LogEvent) => Promise<void>

@@ -6,14 +6,15 @@ import {
   verifyAssertion,
 } from '../auth/passkey.ts'
 import type { HeldPasskey } from '../machines/factor/passkeys.ts'
-import { type AccountRefusal, refused } from './answers.ts'
+import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import type { Client } from './client.ts'
+import { revokeSession } from './end-sessions.ts'
 import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf } from './factors.ts'
 import { networkOf } from './network.ts'
 import { issueChallenge, relyingParty, spendChallenge } from './passkey-challenges.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openSession, revokeSession } from './sessions.ts'
+import { type OpenedSession, openSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
 
@@ -30,7 +31,7 @@ export async function passkeyLoginOptions(
 ): Promise<AssertionOptions | AccountRefusal> {
   const party = relyingParty(ports.settings)
   const budget = ipAddress === undefined ? undefined : await ports.attempts.take('login.address', networkOf(ipAddress))
-  if (budget?.ok === false) return refused('too_many_attempts', undefined, budget.retryAfterMs)
+  if (budget?.ok === false) return tooManyAttempts(budget)
   return { ok: true, options: await assertionOptions(party, await issueChallenge(ports, 'passkey_challenge'), []) }
 }
 

@@ -1,15 +1,17 @@
 /** New passwords: chosen by the user, or set by an administrator. */
 import type { UserContext } from '../machines/user/machine.ts'
+import { byUser } from './acting-user.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { elevate } from './elevation.ts'
-import { demanded, factorsOf } from './factors.ts'
+import { revokeSession } from './end-sessions.ts'
+import { demandedOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import { clearPasswordAttempts } from './login.ts'
 import { passwordFault } from './password-rules.ts'
 import { authorize } from './permissions.ts'
 import type { AccountPorts } from './ports.ts'
 import { refusePassword } from './right-password.ts'
-import { type OpenedSession, revokeSession } from './sessions.ts'
+import type { OpenedSession } from './sessions.ts'
 import { type Account, readAccount } from './users.ts'
 import type { ValidSession } from './validation.ts'
 
@@ -106,7 +108,7 @@ async function writePassword(
       authEpoch: context.authEpoch,
       ...(keepSession === undefined ? {} : { keepSession }),
     },
-    by === undefined ? {} : { userId: by },
+    byUser(by),
   )
   if (!result.ok) return refused('invalid_session')
   // They opened nothing since the event; the tables and nodes that are cut off hear of it by their own.
@@ -116,5 +118,5 @@ async function writePassword(
 }
 
 async function hasSecondFactor(ports: AccountPorts, userId: number): Promise<boolean> {
-  return demanded(await factorsOf(ports, userId)).length > 0
+  return (await demandedOf(ports, userId)).length > 0
 }

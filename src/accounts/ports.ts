@@ -9,12 +9,19 @@ import type { Json } from '../core/json.ts'
 import type { ActorHead, Claim, Clock, Lease, Logger } from '../core/ports.ts'
 import type { AttemptLimiter } from './attempts.ts'
 import type { Background } from './background.ts'
-import type { ClearData } from './erasure.ts'
 import type { SessionActivity } from './session-activity.ts'
 import type { AccountSettings } from './settings.ts'
 
 /** Of the first event under an id of `nextId`: what was given to nobody else is not looked for. */
 export const NEW_ACTOR = { expectedVersion: 0 }
+
+/** What was written before personal data was sealed. */
+export interface ClearData {
+  /** How many events of an actor say something of a person in the clear. */
+  count(actor: ActorRef): Promise<number>
+  /** Seals them where they stand; answers how many there were. */
+  seal(actor: ActorRef, user: number): Promise<number>
+}
 
 export interface AccountPorts {
   readonly clock: Clock

@@ -1,15 +1,15 @@
 /** Getting back into an account without its password, by a ticket that is sent to its address. */
 import { mailTo, mayMail } from './address-mail.ts'
-import { type AccountRefusal, refused } from './answers.ts'
+import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import type { Client } from './client.ts'
 import { confirmAddress, sendVerification } from './email-verification.ts'
-import { demanded, factorsOf } from './factors.ts'
+import { revokeSession } from './end-sessions.ts'
+import { demandedOf } from './factors.ts'
 import { recoveryLetter } from './letters.ts'
 import { clearPasswordAttempts } from './login.ts'
 import { networkOf } from './network.ts'
 import { faultOf } from './passwords.ts'
 import type { AccountPorts } from './ports.ts'
-import { revokeSession } from './sessions.ts'
 import { isForAddress, issueTicket, type ShownTicket, shownTicket, useTicket } from './tickets.ts'
 import { type Account, findAccount, readAccount } from './users.ts'
 
@@ -40,7 +40,7 @@ async function asked(
   if (!ports.delivery.offers('mail'))
     return refused('not_offered', 'This installation sends no mails. Ask an administrator.')
   const budget = await ports.attempts.take('recovery', networkOf(ipAddress))
-  if (!budget.ok) return refused('too_many_attempts', undefined, budget.retryAfterMs)
+  if (!budget.ok) return tooManyAttempts(budget)
   ports.background.run(what, work)
   return { ok: true }
 }
@@ -64,7 +64,7 @@ export async function completeRecovery(
   const ticket = await shownTicket(ports, 'recovery', token)
   const before = ticket === undefined ? undefined : await recoverable(ports, ticket)
   if (ticket === undefined || before === undefined) return refused('invalid_ticket')
-  const hasFactor = demanded(await factorsOf(ports, before.id)).length > 0
+  const hasFactor = (await demandedOf(ports, before.id)).length > 0
   const fault = faultOf(ports, before.context, password, hasFactor)
   if (fault !== undefined) return fault
   const passwordHash = await ports.hasher.hash(password)

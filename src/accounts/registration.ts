@@ -1,7 +1,8 @@
 /** Opening an account. */
 import { AppError } from '../core/errors.ts'
 import type { Role } from '../machines/user/events.ts'
-import { type AccountRefusal, refused } from './answers.ts'
+import { byUser } from './acting-user.ts'
+import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import type { Client } from './client.ts'
 import { skeletonsOf } from './lookalikes.ts'
 import { networkOf } from './network.ts'
@@ -41,7 +42,7 @@ export async function register(
   const address = client?.ipAddress
   if (address !== undefined) {
     const attempt = await ports.attempts.take('registration', networkOf(address))
-    if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
+    if (!attempt.ok) return tooManyAttempts(attempt)
   }
   const parsed = parseUsername(username)
   if ('fault' in parsed) return refused('unusable_name', parsed.fault)
@@ -53,7 +54,7 @@ export async function register(
   if (fault !== undefined) return refused('unusable_password', fault.detail)
   // Hashed before anybody looks whether the name is free: the time tells nothing of it.
   const passwordHash = await ports.hasher.hash(password)
-  const by = actingUser === undefined ? {} : { userId: actingUser }
+  const by = byUser(actingUser)
   const userId = await ports.nextId('user')
   const handle = ports.actor('user', userId)
   const result = await handle.send(

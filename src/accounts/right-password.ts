@@ -1,5 +1,5 @@
 /** The password of somebody who is signed in, shown once more. */
-import { type AccountRefusal, refused } from './answers.ts'
+import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import type { AccountPorts } from './ports.ts'
 import type { Account } from './users.ts'
 
@@ -13,7 +13,7 @@ export async function refusePassword(
   password: string,
 ): Promise<AccountRefusal | undefined> {
   const attempt = await attempts.begin('password', String(id))
-  if (!attempt.ok) return refused('too_many_attempts', undefined, attempt.retryAfterMs)
+  if (!attempt.ok) return tooManyAttempts(attempt)
   let outcome: 'right' | 'wrong' | 'undone' = 'undone'
   try {
     outcome = (await isRight(hasher, active ? context.row?.password_hash : undefined, password)) ? 'right' : 'wrong'

@@ -1,8 +1,9 @@
 /** The sessions a user has open, as the user is shown them. */
 import type { Method } from '../machines/session/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
+import { revokeSession } from './end-sessions.ts'
 import type { AccountPorts } from './ports.ts'
-import { readSession, revokeSession } from './sessions.ts'
+import { readSession } from './read-session.ts'
 import { isIdle, lastUseOf } from './standing.ts'
 import { readAccount } from './users.ts'
 

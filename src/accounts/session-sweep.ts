@@ -4,8 +4,10 @@
  */
 import { AppError } from '../core/errors.ts'
 import type { Service } from '../core/ports.ts'
+import { createRepeatedWork } from '../core/repeated-work.ts'
+import { PUSHED_OUT, revokeSession } from './end-sessions.ts'
 import type { AccountPorts } from './ports.ts'
-import { PUSHED_OUT, readSession, revokeSession } from './sessions.ts'
+import { readSession } from './read-session.ts'
 import { isIdle, isOpen } from './standing.ts'
 import { readAccount } from './users.ts'
 
@@ -25,8 +27,6 @@ const REST_MS = 5 * 60_000
 
 export function createSessionSweep(ports: AccountPorts): SessionSweep {
   const { clock, log, settings } = ports
-  let cancel = () => {}
-  let running: Promise<void> | undefined
   let stopped = false
   let after = 0
 
@@ -54,22 +54,14 @@ export function createSessionSweep(ports: AccountPorts): SessionSweep {
       log.warn({ code, error: String(error) }, 'sessions that are over were not ended; it is tried again')
     }
   }
-  const plan = (): void => {
-    cancel = clock.after(EVERY_MS, () => {
-      running = look().finally(() => {
-        running = undefined
-        if (!stopped) plan()
-      })
-    })
-  }
+  const looks = createRepeatedWork(clock, EVERY_MS, look)
 
   return {
     sweep,
-    start: async () => plan(),
+    start: async () => looks.start(),
     stop: async () => {
       stopped = true
-      cancel()
-      await running
+      await looks.stop()
     },
   }
 }

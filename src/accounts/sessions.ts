@@ -1,13 +1,14 @@
-/** Sessions: opened by a login, within the limit of the user, and ended one by one or all together. */
+/** Sessions that begin: opened by a login within the limit of the user, or pending until a factor is shown. */
 import { issueRemember, issueToken } from '../auth/token.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import type { Method } from '../machines/session/events.ts'
-import type { SessionContext } from '../machines/session/machine.ts'
 import { isLimitOf } from '../machines/user/open-sessions.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { located } from './binding.ts'
 import { type Client, clientData } from './client.ts'
+import { PUSHED_OUT, revokeSession } from './end-sessions.ts'
 import { type AccountPorts, NEW_ACTOR } from './ports.ts'
+import { readSession } from './read-session.ts'
 import { isIdle, isOpen } from './standing.ts'
 import { type Account, readAccount, sessionLimitOf } from './users.ts'
 
@@ -173,7 +174,6 @@ function isOther(before: Account, now: Account): boolean {
   return before.version !== now.version || !isLimitOf(now.context, before.context)
 }
 
-export const PUSHED_OUT = 'a newer session took its place'
 /** Sessions that are looked at together. */
 const LOOKED_AT = 50
 /** After which the account is not read again. */
@@ -218,40 +218,4 @@ async function endedOf(
 
 function isEnd(state: string | undefined): boolean {
   return state === 'closed' || state === 'expired' || state === 'revoked'
-}
-
-/** What is over already stays as it ended. */
-export async function revokeSession(
-  ports: AccountPorts,
-  sessionId: number,
-  reason: string,
-  by?: number,
-): Promise<void> {
-  await ports.actor('session', sessionId).send({ type: 'session.revoked', reason }, byUser(by))
-}
-
-/** As the audit names who did it. */
-function byUser(userId: number | undefined): { readonly userId?: number } {
-  return userId === undefined ? {} : { userId }
-}
-
-/** At once for all of them, or all but one: whatever the sessions themselves say, the user has none open any more. */
-export async function endSessions(
-  ports: AccountPorts,
-  userId: number,
-  reason: string,
-  keepSession?: number,
-  by?: number,
-): Promise<number> {
-  const { context, handle } = await readAccount(ports, userId)
-  const keep = keepSession === undefined ? {} : { keepSession }
-  await handle.send({ type: 'user.sessions.ended', reason, ...keep }, byUser(by))
-  const ending = context.sessions.filter(({ id }) => id !== keepSession)
-  await Promise.all(ending.map(({ id }) => revokeSession(ports, id, reason, by)))
-  return ending.length
-}
-
-export async function readSession(ports: AccountPorts, id: number, maxStaleMs = 0) {
-  const { state, context } = await ports.actor('session', id).state(maxStaleMs === 0 ? undefined : { maxStaleMs })
-  return { state, context: context as unknown as SessionContext }
 }

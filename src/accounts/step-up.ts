@@ -2,7 +2,7 @@
 import { type AccountRefusal, refused } from './answers.ts'
 import type { Client } from './client.ts'
 import { factorShown } from './factor-shown.ts'
-import { demanded, factorsOf } from './factors.ts'
+import { demandedOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
 import { refusePassword } from './right-password.ts'
@@ -43,5 +43,5 @@ export async function reauthenticate(
 }
 
 async function methodsOf(ports: AccountPorts, userId: number) {
-  return demanded(await factorsOf(ports, userId)).map(({ method }) => method)
+  return (await demandedOf(ports, userId)).map(({ method }) => method)
 }

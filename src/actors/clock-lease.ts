@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts'
 import { formatHybridTime, parseHybridTime } from '../core/hybrid-clock.ts'
 import type { Clock, Logger } from '../core/ports.ts'
 import type { ClockLease as Lease, LeaseTerms, OpenStart, Register, StartRecord } from '../core/register.ts'
+import { sourceOf } from '../core/source.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { AdmittedEntry, JournalEntry } from '../journal/journal-entry.ts'
 import type { ClockStatus } from './api.ts'
@@ -169,8 +170,8 @@ export class ClockLease {
   }
 
   async #enter(open: readonly OpenStart[], ceiling: number): Promise<void> {
-    const { journal, node, incarnation, log } = this.#options
-    const source = `${node}#${incarnation}`
+    const { journal, incarnation, log } = this.#options
+    const source = sourceOf(this.#options)
     const floor = floorOf(open, journal)
     const others = open.filter(start => start.journal !== journal.id)
     if (others.length > 0)

@@ -4,6 +4,7 @@ import { type ActorRef, actorRef, formatActorRef } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Clock, DueTimer, EventStore, Logger } from '../core/ports.ts'
 import type { CommandResult } from '../core/result.ts'
+import { waitAtMost } from '../core/waits.ts'
 import type { EffectContext, EntityDefinition, OutgoingEvent } from '../machines/define.ts'
 import { settleSet } from '../merge/settle-set.ts'
 import type { CommandOptions } from './command.ts'
@@ -61,12 +62,7 @@ export class EffectRunner {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#waiting.length = 0
-    let cancel = () => {}
-    const patience = new Promise<void>(resolve => {
-      cancel = this.#ports.clock.after(STOP_PATIENCE_MS, resolve)
-    })
-    await Promise.race([Promise.all(this.#running.values()), patience])
-    cancel()
+    await waitAtMost(this.#ports.clock, STOP_PATIENCE_MS, Promise.all(this.#running.values()))
   }
 
   /** Resolves when nothing runs or waits here. */

@@ -1,4 +1,5 @@
 /** Brings an actor's state back from its snapshot and events, now or at an earlier point. */
+import { AppError } from '../core/errors.ts'
 import type { RecordedEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import { formatActorRef } from '../core/ids.ts'
@@ -142,12 +143,8 @@ async function fromSnapshot(
         return { version: snapshot.version, state: snapshot.state, at: event.at, clock: event.origin?.clock }
     log.warn({ actor, version: snapshot.version }, 'snapshot of a version the log does not have: replaying')
   } catch (error) {
-    if (isUnavailable(error)) throw error
+    if (error instanceof AppError && error.retryable) throw error
     log.warn({ actor, error: String(error) }, 'snapshot cannot be used: replaying')
   }
   return undefined
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof Error && 'retryable' in error && error.retryable === true
 }

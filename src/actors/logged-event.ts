@@ -1,8 +1,9 @@
 /** An event of the log as merging sees it: who wrote it, what it says in today's shape, and what its writer knew. */
 import type { LogEvent } from '../core/event.ts'
 import type { JsonObject } from '../core/json.ts'
+import { sourceOf } from '../core/source.ts'
 import type { Dot } from '../core/version-vector.ts'
-import { type JournalEntry, type SharedEntry, sourceOf } from '../journal/journal-entry.ts'
+import type { JournalEntry, SharedEntry } from '../journal/journal-entry.ts'
 import { upcast } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import type { OffsideEvent } from '../merge/merge-event.ts'

@@ -11,6 +11,7 @@ import {
   startClock,
   tick,
 } from '../core/hybrid-clock.ts'
+import { sourceOf } from '../core/source.ts'
 
 /** What the last event before the stamped one says of its time. */
 export interface Seen {
@@ -88,6 +89,6 @@ export class OffsideClock {
   }
 }
 
-export function clockOf({ origin, at, node, incarnation }: LogEvent): string {
-  return origin?.clock ?? formatHybridTime(hybridTimeOf(at, `${node}#${incarnation}`))
+export function clockOf(event: LogEvent): string {
+  return event.origin?.clock ?? formatHybridTime(hybridTimeOf(event.at, sourceOf(event)))
 }

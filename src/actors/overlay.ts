@@ -1,9 +1,10 @@
 /** One actor's state with what was accepted beside the log on top, here and on other nodes: what its readers are shown. */
 import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
+import { sourceOf } from '../core/source.ts'
 import type { Dot } from '../core/version-vector.ts'
 import { vectorOf } from '../core/version-vector.ts'
-import { type JournalEntry, sourceOf } from '../journal/journal-entry.ts'
+import type { JournalEntry } from '../journal/journal-entry.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { rebase } from '../merge/rebase.ts'
 import type { Held } from '../tentative/others.ts'

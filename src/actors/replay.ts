@@ -1,5 +1,5 @@
 /** Replays history with the code on disk and says where it would lead elsewhere than it led. */
-import { AppError } from '../core/errors.ts'
+import { AppError, isErrorCode } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { Json } from '../core/json.ts'
@@ -102,7 +102,7 @@ async function checkActor(
     return
   }
   const snapshot = await store.loadSnapshot(ref).catch(error => {
-    if (error instanceof AppError && error.code === 'corrupt_data') tally.wrongSnapshots.push(formatActorRef(ref))
+    if (isErrorCode(error, 'corrupt_data')) tally.wrongSnapshots.push(formatActorRef(ref))
     else throw error
   })
   let state: ActorState = initialState(entity)

@@ -1,6 +1,7 @@
 /** Seals the log in the background: one sealer in the installation, off the path of commands. */
 import { AppError } from '../core/errors.ts'
 import type { Clock, Logger, SealedLog, Service } from '../core/ports.ts'
+import { createRepeatedWork, type RepeatedWork } from '../core/repeated-work.ts'
 import type { SealSummary } from '../core/seal.ts'
 import { summary } from './digest.ts'
 import { RANGE, sealLog } from './seal-log.ts'
@@ -50,27 +51,24 @@ export function createAuditor(options: AuditorOptions): Auditor {
 
 class BackgroundSealer implements Auditor {
   readonly #options: AuditorOptions
-  readonly #everyMs: number
-  #cancel: () => void = () => {}
-  #running: Promise<void> | undefined
+  readonly #looks: RepeatedWork
   #endPause: () => void = () => {}
   #stopped = false
   #failing: string | null = null
 
   constructor(options: AuditorOptions) {
     this.#options = options
-    this.#everyMs = options.everyMs ?? EVERY_MS
+    this.#looks = createRepeatedWork(options.clock, options.everyMs ?? EVERY_MS, () => this.#look())
   }
 
   async start(): Promise<void> {
-    this.#plan()
+    this.#looks.start()
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#cancel()
     this.#endPause()
-    await this.#running
+    await this.#looks.stop()
   }
 
   async status(): Promise<SealingStatus> {
@@ -91,15 +89,6 @@ class BackgroundSealer implements Auditor {
 
   verify(options: Omit<VerifyOptions, 'log'> = {}): Promise<AuditReport> {
     return verifyLog({ ...options, log: this.#options.sealedLog })
-  }
-
-  #plan(): void {
-    this.#cancel = this.#options.clock.after(this.#everyMs, () => {
-      this.#running = this.#look().finally(() => {
-        this.#running = undefined
-        if (!this.#stopped) this.#plan()
-      })
-    })
   }
 
   /** Never throws: commands go on whatever becomes of the seals. */

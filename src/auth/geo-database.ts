@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import maxmind, { type CityResponse, type Reader } from 'maxmind'
 import { AppError } from '../core/errors.ts'
 import type { Clock, Logger, Service } from '../core/ports.ts'
+import { createRepeatedWork } from '../core/repeated-work.ts'
 
 export interface GeoDatabase extends Service {
   /** `London, GB`; undefined where the address is in no database, or is none. */
@@ -23,9 +24,6 @@ const MAX_PLACE = 100
 export function createGeoDatabase({ file, clock, log }: GeoDatabaseOptions): GeoDatabase {
   let reader: Reader<CityResponse> | undefined
   let seen = ''
-  let cancel = () => {}
-  let stopped = false
-  let running: Promise<void> | undefined
 
   const open = async (): Promise<void> => {
     const { mtimeMs, size, ino } = await stat(file)
@@ -44,14 +42,7 @@ export function createGeoDatabase({ file, clock, log }: GeoDatabaseOptions): Geo
       log.warn({ file, error: String(error) }, 'the database of places cannot be read; the one before is used')
     }
   }
-  const plan = (): void => {
-    cancel = clock.after(LOOK_MS, () => {
-      running = reload().finally(() => {
-        running = undefined
-        if (!stopped) plan()
-      })
-    })
-  }
+  const looks = createRepeatedWork(clock, LOOK_MS, reload)
 
   return {
     async start() {
@@ -64,13 +55,9 @@ export function createGeoDatabase({ file, clock, log }: GeoDatabaseOptions): Geo
           { cause: error },
         )
       }
-      plan()
+      looks.start()
     },
-    async stop() {
-      stopped = true
-      cancel()
-      await running
-    },
+    stop: () => looks.stop(),
     reload,
     placeOf(address) {
       // The reader takes what only begins like an address.

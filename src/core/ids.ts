@@ -11,7 +11,7 @@ export interface ActorRef {
   readonly id: ActorId
 }
 
-/** The largest id of a row whose key column is a 32-bit integer. */
+/** The largest number of a 32-bit integer column: of an id that is the key of such a row, and of a version. */
 export const MAX_INT4 = 2_147_483_647
 
 const TYPE = /^[a-z][a-z0-9-]{0,40}$/

@@ -3,6 +3,11 @@
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
 
+/** Of what JSON.parse returned, or another Json: an object, and neither an array nor null. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Bytes of UTF-8 an event's data may take, and how deep it may nest. Larger things belong in files, with their path in the event. */
 export const MAX_EVENT_BYTES = 64 * 1024
 export const MAX_DEPTH = 32

@@ -1,5 +1,5 @@
 /** What changed between two states of an actor, path by path, without showing secrets. */
-import type { Json, JsonObject } from './json.ts'
+import { isJsonObject, type Json, type JsonObject } from './json.ts'
 import { isSecretKey, MASK, mask } from './mask.ts'
 import { canonicalJson } from './state.ts'
 
@@ -40,7 +40,7 @@ function changesBetween(path: readonly string[], before: JsonObject, after: Json
     const was = Object.hasOwn(before, key) ? before[key] : undefined
     const is = Object.hasOwn(after, key) ? after[key] : undefined
     if (canonicalOrAbsent(was) === canonicalOrAbsent(is)) return []
-    if (isObject(was) && isObject(is) && !isSecretKey(key)) return changesBetween(inner, was, is)
+    if (isJsonObject(was) && isJsonObject(is) && !isSecretKey(key)) return changesBetween(inner, was, is)
     return [
       {
         path: inner,
@@ -59,8 +59,4 @@ function canonicalOrAbsent(value: Json | undefined): string | undefined {
 function maskAt(key: string, value: Json): Json {
   if (value !== null && isSecretKey(key)) return MASK
   return mask({ value })['value'] ?? null
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
 }

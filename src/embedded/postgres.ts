@@ -9,6 +9,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
+import { silentLogger } from '../core/silent-logger.ts'
 import { embeddedBinaries } from './binaries.ts'
 import { ownerOf, takeOwnership } from './owner-lock.ts'
 import { type RunAs, reachableBinaries, reachableData, unprivilegedUser } from './unprivileged.ts'
@@ -36,11 +37,10 @@ export interface PostgresServer {
 const USER = 'rootstream'
 const READY_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 20_000
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** Throws AppError `already_running` where another process owns the directory, `setup_failed` with what the server said. */
 export async function startPostgres(options: StartPostgresOptions): Promise<PostgresServer> {
-  const { log = SILENT, settings = {} } = options
+  const { log = silentLogger, settings = {} } = options
   const wanted = path.resolve(options.dataDir)
   await mkdir(path.dirname(wanted), { recursive: true })
   const giveUp = takeOwnership(`${wanted}.lock`)

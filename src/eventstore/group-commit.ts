@@ -3,6 +3,7 @@ import { faultPoint } from '#fault-point'
 import { AppError } from '../core/errors.ts'
 import type { Append, AppendOutcome, Clock, Logger } from '../core/ports.ts'
 import type { AppendSpan, Tracer } from '../core/tracing.ts'
+import { pause } from '../core/waits.ts'
 import { AppendQueue, type WaitingAppend } from './append-queue.ts'
 import { type AnswerRow, APPEND_BATCH, batchParameters, outcomes, type Writer } from './append-statement.ts'
 import { checkAppend } from './check-append.ts'
@@ -173,7 +174,7 @@ export class GroupCommit {
           { appends: batch.length, attempt, error: (error as Error).message },
           'a batch of appends was not answered; it is sent again',
         )
-        await new Promise<void>(resolve => clock.after(Math.min(50 * 2 ** attempt, 1_000), resolve))
+        await pause(clock, Math.min(50 * 2 ** attempt, 1_000))
       }
     }
   }

@@ -2,6 +2,7 @@
 import type { Origin } from '../core/event.ts'
 import type { Clock } from '../core/ports.ts'
 import { CEILING_STEP_MS, type Register, type StartRecord } from '../core/register.ts'
+import { sourceOf } from '../core/source.ts'
 
 interface Start {
   readonly node: string
@@ -28,7 +29,7 @@ export class MemoryStarts {
   /** The sealed start beyond whose last number the dot lies. */
   sealedBefore(origin: Origin): string | undefined {
     const start = this.#of(origin)
-    return start?.sealedN != null && origin.n > start.sealedN ? `${start.node}#${start.incarnation}` : undefined
+    return start?.sealedN != null && origin.n > start.sealedN ? sourceOf(start) : undefined
   }
 
   logged(origin: Origin): void {

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
+import { silentLogger } from '../core/silent-logger.ts'
 import { permission, sqlState, toAppError } from './pg-errors.ts'
 import { withConnection } from './pool.ts'
 
@@ -33,7 +34,6 @@ const GENERATED = 'schema.sql'
 // Any constant of our own: whoever migrates this database holds it.
 const LOCK = '7236112046018'
 const LOOK_AGAIN_MS = 100
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /**
  * Applies what is missing; nodes that start at the same time wait for each other. Answers the names of the files applied.
@@ -43,7 +43,7 @@ export async function migrate({
   url,
   directory = DIRECTORY,
   to,
-  log = SILENT,
+  log = silentLogger,
 }: MigrateOptions): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(directory)
   const wanted = migrations.filter(({ version }) => to === undefined || version <= to)

@@ -1,6 +1,6 @@
 /** Reading the log from Postgres: streams and the whole log by keyset, the audit, command ids. */
 import type { LogEvent, Origin } from '../core/event.ts'
-import { type ActorId, type ActorRef, actorId } from '../core/ids.ts'
+import { type ActorId, type ActorRef, actorId, MAX_INT4 } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { ActorHead, AuditPage, AuditQuery, Claim, StreamRange } from '../core/ports.ts'
 import { type Pool, queryArrays } from './pool.ts'
@@ -46,7 +46,7 @@ export async function* readStream(
   columns: string = COLUMNS,
 ): AsyncIterable<readonly LogEvent[]> {
   let from = range.from ?? 1
-  const to = range.to ?? 2_147_483_647
+  const to = range.to ?? MAX_INT4
   while (from <= to) {
     const rows = await queryArrays<EventRow>(pool, {
       name: 'read_stream',

@@ -5,7 +5,7 @@
  * column, a third of the work of a row of seven values for each event.
  */
 import type { RecordedEvent } from '../core/event.ts'
-import type { ActorId, ActorRef } from '../core/ids.ts'
+import { type ActorId, type ActorRef, MAX_INT4 } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { StreamRange } from '../core/ports.ts'
 import { isoText, type Pool, type PoolClient, queryArrays, type Statement } from './pool.ts'
@@ -91,7 +91,7 @@ export async function* readRecorded(
   actor: ActorRef,
   range: StreamRange = {},
 ): AsyncIterable<readonly RecordedEvent[]> {
-  const to = range.to ?? 2_147_483_647
+  const to = range.to ?? MAX_INT4
   const read = async (from: number): Promise<readonly RecordedEvent[]> => {
     const statement = {
       name: 'read_recorded',

@@ -157,3 +157,10 @@ export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown):
     .map(issue => `${issue.path.join('.') || 'request'}: ${issue.message}`.slice(0, MAX_REASON))
   return new AppError('invalid_input', `${reasons.join('; ')}. Nothing was changed.`)
 }
+
+/** What a user calls a device or a key. */
+export const label = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^\P{Cc}+$/u, 'has control characters')

@@ -19,6 +19,11 @@ export function tokenOf(request: FastifyRequest): string | undefined {
   return bearerOf(request) ?? cookieOf(request, SESSION)
 }
 
+/** The token of a request, or one that opens nothing. Throws as `tokenOf`. */
+export function shownToken(request: FastifyRequest): string {
+  return tokenOf(request) ?? ''
+}
+
 export function bearerOf({ headers }: FastifyRequest): string | undefined {
   return /^Bearer ([\x21-\x7e]{1,512})$/.exec(headers.authorization ?? '')?.[1]
 }
@@ -84,7 +89,7 @@ export async function sessionOf(
 ): Promise<ValidSession | undefined> {
   const known = validated.get(request)
   if (known !== undefined) return known
-  const session = await node.accounts.validate(tokenOf(request) ?? '', clientOf(request))
+  const session = await node.accounts.validate(shownToken(request), clientOf(request))
   if (session.ok) {
     validated.set(request, session)
     return session

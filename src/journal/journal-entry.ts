@@ -1,8 +1,8 @@
 /** One event in the journal: what was accepted, on which state, and under which identity it goes to the log. */
 import { z } from 'zod'
-import type { JsonObject } from '../core/json.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 
-const data = z.custom<JsonObject>(value => typeof value === 'object' && value !== null && !Array.isArray(value))
+const data = z.custom<JsonObject>(isJsonObject)
 
 const entry = z.strictObject({
   actorType: z.string().min(1).max(64),
@@ -65,11 +65,6 @@ export function parseEntries(payload: Buffer): readonly JournalEntry[] | undefin
 /** Under this the log takes it once: the client's id where there is one. */
 export function commandIdOf(entry: AdmittedEntry): string {
   return entry.commandId ?? dotOf(entry)
-}
-
-/** The start that accepted it, as version vectors name it. */
-export function sourceOf({ node, incarnation }: Pick<JournalEntry, 'node' | 'incarnation'>): string {
-  return `${node}#${incarnation}`
 }
 
 /** The one it was accepted under, so that it is known again however often it is salvaged. */

@@ -1,5 +1,5 @@
 /** Tells the log of live figures, once an interval and actor, whichever nodes try. */
-import { AppError } from '../core/errors.ts'
+import { isErrorCode } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorRef, formatActorRef } from '../core/ids.ts'
 import type { Bus, Clock, Logger } from '../core/ports.ts'
@@ -117,8 +117,7 @@ export class Flusher {
       },
       error => {
         // Another node told the log in this interval.
-        if (error instanceof AppError && error.code === 'command_id_reused')
-          return this.#flushes.told(document, undefined, now)
+        if (isErrorCode(error, 'command_id_reused')) return this.#flushes.told(document, undefined, now)
         log.debug({ actor: formatActorRef(actor), error: String(error) }, 'live figures not in the log yet')
       },
     )

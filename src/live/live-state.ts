@@ -3,6 +3,7 @@ import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { LiveFrame } from '../core/ports.ts'
+import { sourceOf } from '../core/source.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 import { fits, type LiveDefinition } from '../machines/live-fields.ts'
 import type { LiveHandle, LiveState, LiveStateOptions, LiveStats } from './api.ts'
@@ -54,7 +55,7 @@ class LiveNode implements LiveState {
 
   constructor(options: LiveStateOptions) {
     this.#options = options
-    this.#self = `${options.node}#${options.incarnation}`
+    this.#self = sourceOf(options)
     const declared = [...options.entities].flatMap(({ type, live }) => (live ? [[type, live] as const] : []))
     this.#definitions = new Map(declared)
     this.#replica = new Replica(this.#definitions, options.maxActors ?? MAX_ACTORS)
@@ -218,7 +219,7 @@ class LiveNode implements LiveState {
     const message = parseMessage(payload)
     if (message === undefined) return void this.#counts.malformed++
     this.#counts.received++
-    const writer = `${node}#${incarnation}`
+    const writer = sourceOf({ node, incarnation })
     if (message.kind === 'leave') {
       this.#repairs.forget(writer)
       if (this.#members.gone(writer)) this.#recount(new Set([writer]))

@@ -13,6 +13,9 @@ import type { PersonalDefinition } from './personal.ts'
 /** Rewrites the data of one schema version into the next. */
 export type Upcaster = (data: JsonObject) => JsonObject
 
+/** For a version that only added optional fields: the older data is valid as it is. */
+export const unchanged: Upcaster = data => data
+
 export interface EventDefinition<Schema extends z.ZodObject = z.ZodObject> {
   /** Version new events are written with; starts at 1. */
   readonly version: number

@@ -1,5 +1,5 @@
 /** What an entity says of the personal data in its events: whose it is, which fields hold it, and what is read once it is erased. */
-import type { Json, JsonObject } from '../core/json.ts'
+import { isJsonObject, type Json, type JsonObject } from '../core/json.ts'
 import type { ActorState } from '../core/state.ts'
 
 /** What is read in place of an erased field. Undefined: the field is absent. */
@@ -60,9 +60,7 @@ function field([name, placeholder]: readonly [string, Placeholder]): PersonalFie
 export function readField(data: JsonObject, { parent, key }: PersonalField): Json | undefined {
   if (parent === undefined) return data[key]
   const within = data[parent]
-  return within === null || typeof within !== 'object' || Array.isArray(within)
-    ? undefined
-    : (within as JsonObject)[key]
+  return isJsonObject(within) ? within[key] : undefined
 }
 
 /** A copy of the data with these fields changed; undefined takes one out. */

@@ -16,6 +16,7 @@ export function changed<Columns extends object>(row: Columns | null, changes: Pa
 
 /**
  * The view of such an entity.
+ * @param columns in table order; the id is an integer where they do not say otherwise
  * @param hiddenIn top-level states in which the actor has no row
  * @param added columns that 24.2 does not have
  */

@@ -1,6 +1,6 @@
 /** Reads of the log that only folding needs: whole actors one after the other, and the missing events of many actors at once. */
 import type { RecordedEvent } from '../core/event.ts'
-import { type ActorId, type ActorRef, formatActorRef } from '../core/ids.ts'
+import { type ActorId, type ActorRef, formatActorRef, MAX_INT4 } from '../core/ids.ts'
 import type { EventStore } from '../core/ports.ts'
 import { type Pool, type PoolClient, queryArrays } from '../eventstore/pool.ts'
 import { RECORDED_COLUMNS, readColumns } from '../eventstore/recorded-events.ts'
@@ -29,7 +29,7 @@ export async function* readByActor(
     return store.opened((await readColumns(pool, statement, id => ({ type: actorType, id }))).events)
   }
   // No actor has as many versions: the first to be read is the one after `afterId`.
-  let next = read(range.afterId, 2_147_483_647)
+  let next = read(range.afterId, MAX_INT4)
   for (;;) {
     const events = await next
     const last = events.at(-1)

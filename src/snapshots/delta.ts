@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import type { RecordedEvent } from '../core/event.ts'
 import type { ActorId } from '../core/ids.ts'
-import { isTooDeep, type JsonObject } from '../core/json.ts'
+import { isJsonObject, isTooDeep, type JsonObject } from '../core/json.ts'
 import { mask } from '../core/mask.ts'
 import type { ActorState } from '../core/state.ts'
 import { fold } from '../machines/decide.ts'
@@ -48,10 +48,7 @@ const deltaEvent = z.object({
   position: z.int().min(1),
   type: z.string().min(1).max(81),
   schemaVersion: z.int().min(1),
-  data: z.custom<JsonObject>(
-    value => typeof value === 'object' && value !== null && !Array.isArray(value) && !isTooDeep(value),
-    'not the data of an event',
-  ),
+  data: z.custom<JsonObject>(value => isJsonObject(value) && !isTooDeep(value), 'not the data of an event'),
   state: z.string().max(1_000),
   at: z.iso.datetime({ offset: true }),
 }) satisfies z.ZodType<DeltaEvent>

@@ -1,7 +1,7 @@
 /** An actor's whole state at one version, as it travels: a copy that stands alone and can be brought forward by deltas. */
 import { z } from 'zod'
 import { AppError } from '../core/errors.ts'
-import { isTooDeep, type JsonObject, MAX_DEPTH } from '../core/json.ts'
+import { isJsonObject, isTooDeep, MAX_DEPTH } from '../core/json.ts'
 import { mask } from '../core/mask.ts'
 import type { ActorState } from '../core/state.ts'
 
@@ -27,9 +27,9 @@ export interface ActorSnapshot {
 
 const state = z.custom<ActorState>(
   value =>
-    isObject(value) &&
-    (typeof value['value'] === 'string' || isObject(value['value'])) &&
-    isObject(value['context']) &&
+    isJsonObject(value) &&
+    (typeof value['value'] === 'string' || isJsonObject(value['value'])) &&
+    isJsonObject(value['context']) &&
     !isTooDeep(value, MAX_STATE_DEPTH),
   'not a state',
 )
@@ -70,7 +70,7 @@ export function parseAs<Schema extends z.ZodType>(
 }
 
 export function refuseNewerFormat(value: unknown, what: 'snapshot' | 'delta'): void {
-  const format = isObject(value) ? value['format'] : undefined
+  const format = isJsonObject(value) ? value['format'] : undefined
   if (typeof format === 'number' && format > SNAPSHOT_FORMAT) throw newerFormat(what, format)
 }
 
@@ -85,8 +85,4 @@ export function newerFormat(what: 'snapshot' | 'delta', format: number): AppErro
 /** As it may leave the node: without password hashes, token hashes and stream keys. */
 export function maskSnapshot(snapshot: ActorSnapshot): ActorSnapshot {
   return { ...snapshot, state: { value: snapshot.state.value, context: mask(snapshot.state.context) } }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

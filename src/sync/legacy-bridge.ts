@@ -1,6 +1,6 @@
 /** Keeps what RootStream 24.2 wrote into Redis up to date from the log, on one node at a time; nothing waits for it. */
 import type { LogEvent } from '../core/event.ts'
-import type { JsonObject } from '../core/json.ts'
+import { isJsonObject, type JsonObject } from '../core/json.ts'
 import type { Clock, EventStore, Lease, Logger, Service } from '../core/ports.ts'
 import type { LegacyChange, LegacyKeys } from './legacy-keys.ts'
 import { LiveStreams } from './live-streams.ts'
@@ -268,7 +268,7 @@ class Attempt {
 
 function viewersOf(context: JsonObject): number {
   const row = context['row']
-  const count = typeof row === 'object' && row !== null && !Array.isArray(row) ? (row as JsonObject)['viewer_count'] : 0
+  const count = isJsonObject(row) ? row['viewer_count'] : 0
   return typeof count === 'number' ? Math.max(0, count) : 0
 }
 

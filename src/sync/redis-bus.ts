@@ -1,6 +1,7 @@
 /** The bus between nodes, over Redis pub/sub: at most once, so every doubt ends in a gap that sends listeners to the log. */
 import type { KeyObject } from 'node:crypto'
 import type { Clock, Frame, LiveFrame, Logger } from '../core/ports.ts'
+import { waitAtMost } from '../core/waits.ts'
 import {
   createOwnFrames,
   decodeFrame,
@@ -220,8 +221,11 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     if (publishing) {
       link.publish(sign('farewell')).catch(() => {})
       // Answered after everything that was sent before it.
-      const quit = link.quit().catch(() => {})
-      await Promise.race([quit, new Promise<void>(resolve => clock.after(STOP_PATIENCE_MS, resolve))])
+      await waitAtMost(
+        clock,
+        STOP_PATIENCE_MS,
+        link.quit().catch(() => {}),
+      )
     }
     link.stop()
     publishing = false

@@ -2,15 +2,16 @@
 import type { LogEvent } from '../core/event.ts'
 import { parseHybridTime } from '../core/hybrid-clock.ts'
 import type { Bus, Clock, LiveFrame } from '../core/ports.ts'
+import { incarnationOf, nodeOf, sourceOf } from '../core/source.ts'
 import { includesDot, mergeVectors, type VersionVector } from '../core/version-vector.ts'
-import { type JournalEntry, type SharedEntry, sourceOf } from '../journal/journal-entry.ts'
+import type { JournalEntry, SharedEntry } from '../journal/journal-entry.ts'
 import { upcast } from '../machines/decide.ts'
 import type { EntityDefinition } from '../machines/define.ts'
 import { isMergeable } from '../merge/merge-event.ts'
 import { isStable, type Promises, promisesOfLiving } from '../merge/stability.ts'
 import type { TentativeExchange, TentativeStats } from './api.ts'
 import { encodeEntries, encodeSettled, encodeStanding, parseTentative, type Shared, type Standing } from './message.ts'
-import { type Held, incarnationOf, nodeOf, Others } from './others.ts'
+import { type Held, Others } from './others.ts'
 import { Own } from './own.ts'
 
 /** Each node says so often where it stands. */

@@ -2,8 +2,10 @@
  * What others have accepted beside the log, as far as this node has heard: let through in causal order, kept until the log
  * has it. Pure but for its own state.
  */
+
+import { incarnationOf, nodeOf, sourceOf } from '../core/source.ts'
 import { type Dot, dropSources, formatDot, includesDot, type VersionVector, withDot } from '../core/version-vector.ts'
-import { type SharedEntry, sourceOf } from '../journal/journal-entry.ts'
+import type { SharedEntry } from '../journal/journal-entry.ts'
 import { type CausalEvent, type CausalInbox, takeIn } from '../merge/causal-inbox.ts'
 
 /** An event of another node. */
@@ -260,12 +262,4 @@ function withoutNeed(one: Held, [source, n]: Dot): Held {
   if (needed === undefined || needed > n) return one
   if (source !== one.dot[0]) return { ...one, knows: dropSources(one.knows, new Set([source])) }
   return needed === n && n > 1 ? { ...one, knows: new Map([...one.knows, [source, n - 1]]) } : one
-}
-
-export function nodeOf(source: string): string {
-  return source.slice(0, Math.max(source.lastIndexOf('#'), 0))
-}
-
-export function incarnationOf(source: string): number {
-  return Number(source.slice(source.lastIndexOf('#') + 1))
 }

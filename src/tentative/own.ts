@@ -1,6 +1,7 @@
 /** What this node has accepted beside the log and not brought there yet, as others are told of it. */
+
+import { sourceOf } from '../core/source.ts'
 import type { JournalEntry } from '../journal/journal-entry.ts'
-import { sourceOf } from '../journal/journal-entry.ts'
 import type { Range, Shared, Standing } from './message.ts'
 
 export class Own {

@@ -13,6 +13,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { Clock, Logger } from '../core/ports.ts'
+import { waitAtMost } from '../core/waits.ts'
 import { createSpanExport } from './span-export.ts'
 import type { TracingOptions } from './tracing-options.ts'
 
@@ -60,12 +61,11 @@ export function createOtlp(options: OtlpOptions): Otlp {
   return {
     provider,
     stop: async () => {
-      let cancel = () => {}
-      const patience = new Promise<void>(resolve => {
-        cancel = clock.after(STOP_PATIENCE_MS, resolve)
-      })
-      await Promise.race([provider.shutdown().catch(() => undefined), patience])
-      cancel()
+      await waitAtMost(
+        clock,
+        STOP_PATIENCE_MS,
+        provider.shutdown().catch(() => undefined),
+      )
       agents.close()
       const dropped = spans.close()
       if (dropped > 0) log.warn({ dropped }, 'spans did not reach the collector')

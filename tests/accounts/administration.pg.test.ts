@@ -1,28 +1,21 @@
 /** What administrators change of accounts: on every node, in the audit, and never so that none of them is left. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RuntimeNode } from '../../src/app.ts'
-import { createInProcessHub, createNode } from '../../src/index.ts'
-import { silentLogger } from '../../src/logging.ts'
 import { registerUser, signIn } from '../support/accounts.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type NodePair, startNodePair } from '../support/node-pair.ts'
 import { eventually } from '../sync/eventually.ts'
 
-let database: TestDatabase
+let pair: NodePair
 let node: RuntimeNode
 let other: RuntimeNode
 let root: number
 
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const options = { database: database.url, log: silentLogger, hub: createInProcessHub() }
-  node = await createNode({ ...options, name: 'a' })
-  other = await createNode({ ...options, name: 'b' })
+  pair = await startNodePair()
+  ;({ node, other } = pair)
   root = await registerUser(node, 'root', ['admin'])
 })
-afterAll(async () => {
-  await Promise.all([node.close(), other.close()])
-  await database.drop()
-})
+afterAll(() => pair.close())
 
 describe('a change ends the sessions of the account on every node', () => {
   test.each([

@@ -2,7 +2,8 @@
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { SessionContext } from '../../src/machines/session/machine.ts'
-import { HOUR, PASSWORD, registered, startStage } from './accounts-stage.ts'
+import { PASSWORD } from './granted.ts'
+import { HOUR, registered, startStage } from './memory-stage.ts'
 
 const laptop = {
   deviceId: 'laptop',

@@ -2,7 +2,7 @@
 import { generateSync } from 'otplib'
 import { expect } from 'vitest'
 
-export const PASSWORD = 'correct horse battery staple'
+export { PASSWORD } from '../support/accounts.ts'
 
 /** What was answered, where it is no refusal. */
 export function granted<Answer extends { readonly ok: boolean }>(

@@ -2,16 +2,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Client } from '../../src/accounts/client.ts'
 import { createPasswordHasher } from '../../src/auth/password-hasher.ts'
-import { type AccountStage, createAccountStage } from './account-stage.ts'
+import { type CostStage, createCostStage } from './cost-stage.ts'
 
 const password = 'correct horse battery staple'
 const wrong = 'wrong horse battery staple'
 const LEGACY = '$argon2id$v=19$m=256,t=2,p=1$'
 
-let stage: AccountStage
+let stage: CostStage
 let names = 0
 beforeAll(async () => {
-  stage = await createAccountStage()
+  stage = await createCostStage()
 })
 afterAll(() => stage.close())
 
@@ -187,7 +187,7 @@ describe('attempts', () => {
   })
 
   test('are no more than the budget has, however many passwords there are to try', async () => {
-    const patient = await createAccountStage(
+    const patient = await createCostStage(
       // Waits of a second, and no more than a test has patience for: the limiter is asked, not waited for.
       {
         attemptBudgets: {
@@ -232,7 +232,7 @@ describe('a hash', () => {
 })
 
 test('what the queue refuses as overloaded was no attempt', async () => {
-  const narrow = await createAccountStage({ passwordHashing: { atOnce: 1, mostWaiting: 1, legacy: false } }, stage.node)
+  const narrow = await createCostStage({ passwordHashing: { atOnce: 1, mostWaiting: 1, legacy: false } }, stage.node)
   const crowd = Array.from({ length: 10 }, () => narrow.accounts.login({ login: 'crowd', password }))
   const answers = await Promise.allSettled(crowd)
   const refused = answers.filter(answer => answer.status === 'rejected')

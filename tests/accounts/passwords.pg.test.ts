@@ -1,28 +1,22 @@
 /** Accounts and passwords on two nodes of one log: who may register under which name, and what a new password ends. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { actorRef } from '../../src/core/ids.ts'
-import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
-import { silentLogger } from '../../src/logging.ts'
+import type { RuntimeNode } from '../../src/index.ts'
 import { showFactor } from '../support/accounts.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { type NodePair, startNodePair } from '../support/node-pair.ts'
 import { eventually } from '../sync/eventually.ts'
 
 const password = 'correct horse battery staple'
 const next = 'another horse, another battery'
 
-let database: TestDatabase
+let pair: NodePair
 let node: RuntimeNode
 let other: RuntimeNode
 beforeAll(async () => {
-  database = await createTestDatabase()
-  const options = { database: database.url, log: silentLogger, hub: createInProcessHub() }
-  node = await createNode({ ...options, name: 'a' })
-  other = await createNode({ ...options, name: 'b' })
+  pair = await startNodePair()
+  ;({ node, other } = pair)
 })
-afterAll(async () => {
-  await Promise.all([node.close(), other.close()])
-  await database.drop()
-})
+afterAll(() => pair.close())
 
 let name: string
 let names = 0

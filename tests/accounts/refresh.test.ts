@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { OpenedSession } from '../../src/accounts/sessions.ts'
 import type { RuntimeNode } from '../../src/index.ts'
-import { HOUR, MINUTE, startStage } from './accounts-stage.ts'
+import { HOUR, MINUTE, startStage } from './memory-stage.ts'
 
 async function exchanged(
   node: RuntimeNode,

@@ -1,12 +1,12 @@
 /** A hash that is never computed lets nobody in, wherever a password is asked for again. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type AccountStage, createAccountStage } from './account-stage.ts'
+import { type CostStage, createCostStage } from './cost-stage.ts'
 import { granted, PASSWORD } from './granted.ts'
 
-let stage: AccountStage
+let stage: CostStage
 beforeAll(async () => {
   // Nothing is ever fresh, so that the password is asked for.
-  stage = await createAccountStage({ stepUpMs: -1 })
+  stage = await createCostStage({ stepUpMs: -1 })
 })
 afterAll(() => stage.close())
 

@@ -8,7 +8,7 @@ import { systemClock } from '../../src/system-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
-import { registered } from './accounts-stage.ts'
+import { registered } from './memory-stage.ts'
 
 /** Longer than the tests take: what passes it is the clock they move. */
 const maxStaleMs = 60_000

@@ -6,7 +6,7 @@ import { MAX_OPEN_SESSIONS } from '../../src/machines/user/events.ts'
 import type { UserContext } from '../../src/machines/user/machine.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { eventually } from '../sync/eventually.ts'
-import { registered } from './accounts-stage.ts'
+import { registered } from './memory-stage.ts'
 
 type Policy = 'refuse' | 'revoke_oldest'
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { OpenedSession } from '../../src/accounts/sessions.ts'
 import type { RuntimeNode } from '../../src/index.ts'
 import type { SessionContext } from '../../src/machines/session/machine.ts'
-import { HOUR, MINUTE, startStage } from './accounts-stage.ts'
+import { HOUR, MINUTE, startStage } from './memory-stage.ts'
 
 const accounts = { idleMs: 10 * MINUTE, absoluteMs: HOUR }
 

@@ -1,28 +1,22 @@
 /** Sessions on a real log: opened by a login, valid everywhere, over everywhere. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
-import { silentLogger } from '../../src/logging.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import type { RuntimeNode } from '../../src/index.ts'
+import { type NodePair, startNodePair } from '../support/node-pair.ts'
 import { eventually } from '../sync/eventually.ts'
 
 const password = 'correct horse battery staple'
 
 describe('sessions', () => {
-  let database: TestDatabase
+  let pair: NodePair
   let node: RuntimeNode
   let other: RuntimeNode
 
   beforeAll(async () => {
-    database = await createTestDatabase()
-    const options = { database: database.url, log: silentLogger, hub: createInProcessHub() }
-    node = await createNode({ ...options, name: 'a' })
-    other = await createNode({ ...options, name: 'b' })
+    pair = await startNodePair()
+    ;({ node, other } = pair)
   })
 
-  afterAll(async () => {
-    await Promise.all([node.close(), other.close()])
-    await database.drop()
-  })
+  afterAll(() => pair.close())
 
   async function opened(username: string) {
     const registered = await node.accounts.register({ username, email: `${username}@example.org`, password })

@@ -1,5 +1,6 @@
 /** A clock that stands in the middle of a TOTP step until a test moves it on, so that no code is over before it is shown. */
 import type { Clock } from '../../src/core/ports.ts'
+import { systemClock } from '../../src/system-clock.ts'
 
 export const STEP_MS = 30_000
 
@@ -12,11 +13,7 @@ export function createStillClock(): StillClock {
   let now = Math.floor(Date.now() / STEP_MS) * STEP_MS + STEP_MS / 2
   return {
     now: () => now,
-    after: (ms, callback) => {
-      const timer = setTimeout(callback, ms)
-      timer.unref()
-      return () => clearTimeout(timer)
-    },
+    after: systemClock.after,
     moveOn: ms => {
       now += ms
     },

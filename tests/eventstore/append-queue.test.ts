@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { actorRef } from '../../src/core/ids.ts'
 import type { Append } from '../../src/core/ports.ts'
 import { AppendQueue, type QueueBounds } from '../../src/eventstore/append-queue.ts'
-import { append, newEvent } from './event-store.conformance.ts'
+import { append, newEvent } from './log-stage.ts'
 
 const BOUNDS: QueueBounds = { batchEvents: 100, batchBytes: 10_000, appends: 1_000, bytes: 1_000_000 }
 

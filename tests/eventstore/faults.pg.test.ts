@@ -6,7 +6,7 @@ import { migrate } from '../../src/eventstore/migrate.ts'
 import { createPgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { ownPostgres } from '../support/database.ts'
-import { append, appended, newEvent, readAllEvents } from './event-store.conformance.ts'
+import { append, appended, newEvent, readAllEvents } from './log-stage.ts'
 import { cleanups, database, open } from './test-stores.ts'
 
 describe('faults', () => {

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { actorRef } from '../../src/core/ids.ts'
 import type { AppendOutcome, EventStore } from '../../src/core/ports.ts'
-import { append, appended, newEvent, readAllEvents } from './event-store.conformance.ts'
+import { append, appended, newEvent, readAllEvents } from './log-stage.ts'
 import { openLossyLink } from './lossy-link.ts'
 import { cleanups, database, open } from './test-stores.ts'
 

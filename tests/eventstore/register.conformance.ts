@@ -4,7 +4,7 @@ import type { Origin } from '../../src/core/event.ts'
 import type { EventStore } from '../../src/core/ports.ts'
 import type { Register } from '../../src/core/register.ts'
 import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
-import { append, appended, newEvent } from './event-store.conformance.ts'
+import { append, appended, newEvent } from './log-stage.ts'
 
 type Started = EventStore & { readonly incarnation: number; readonly register: Register }
 

@@ -7,7 +7,7 @@ import { silentLogger } from '../../src/logging.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { eventually } from '../sync/eventually.ts'
-import { append, appended, newEvent, readAllEvents } from './event-store.conformance.ts'
+import { append, appended, newEvent, readAllEvents } from './log-stage.ts'
 import { cleanups, database } from './test-stores.ts'
 
 const UNAVAILABLE = { code: 'log_unavailable', retryable: true }

@@ -14,7 +14,7 @@ import { entities } from '../../src/machines/index.ts'
 import { createProjections } from '../../src/projections/projections.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
 import { systemClock } from '../../src/system-clock.ts'
-import { append } from '../eventstore/event-store.conformance.ts'
+import { append } from '../eventstore/log-stage.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { LEGACY_TABLES, populateLegacyDatabase, rowHashes } from '../support/legacy-database.ts'
 

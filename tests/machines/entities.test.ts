@@ -10,7 +10,8 @@ import { type ActorState, formatStateValue } from '../../src/core/state.ts'
 import { decide, fold, initialState, stamp, upcast } from '../../src/machines/decide.ts'
 import type { EntityDefinition } from '../../src/machines/define.ts'
 import { entities } from '../../src/machines/index.ts'
-import { AT, histories, samples } from './samples.ts'
+import { histories } from './histories.ts'
+import { AT, samples } from './samples.ts'
 
 const GOLDEN = path.resolve(import.meta.dirname, '../fixtures/golden')
 

@@ -6,7 +6,9 @@ import { type ActorState, formatStateValue } from '../../src/core/state.ts'
 import { decide, initialState, stamp } from '../../src/machines/decide.ts'
 import { entities } from '../../src/machines/index.ts'
 import { erasedData, personalFields } from '../../src/machines/personal.ts'
-import { AT, histories, samples, ways } from '../machines/samples.ts'
+import { histories } from '../machines/histories.ts'
+import { AT, samples } from '../machines/samples.ts'
+import { ways } from '../machines/ways.ts'
 
 /** Fields of the entities that hold personal data which say nothing of a person: ids, times, counts, states, and hashes of what is random. */
 const IMPERSONAL = new Set([

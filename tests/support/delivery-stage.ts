@@ -1,10 +1,12 @@
 /** Two nodes on one log, a mail server and a gateway of text messages, and users who read what comes. */
 import { expect } from 'vitest'
 import type { AccountSettings } from '../../src/accounts/settings.ts'
-import { createInProcessHub, createNode, type RuntimeNode } from '../../src/index.ts'
+import type { RuntimeNode } from '../../src/index.ts'
 import { codeOf, granted, PASSWORD } from '../accounts/granted.ts'
-import { createTestDatabase, type TestDatabase } from './database.ts'
+import { createAheadClock } from './ahead-clock.ts'
+import type { TestDatabase } from './database.ts'
 import { type MailServer, startMailServer } from './mail-server.ts'
+import { startNodePair } from './node-pair.ts'
 import { createRecordingLog, type RecordingLog } from './recording-log.ts'
 import { type SmsGateway, startSmsGateway } from './sms-gateway.ts'
 import { TEST_KEYS } from './test-keys.ts'
@@ -30,34 +32,20 @@ export interface DeliveryStage {
 }
 
 export async function startDeliveryStage(accounts: Partial<AccountSettings> = {}): Promise<DeliveryStage> {
-  const [database, mail, gateway] = await Promise.all([createTestDatabase(), startMailServer(), startSmsGateway()])
+  const [mail, gateway] = await Promise.all([startMailServer(), startSmsGateway()])
   const log = createRecordingLog()
-  let ahead = 0
-  const clock = {
-    now: () => Date.now() + ahead,
-    after: (ms: number, callback: () => void) => {
-      const timer = setTimeout(callback, ms)
-      timer.unref()
-      return () => clearTimeout(timer)
-    },
-  }
-  const options = {
-    database: database.url,
-    hub: createInProcessHub(),
+  const clock = createAheadClock()
+  const { database, node, other, ...pair } = await startNodePair({
     keys: TEST_KEYS,
     mail: { url: mail.url, from: 'RootStream <ops@example.org>' },
     sms: { url: gateway.url, auth: { kind: 'bearer', secret: 'a-secret-of-the-gateway' } },
     accounts: { publicUrl: 'https://stream.example.org', ...accounts },
     log,
     clock,
-  } as const
-  const node = await createNode({ ...options, name: 'a' })
-  const other = await createNode({ ...options, name: 'b' })
+  })
   return {
     ...{ node, other, database, mail, gateway, log },
-    pass: ms => {
-      ahead += ms
-    },
+    pass: clock.pass,
     now: () => clock.now(),
     registered: async username => {
       const email = `${username}@example.org`
@@ -70,12 +58,12 @@ export async function startDeliveryStage(accounts: Partial<AccountSettings> = {}
       const { secret } = granted(await node.accounts.enrolTotp(token))
       const code = () => codeOf(secret, clock.now())
       const session = granted(await node.accounts.confirmTotp(token, code()))
-      ahead += 30_000
+      clock.pass(30_000)
       return { token: session.token, code }
     },
     close: async () => {
-      await Promise.all([node.close(), other.close()])
-      await Promise.all([mail.close(), gateway.close(), database.drop()])
+      await pair.close()
+      await Promise.all([mail.close(), gateway.close()])
     },
   }
 }

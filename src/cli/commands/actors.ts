@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ActorView } from '../../actors/api.ts'
 import { AppError } from '../../core/errors.ts'
 import { formatActorRef, parseActorRef } from '../../core/ids.ts'
+import { isJsonObject } from '../../core/json.ts'
 import { mask } from '../../core/mask.ts'
 import type { CommandResult } from '../../core/result.ts'
 import type { OutgoingEvent } from '../../machines/define.ts'
@@ -183,7 +184,7 @@ function parseData(data: string | undefined): object {
     data === '@-' ? readFileSync(0, 'utf8') : data.startsWith('@') ? readFileSync(data.slice(1), 'utf8') : data
   try {
     const value: unknown = JSON.parse(text)
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value
+    if (isJsonObject(value)) return value
   } catch {
     // Falls through to the one message for everything that is no JSON object.
   }

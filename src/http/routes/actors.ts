@@ -1,14 +1,14 @@
 /** Commands to actors, their state now and then, and their events. */
 import type { z } from 'zod'
 import type { ActorHandle, ActorView } from '../../actors/api.ts'
-import type { CommandOptions } from '../../actors/command.ts'
 import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
-import { actorId, formatActorRef } from '../../core/ids.ts'
+import { actorId, formatActorRef, MAX_INT4 } from '../../core/ids.ts'
 import { mask } from '../../core/mask.ts'
 import { accepted, actorPage, actorView, eventPage, tentative } from '../answers.ts'
 import { answers } from '../api-document.ts'
 import { commandAnswer } from '../command-answer.ts'
+import { headerOptions } from '../command-options.ts'
 import type { CommandSchemas } from '../command-schemas.ts'
 import { eventBody } from '../event-body.ts'
 import type { HttpApp } from '../http-app.ts'
@@ -27,7 +27,6 @@ import { matchesEtag } from '../match-etag.ts'
 import { sendProblem } from '../problem.ts'
 
 const DEFAULT_PAGE = 100
-const LAST_VERSION = 2_147_483_647
 
 export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas): void {
   commandRoutes(app, node, schemas)
@@ -91,7 +90,7 @@ export function actorRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSch
     async request => {
       const actor = node.actor(request.params.type, actorId(request.params.id))
       const { from = 1, to, limit = DEFAULT_PAGE } = request.query
-      const last = Math.min(to ?? LAST_VERSION, from + limit - 1, LAST_VERSION)
+      const last = Math.min(to ?? MAX_INT4, from + limit - 1, MAX_INT4)
       const events = (await Array.fromAsync(actor.history({ from, to: last }))).flat()
       const reached = events.at(-1)?.version
       return {
@@ -118,7 +117,7 @@ function commandRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas)
       },
     },
     async (request, reply) => {
-      const result = await node.create(request.params.type, asEvent(request.body), commandOptions(request.headers))
+      const result = await node.create(request.params.type, asEvent(request.body), headerOptions(request.headers))
       const answer = commandAnswer(201, result)
       if ('problem' in answer) return sendProblem(reply, answer.problem)
       if (answer.status === 202) throw new Error('an actor was created beside the log')
@@ -146,22 +145,12 @@ function commandRoutes(app: HttpApp, node: RuntimeNode, schemas: CommandSchemas)
     },
     async (request, reply) => {
       const actor = node.actor(request.params.type, actorId(request.params.id))
-      const answer = commandAnswer(200, await actor.send(asEvent(request.body), commandOptions(request.headers)))
+      const answer = commandAnswer(200, await actor.send(asEvent(request.body), headerOptions(request.headers)))
       if ('problem' in answer) return sendProblem(reply, answer.problem)
       if (answer.status === 202) return reply.code(202).send(answer.body)
       return reply.code(answer.status).header('etag', `"${answer.body.version}"`).send(answer.body)
     },
   )
-}
-
-function commandOptions(headers: z.output<typeof commandHeaders>): CommandOptions {
-  return {
-    ...(headers['idempotency-key'] === undefined ? {} : { commandId: headers['idempotency-key'] }),
-    ...(headers['x-user-id'] === undefined ? {} : { userId: headers['x-user-id'] }),
-    ...(headers['x-correlation-id'] === undefined ? {} : { correlation: headers['x-correlation-id'] }),
-    ...(headers.traceparent === undefined ? {} : { traceparent: headers.traceparent }),
-    ...(headers['if-match'] === undefined ? {} : { expectedVersion: headers['if-match'] }),
-  }
 }
 
 async function viewAt(actor: ActorHandle, { version, at }: z.output<typeof stateQuery>): Promise<ActorView> {

@@ -1,5 +1,4 @@
 /** Many commands in one request, each with an answer of its own. */
-
 import type { z } from 'zod'
 import type { CommandOptions } from '../../actors/command.ts'
 import type { RuntimeNode } from '../../app.ts'
@@ -9,6 +8,7 @@ import { MAX_DEPTH } from '../../core/json.ts'
 import { batchResults } from '../answers.ts'
 import { answers } from '../api-document.ts'
 import { type CommandAnswer, commandAnswer } from '../command-answer.ts'
+import { optionsOf } from '../command-options.ts'
 import type { CommandSchemas } from '../command-schemas.ts'
 import { type HttpApp, type HttpShared, problemFor } from '../http-app.ts'
 import { asEvent, batchBody, batchHeaders, eventEnvelope } from '../input.ts'
@@ -78,20 +78,4 @@ async function sendOne(node: RuntimeNode, item: Item, options: CommandOptions): 
   if (!item.actor.includes('/')) return commandAnswer(201, await node.create(item.actor, event, options))
   const { type, id } = parseActorRef(item.actor)
   return commandAnswer(200, await node.actor(type, id).send(event, options))
-}
-
-type Given = {
-  readonly [Key in 'commandId' | 'userId' | 'expectedVersion' | 'correlation' | 'traceparent']?:
-    | CommandOptions[Key]
-    | undefined
-}
-
-function optionsOf({ commandId, userId, expectedVersion, correlation, traceparent }: Given): CommandOptions {
-  return {
-    ...(commandId === undefined ? {} : { commandId }),
-    ...(userId === undefined ? {} : { userId }),
-    ...(expectedVersion === undefined ? {} : { expectedVersion }),
-    ...(correlation === undefined ? {} : { correlation }),
-    ...(traceparent === undefined ? {} : { traceparent }),
-  }
 }

@@ -4,6 +4,7 @@ import type { RuntimeNode } from '../../app.ts'
 import { AppError } from '../../core/errors.ts'
 import type { LogEvent } from '../../core/event.ts'
 import type { Clock, Logger } from '../../core/ports.ts'
+import { waitAtMost } from '../../core/waits.ts'
 import { matchPattern } from '../../sync/patterns.ts'
 import { eventBody } from '../event-body.ts'
 import { EventStream } from './event-stream.ts'
@@ -114,12 +115,7 @@ export function createEventStreams({ node, clock, log, limit }: EventStreamsOpti
       stopped = true
       for (const stream of streams) stream.end()
       // A database that does not answer does not keep the node from stopping.
-      let cancel = () => {}
-      const patience = new Promise<void>(resolve => {
-        cancel = clock.after(STOP_PATIENCE_MS, resolve)
-      })
-      await Promise.race([tail.stopped(), patience])
-      cancel()
+      await waitAtMost(clock, STOP_PATIENCE_MS, tail.stopped())
     },
   }
 }

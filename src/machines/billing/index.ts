@@ -2,6 +2,7 @@
 import { MAX_INT4 } from '../../core/ids.ts'
 import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
+import { userNamedIn } from '../user-owned.ts'
 import { events } from './events.ts'
 import { type BillingContext, machine } from './machine.ts'
 import { columns } from './row.ts'
@@ -15,6 +16,6 @@ export const billing = defineEntity({
     const { row } = context as unknown as BillingContext
     return row === null || value === 'deleted' ? [] : [{ kind: 'billing.user', key: String(row.user_id) }]
   },
-  references: ({ type, userId }) => (type === 'billing.opened' ? [{ type: 'user', id: Number(userId) }] : []),
+  references: userNamedIn('billing.opened'),
   maxId: MAX_INT4,
 })

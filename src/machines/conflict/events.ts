@@ -1,7 +1,6 @@
 /** What happens to a conflict. */
 import { z } from 'zod'
-import type { JsonObject } from '../../core/json.ts'
-import { event, type MachineEvent } from '../define.ts'
+import { event, type MachineEvent, unchanged } from '../define.ts'
 import { count, name, text } from '../fields.ts'
 
 export const SIDES = ['log', 'event'] as const
@@ -27,9 +26,6 @@ const met = {
   subject: z.int().min(1).optional(),
 }
 
-/** Version 1 lacked what is optional now. */
-const asItIs = { 1: (old: JsonObject) => old }
-
 export const events = {
   'conflict.opened': event(
     2,
@@ -41,9 +37,9 @@ export const events = {
       loser: data,
       also: data.optional(),
     }),
-    { internal: true, upcasters: asItIs },
+    { internal: true, upcasters: { 1: unchanged } },
   ),
-  'conflict.absorbed': event(2, z.object(met), { internal: true, upcasters: asItIs }),
+  'conflict.absorbed': event(2, z.object(met), { internal: true, upcasters: { 1: unchanged } }),
   'conflict.settled': event(1, z.object({ keep: z.enum(SIDES) })),
   'conflict.applied': event(1, z.object({ taken: z.boolean() }), { internal: true }),
   // The user was erased: it is settled, and what the sides were is forgotten.

@@ -7,13 +7,11 @@ import { machine } from './machine.ts'
 import { personal } from './personal.ts'
 import { columns } from './row.ts'
 
-const view = rowView('conflicts', columns)
-
 export const conflict = defineEntity({
   type: 'conflict',
   machine,
   events,
-  view: { ...view, columns },
+  view: rowView('conflicts', columns),
   effects: { applyLoser },
   goneIn: [],
   personal,

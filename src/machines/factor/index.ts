@@ -2,6 +2,7 @@
 import { MAX_INT4 } from '../../core/ids.ts'
 import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
+import { userNamedIn } from '../user-owned.ts'
 import { events } from './events.ts'
 import { type FactorContext, machine } from './machine.ts'
 import { personal } from './personal.ts'
@@ -20,7 +21,7 @@ export const factor = defineEntity({
       ...passkeys.map(({ id }) => ({ kind: 'passkey', key: id })),
     ]
   },
-  references: ({ type, userId }) => (type === 'factor.enrolled' ? [{ type: 'user', id: Number(userId) }] : []),
+  references: userNamedIn('factor.enrolled'),
   goneIn: ['removed'],
   personal,
   stateVersion: 2,

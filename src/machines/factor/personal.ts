@@ -1,14 +1,13 @@
 /** What the events of a factor say of a person: an address or secret, and how a key is called. */
-import type { ActorState } from '../../core/state.ts'
 import type { PersonalDefinition } from '../personal.ts'
-import type { FactorContext } from './machine.ts'
+import { userInRow } from '../user-owned.ts'
 
 const secret = 'erased'
 /** Its id, which is random, stays: it tells keys apart. */
 const passkey = { 'passkey.label': 'erased', 'passkey.publicKey': 'erased' }
 
 export const personal: PersonalDefinition = {
-  subject: (_, { context }: ActorState) => (context as unknown as FactorContext).row?.user_id ?? null,
+  subject: userInRow,
   fields: {
     'factor.enrolled': { secret, ...passkey },
     'factor.passkey.added': passkey,

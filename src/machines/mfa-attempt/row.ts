@@ -1,6 +1,7 @@
 /** The row of `mfa_attempts`. */
 
 export const columns = {
+  id: 'bigint',
   user_id: 'integer',
   method: 'varchar',
   success: 'boolean',

@@ -1,7 +1,6 @@
 /** What happens to a session. */
 import { z } from 'zod'
-import type { JsonObject } from '../../core/json.ts'
-import { event, type MachineEvent } from '../define.ts'
+import { event, type MachineEvent, unchanged } from '../define.ts'
 import { count, ipAddress, name, reference, text, timestamp } from '../fields.ts'
 import { sessionRow } from './row.ts'
 
@@ -34,9 +33,6 @@ export const clientFields = {
 /** The rotating token of a session that is remembered; all tokens of one session share the family. */
 const remember = z.object({ familyHash: tokenHash, tokenHash })
 
-/** Version 1 lacked what is optional now. */
-const asItIs = { 1: (data: JsonObject) => data }
-
 export const events = {
   'session.created': event(
     2,
@@ -57,7 +53,7 @@ export const events = {
       /** The user's when the password was looked at. */
       authEpoch: count.optional(),
     }),
-    { upcasters: asItIs },
+    { upcasters: { 1: unchanged } },
   ),
   'session.imported': event(1, z.object({ row: sessionRow }), { internal: true }),
   // A pending session becomes a real one, under a new token.
@@ -77,7 +73,7 @@ export const events = {
   'session.elevated': event(
     2,
     z.object({ tokenHash, method: z.enum(METHODS), remember: remember.optional(), ...clientFields }),
-    { upcasters: asItIs },
+    { upcasters: { 1: unchanged } },
   ),
   // It may do nothing but show a factor.
   'session.challenged': event(1, z.object({ reason: text(255) })),
@@ -92,11 +88,11 @@ export const events = {
       /** The token that was shown for it, which has to be the newest of its kind. */
       replacesHash: tokenHash.optional(),
     }),
-    { upcasters: asItIs },
+    { upcasters: { 1: unchanged } },
   ),
   // `seenAt`: when it was last in use, where that is not just now.
   'session.touched': event(2, z.object({ ipAddress: ipAddress.optional(), seenAt: timestamp.optional() }), {
-    upcasters: asItIs,
+    upcasters: { 1: unchanged },
   }),
   'session.closed': event(1, z.object({})),
   'session.revoked': event(1, z.object({ reason: text(255).optional() })),

@@ -2,6 +2,7 @@
 import { MAX_INT4 } from '../../core/ids.ts'
 import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
+import { userNamedIn } from '../user-owned.ts'
 import { events } from './events.ts'
 import { live } from './live.ts'
 import { machine, type SessionContext } from './machine.ts'
@@ -19,7 +20,7 @@ export const session = defineEntity({
     const { row } = context as unknown as SessionContext
     return row === null ? [] : [{ kind: 'session.token', key: row.session_token }]
   },
-  references: ({ type, userId }) => (type === 'session.created' ? [{ type: 'user', id: Number(userId) }] : []),
+  references: userNamedIn('session.created'),
   goneIn: ['closed', 'expired', 'revoked'],
   grantsIn: ['active'],
   personal,

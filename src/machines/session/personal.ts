@@ -1,7 +1,6 @@
 /** What the events of a session say of a person: where and on what it is used. */
-import type { ActorState } from '../../core/state.ts'
 import type { PersonalDefinition } from '../personal.ts'
-import type { SessionContext } from './machine.ts'
+import { userInRow } from '../user-owned.ts'
 
 const client = {
   deviceId: undefined,
@@ -13,7 +12,7 @@ const client = {
 const reason = undefined
 
 export const personal: PersonalDefinition = {
-  subject: (_, { context }: ActorState) => (context as unknown as SessionContext).row?.user_id ?? null,
+  subject: userInRow,
   fields: {
     'session.created': client,
     'session.imported': { 'row.device_id': null, 'row.user_agent': null, 'row.ip_address': null },

@@ -1,6 +1,6 @@
 /** What happens to a stream. */
 import { z } from 'zod'
-import { event, type MachineEvent } from '../define.ts'
+import { event, type MachineEvent, unchanged } from '../define.ts'
 import { bytes, count, name, reference, text } from '../fields.ts'
 import { streamRow } from './row.ts'
 
@@ -36,7 +36,7 @@ export const events = {
     2,
     // The most there were at a time since the stream went live, where someone has counted.
     z.object({ viewers: count, peakViewers: count.optional() }),
-    { upcasters: { 1: data => data } },
+    { upcasters: { 1: unchanged } },
   ),
   'stream.stats.updated': event(
     1,

@@ -2,6 +2,7 @@
 import { MAX_INT4 } from '../../core/ids.ts'
 import { defineEntity } from '../define.ts'
 import { rowView } from '../read-row.ts'
+import { userNamedIn } from '../user-owned.ts'
 import { closeBroadcast, openBroadcast } from './effects.ts'
 import { events } from './events.ts'
 import { live } from './live.ts'
@@ -18,7 +19,7 @@ export const stream = defineEntity({
     const { row } = context as unknown as StreamContext
     return row === null || value === 'deleted' ? [] : [{ kind: 'stream.key', key: row.stream_key }]
   },
-  references: ({ type, userId }) => (type === 'stream.created' ? [{ type: 'user', id: Number(userId) }] : []),
+  references: userNamedIn('stream.created'),
   effects: { openBroadcast, closeBroadcast },
   stateVersion: 2,
   maxId: MAX_INT4,

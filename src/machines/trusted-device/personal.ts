@@ -1,10 +1,9 @@
 /** What a trusted device says of a person. */
-import type { ActorState } from '../../core/state.ts'
 import type { PersonalDefinition } from '../personal.ts'
-import type { DeviceContext } from './machine.ts'
+import { userInRow } from '../user-owned.ts'
 
 export const personal: PersonalDefinition = {
-  subject: (_, { context }: ActorState) => (context as unknown as DeviceContext).row?.user_id ?? null,
+  subject: userInRow,
   fields: {
     'device.trusted': { label: 'erased', deviceFingerprint: undefined },
     'device.revoked': { reason: undefined },

@@ -1,6 +1,7 @@
 /** The row of `trusted_devices`. */
 
 export const columns = {
+  id: 'bigint',
   user_id: 'integer',
   token_hash: 'text',
   label: 'text',

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { was } from '../fields.ts'
 
 export const columns = {
+  id: 'bigint',
   user_id: 'integer',
   stream_id: 'integer',
   event_type: 'varchar',

@@ -1,7 +1,6 @@
 /** What happens to a user. */
 import { z } from 'zod'
-import type { JsonObject } from '../../core/json.ts'
-import { event, type MachineEvent } from '../define.ts'
+import { event, type MachineEvent, unchanged } from '../define.ts'
 import { name, reference, text, timestamp } from '../fields.ts'
 import { userRow } from './row.ts'
 
@@ -42,9 +41,6 @@ const opened = z.object({
   ended: z.array(reference).max(MAX_OPEN_SESSIONS).optional(),
 })
 
-/** Version 1 lacked what is optional now. */
-const asItIs = { 1: (data: JsonObject) => data }
-
 /** States in which nothing more is written of the person. */
 export const ERASED: readonly string[] = ['erasing', 'erased']
 
@@ -62,7 +58,7 @@ export const events = {
       avatarUrl: avatarUrl.optional(),
       skeletons: skeletons.optional(),
     }),
-    { upcasters: asItIs },
+    { upcasters: { 1: unchanged } },
   ),
   'user.imported': event(1, z.object({ row: userRow, exactNames: z.boolean().optional() }), { internal: true }),
   'user.verified': event(1, z.object({})),
@@ -91,11 +87,11 @@ export const events = {
       keepSession: reference.optional(),
       authEpoch: authEpoch.optional(),
     }),
-    { upcasters: asItIs },
+    { upcasters: { 1: unchanged } },
   ),
   // The same password under newer parameters.
   'user.password.rehashed': event(1, z.object({ passwordHash, authEpoch: authEpoch.optional() })),
-  'user.login.recorded': event(2, z.object({ opened: opened.optional() }), { upcasters: asItIs }),
+  'user.login.recorded': event(2, z.object({ opened: opened.optional() }), { upcasters: { 1: unchanged } }),
   'user.sessions.ended': event(1, z.object({ keepSession: reference.optional(), reason: text(255).optional() })),
   'user.sessions.limited': event(1, z.object({ limit: sessionLimit.nullable() })),
   'user.roles.changed': event(1, z.object({ roles: z.array(z.enum(ROLES)).max(ROLES.length) })),

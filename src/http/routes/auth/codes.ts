@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { ADDRESS_METHODS } from '../../../accounts/sent-codes.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clientOf, sendRefusal, tokenOf, usesCookie } from '../../session.ts'
-import { openedWithCodes, password, sendOpened } from './sign-in.ts'
+import { clientOf, sendRefusal, shownToken, usesCookie } from '../../session.ts'
+import { openedWithCodes, password, sendOpened } from './opened-session.ts'
 
 const method = z.enum(ADDRESS_METHODS)
 const sent = z.object({
@@ -32,7 +32,7 @@ export function codeRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const answer = await accounts.sendCode(tokenOf(request) ?? '', request.body.method, clientOf(request))
+      const answer = await accounts.sendCode(shownToken(request), request.body.method, clientOf(request))
       return answer.ok ? reply.send({ to: answer.to, expiresAt: answer.expiresAt }) : sendRefusal(reply, answer)
     },
   )
@@ -62,7 +62,7 @@ export function codeRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const enrolment = { ...request.body, method: request.params.method }
-      const answer = await accounts.enrolAddress(tokenOf(request) ?? '', enrolment, clientOf(request))
+      const answer = await accounts.enrolAddress(shownToken(request), enrolment, clientOf(request))
       return answer.ok ? reply.send({ to: answer.to, expiresAt: answer.expiresAt }) : sendRefusal(reply, answer)
     },
   )
@@ -83,7 +83,7 @@ export function codeRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const shown = { method: request.params.method, code: request.body.code }
-      const session = await accounts.confirmAddress(tokenOf(request) ?? '', shown, clientOf(request))
+      const session = await accounts.confirmAddress(shownToken(request), shown, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
       return sendOpened(reply, session, usesCookie(request))
     },

@@ -6,9 +6,9 @@ import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { rowPath } from '../../input.ts'
-import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
-import { deviceGiven, trustAsked, trustWanted } from './devices.ts'
-import { backupCodes, opened, openedWithCodes, password, sendOpened } from './sign-in.ts'
+import { clientOf, sendRefusal, sessionOf, shownToken, usesCookie } from '../../session.ts'
+import { deviceGiven, trustAsked, trustWanted } from './device-trust.ts'
+import { backupCodes, opened, openedWithCodes, password, sendOpened } from './opened-session.ts'
 
 const code = z.string().min(1).max(64).describe('As it was read or typed: spaces do not count.')
 
@@ -67,7 +67,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const { trustDevice, ...shown } = request.body
-      const session = await accounts.verifyFactor(tokenOf(request) ?? '', shown, clientOf(request))
+      const session = await accounts.verifyFactor(shownToken(request), shown, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
       return sendOpened(reply, await trustAsked(node, request, reply, session, trustDevice), usesCookie(request))
     },
@@ -94,7 +94,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const enrolment = await accounts.enrolTotp(tokenOf(request) ?? '', request.body, clientOf(request))
+      const enrolment = await accounts.enrolTotp(shownToken(request), request.body, clientOf(request))
       if (!enrolment.ok) return sendRefusal(reply, enrolment)
       const { secret, uri, qr } = enrolment
       return reply.send({ secret, uri, qr })
@@ -116,7 +116,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const { code: first } = request.body
-      const session = await accounts.confirmTotp(tokenOf(request) ?? '', first, clientOf(request))
+      const session = await accounts.confirmTotp(shownToken(request), first, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
       return sendOpened(reply, session, usesCookie(request))
     },
@@ -135,7 +135,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const replaced = await accounts.replaceBackupCodes(tokenOf(request) ?? '', clientOf(request))
+      const replaced = await accounts.replaceBackupCodes(shownToken(request), clientOf(request))
       if (!replaced.ok) return sendRefusal(reply, replaced)
       return reply.send({ backupCodes: [...replaced.backupCodes] })
     },
@@ -157,7 +157,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const { method } = request.params
-      const answer = await accounts.removeFactor(tokenOf(request) ?? '', method, clientOf(request))
+      const answer = await accounts.removeFactor(shownToken(request), method, clientOf(request))
       return answer.ok ? reply.send({ removed: answer.removed }) : sendRefusal(reply, answer)
     },
   )
@@ -176,7 +176,7 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const answer = await accounts.resetFactorsOf(tokenOf(request) ?? '', request.params.id, clientOf(request))
+      const answer = await accounts.resetFactorsOf(shownToken(request), request.params.id, clientOf(request))
       return answer.ok ? reply.send({ removed: answer.removed }) : sendRefusal(reply, answer)
     },
   )

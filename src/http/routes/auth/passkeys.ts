@@ -1,74 +1,21 @@
 /** Passkeys: registered, shown alone or beside a password, renamed, removed. */
 import { z } from 'zod'
-import type { Assertion, Attestation } from '../../../accounts/passkeys.ts'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clientOf, cookiesOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
-import { deviceGiven, trustAsked, trustWanted } from './devices.ts'
-import { opened, openedWithCodes, password, sendOpened } from './sign-in.ts'
-
-const base64url = (max: number) =>
-  z
-    .string()
-    .min(1)
-    .max(max)
-    .regex(/^[A-Za-z0-9_-]+$/, 'not base64url')
-
-const passkeyId = base64url(1_364)
-const label = z
-  .string()
-  .min(1)
-  .max(100)
-  .regex(/^\P{Cc}+$/u, 'has control characters')
-  .describe('For the user to know it by.')
-
-// What `PublicKeyCredential.toJSON()` gives has more, which is let through unread.
-const attestation = z
-  .object({
-    id: passkeyId,
-    response: z.object({
-      clientDataJSON: base64url(8_192),
-      attestationObject: base64url(16_384),
-      transports: z.array(z.string().min(1).max(20)).max(10).optional(),
-    }),
-  })
-  .describe('`PublicKeyCredential.toJSON()` of `navigator.credentials.create`.')
-const assertion = z
-  .object({
-    id: passkeyId,
-    response: z.object({
-      clientDataJSON: base64url(8_192),
-      authenticatorData: base64url(8_192),
-      signature: base64url(2_048),
-      userHandle: base64url(128).nullish(),
-    }),
-  })
-  .describe('`PublicKeyCredential.toJSON()` of `navigator.credentials.get`.')
-
-const descriptors = z.array(
-  z.object({ id: z.string(), type: z.literal('public-key'), transports: z.array(z.string()).optional() }),
-)
-const creationOptions = z.looseObject({
-  challenge: z.string(),
-  rp: z.object({ id: z.string(), name: z.string() }),
-  user: z.object({ id: z.string(), name: z.string(), displayName: z.string() }),
-  excludeCredentials: descriptors,
-})
-const requestOptions = z.looseObject({
-  challenge: z.string(),
-  rpId: z.string(),
-  allowCredentials: descriptors.optional(),
-})
-
-const shownPasskey = z.object({
-  id: z.string(),
-  label: z.string(),
-  transports: z.array(z.string()),
-  backedUp: z.boolean().describe('Kept in more places than one device.'),
-  doubted: z.boolean().describe('Its counter did not grow once: there may be a copy of it.'),
-  addedAt: z.iso.datetime(),
-  lastUsedAt: z.iso.datetime().nullable(),
-})
+import { clientOf, cookiesOf, sendRefusal, sessionOf, shownToken, usesCookie } from '../../session.ts'
+import { deviceGiven, trustAsked, trustWanted } from './device-trust.ts'
+import { opened, openedWithCodes, password, sendOpened } from './opened-session.ts'
+import {
+  assertion,
+  assertionOf,
+  attestation,
+  attestationOf,
+  creationOptions,
+  passkeyId,
+  passkeyLabel,
+  requestOptions,
+  shownPasskey,
+} from './passkey-schemas.ts'
 
 export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
   const { passkeys } = node.accounts
@@ -109,7 +56,7 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const begun = await passkeys.registrationOptions(tokenOf(request) ?? '', request.body, clientOf(request))
+      const begun = await passkeys.registrationOptions(shownToken(request), request.body, clientOf(request))
       return begun.ok ? reply.send({ options: jsonOf(begun.options) }) : sendRefusal(reply, begun)
     },
   )
@@ -123,14 +70,14 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
         description: 'Ends the other sessions of the user and replaces the token of this one.',
         operationId: 'registerPasskey',
         tags,
-        body: z.strictObject({ response: attestation, label: label.optional() }),
+        body: z.strictObject({ response: attestation, label: passkeyLabel.optional() }),
         ...answers({ 200: openedWithCodes.extend({ passkeyId: z.string() }) }, { account: true }),
       },
     },
     async (request, reply) => {
       const { response, label: given = 'passkey' } = request.body
       const answer = { attestation: attestationOf(response), label: given }
-      const session = await passkeys.register(tokenOf(request) ?? '', answer, clientOf(request))
+      const session = await passkeys.register(shownToken(request), answer, clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
       return sendOpened(reply, session, usesCookie(request))
     },
@@ -188,7 +135,7 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const begun = await passkeys.factorOptions(tokenOf(request) ?? '', clientOf(request))
+      const begun = await passkeys.factorOptions(shownToken(request), clientOf(request))
       return begun.ok ? reply.send({ options: jsonOf(begun.options) }) : sendRefusal(reply, begun)
     },
   )
@@ -209,7 +156,7 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const { response, trustDevice } = request.body
-      const session = await passkeys.verify(tokenOf(request) ?? '', assertionOf(response), clientOf(request))
+      const session = await passkeys.verify(shownToken(request), assertionOf(response), clientOf(request))
       if (!session.ok) return sendRefusal(reply, session)
       return sendOpened(reply, await trustAsked(node, request, reply, session, trustDevice), usesCookie(request))
     },
@@ -223,13 +170,13 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
         summary: 'Rename a passkey',
         operationId: 'renamePasskey',
         tags,
-        body: z.strictObject({ id: passkeyId, label }),
+        body: z.strictObject({ id: passkeyId, label: passkeyLabel }),
         ...answers({ 204: null }, { account: true }),
       },
     },
     async (request, reply) => {
       const { id, label: given } = request.body
-      const renamed = await passkeys.rename(tokenOf(request) ?? '', id, given, clientOf(request))
+      const renamed = await passkeys.rename(shownToken(request), id, given, clientOf(request))
       return renamed.ok ? reply.code(204).send() : sendRefusal(reply, renamed)
     },
   )
@@ -248,19 +195,10 @@ export function passkeyRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const removed = await passkeys.remove(tokenOf(request) ?? '', request.body.id, clientOf(request))
+      const removed = await passkeys.remove(shownToken(request), request.body.id, clientOf(request))
       return removed.ok ? reply.code(204).send() : sendRefusal(reply, removed)
     },
   )
-}
-
-function attestationOf({ id, response }: z.output<typeof attestation>): Attestation {
-  return { id, ...response }
-}
-
-function assertionOf({ id, response: { userHandle, ...response } }: z.output<typeof assertion>): Assertion {
-  // Authenticators of a factor alone keep no user, which browsers tell by null.
-  return { id, ...response, ...(userHandle === null ? {} : { userHandle }) }
 }
 
 /** As it goes over the wire: without what is undefined. */

@@ -6,7 +6,7 @@ import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
 import { rowPath } from '../../input.ts'
 import { clientOf, sendRefusal, sessionOf, tokenOf, usesCookie } from '../../session.ts'
-import { password, sendOpened } from './sign-in.ts'
+import { password, sendOpened } from './opened-session.ts'
 
 const registration = z.strictObject({
   username: z.string().min(1).max(255).describe('Kept in compatibility form (NFKC); letter case does not count.'),

@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import { answers } from '../../api-document.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import { clientOf, sendRefusal, tokenOf } from '../../session.ts'
-import { password } from './sign-in.ts'
+import { clientOf, sendRefusal, shownToken } from '../../session.ts'
+import { password } from './opened-session.ts'
 
 const login = z.string().min(1).max(255).describe('User name or address.')
 const token = z.string().min(1).max(128).describe('From the mail.')
@@ -29,7 +29,7 @@ export function recoveryRoutes(app: HttpApp, { node }: HttpShared): void {
       },
     },
     async (request, reply) => {
-      const answer = await accounts.changeEmail(tokenOf(request) ?? '', request.body, clientOf(request))
+      const answer = await accounts.changeEmail(shownToken(request), request.body, clientOf(request))
       return answer.ok ? reply.code(204).send() : sendRefusal(reply, answer)
     },
   )

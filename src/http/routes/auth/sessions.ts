@@ -11,11 +11,11 @@ import {
   permittedSession,
   sendRefusal,
   sessionOf,
-  tokenOf,
+  shownToken,
   tokensOf,
   usesCookie,
 } from '../../session.ts'
-import { opened, password, sendOpened } from './sign-in.ts'
+import { opened, password, sendOpened } from './opened-session.ts'
 
 const refreshing = z.strictObject({
   rememberToken: z.string().max(512).optional().describe('Where the session token has ended, and there is no cookie.'),
@@ -80,7 +80,7 @@ export function sessionRoutes(app: HttpApp, { node }: HttpShared): void {
     },
     async (request, reply) => {
       const cookie = bearerOf(request) === undefined
-      const token = tokenOf(request) ?? ''
+      const token = shownToken(request)
       const session = await node.accounts.reauthenticate(token, request.body.password, clientOf(request))
       return session.ok ? sendOpened(reply, session, cookie) : sendRefusal(reply, session)
     },

@@ -1,24 +1,13 @@
 /** Signing in and out, and asking who one is. */
-import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { FACTOR_METHODS } from '../../../machines/factor/events.ts'
 import { METHODS } from '../../../machines/session/events.ts'
 import { ROLES } from '../../../machines/user/events.ts'
 import { answers } from '../../api-document.ts'
 import { deviceTokenOf, keepDevice } from '../../device-cookie.ts'
 import type { HttpApp, HttpShared } from '../../http-app.ts'
-import {
-  clearSessionCookie,
-  clientOf,
-  cookiesOf,
-  sendRefusal,
-  sessionOf,
-  setSessionCookies,
-  tokensOf,
-} from '../../session.ts'
-import { deviceGiven } from './devices.ts'
-
-export const password = z.string().min(1).max(1_024)
+import { clearSessionCookie, clientOf, cookiesOf, sendRefusal, sessionOf, tokensOf } from '../../session.ts'
+import { deviceGiven } from './device-trust.ts'
+import { opened, password, sendOpened } from './opened-session.ts'
 
 const credentials = z.strictObject({
   login: z.string().min(1).max(255).describe('User name or address.'),
@@ -34,29 +23,7 @@ const credentials = z.strictObject({
     .describe('Keep the token in a cookie that scripts cannot read, instead of answering with it.'),
 })
 
-export const opened = z.object({
-  sessionId: z.int().min(1),
-  userId: z.int().min(1),
-  token: z
-    .string()
-    .optional()
-    .describe('To be sent as `Authorization: Bearer …`; absent where a cookie was asked for.'),
-  expiresAt: z.iso.datetime().describe('Of the token.'),
-  rememberToken: z
-    .string()
-    .optional()
-    .describe('Of a session that is remembered; absent where a cookie was asked for.'),
-  rememberedUntil: z.iso.datetime().optional(),
-  pending: z.literal(true).optional().describe('A factor is to be shown: the token opens nothing else until then.'),
-  factors: z.array(z.enum(FACTOR_METHODS)).optional().describe('Of a pending session: what the user can show.'),
-})
-
-export const backupCodes = z.array(z.string()).describe('Shown this once.')
-
-/** After a factor was added: backup codes come with the first. */
-export const openedWithCodes = opened.extend({ backupCodes: backupCodes.optional() })
-
-export const validSession = z.object({
+const validSession = z.object({
   sessionId: z.int().min(1),
   userId: z.int().min(1),
   username: z.string(),
@@ -66,24 +33,6 @@ export const validSession = z.object({
   factorAt: z.iso.datetime().nullable().describe('When a second factor was last shown.'),
   expiresAt: z.iso.datetime(),
 })
-
-interface Opened {
-  readonly ok: true
-  readonly pending?: true | undefined
-  readonly token: string
-  readonly expiresAt: string
-  readonly rememberToken?: string | undefined
-  readonly rememberedUntil?: string | undefined
-}
-
-/** What was opened, with its tokens in the answer or in cookies. */
-export function sendOpened<Session extends Opened>(reply: FastifyReply, session: Session, cookie: boolean) {
-  const { ok: _, token, ...rest } = session
-  if (!cookie) return reply.send({ ...rest, token })
-  setSessionCookies(reply, session)
-  const { rememberToken: __, ...shown } = rest
-  return reply.send(shown)
-}
 
 export function signInRoutes(app: HttpApp, { node }: HttpShared): void {
   app.post(

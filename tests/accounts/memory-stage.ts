@@ -9,9 +9,7 @@ import { createManualClock, type ManualClock } from '../support/manual-clock.ts'
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 
-export const PASSWORD = 'correct horse battery staple'
-
-export interface AccountsStage {
+export interface MemoryStage {
   readonly node: RuntimeNode
   readonly clock: ManualClock
   readonly userId: number
@@ -21,7 +19,7 @@ export interface AccountsStage {
 }
 
 /** @param skew how far the node's clock is ahead, ms */
-export async function startStage(options: NodeOptions = {}, skew = () => 0): Promise<AccountsStage> {
+export async function startStage(options: NodeOptions = {}, skew = () => 0): Promise<MemoryStage> {
   const clock = createManualClock()
   const skewed = { after: clock.after, now: () => clock.now() + skew() }
   const node = await createNode({ memory: true, clock: skewed, log: silentLogger, name: 'stage', ...options })

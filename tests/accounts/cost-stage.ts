@@ -13,7 +13,7 @@ import { quietPorts } from './quiet-ports.ts'
 /** Cheap, for tests that make many. */
 export const CHEAP: Argon2Cost = { m: 64, t: 1, p: 1 }
 
-export interface AccountStage {
+export interface CostStage {
   readonly node: RuntimeNode
   readonly accounts: Accounts
   readonly log: RecordingLog
@@ -23,10 +23,10 @@ export interface AccountStage {
   close(): Promise<void>
 }
 
-export async function createAccountStage(
+export async function createCostStage(
   settings: Partial<AccountSettings> = {},
   given?: RuntimeNode,
-): Promise<AccountStage> {
+): Promise<CostStage> {
   const node = given ?? (await createNode({ memory: true, name: 'stage', log: silentLogger }))
   const log = createRecordingLog()
   const attempts = createAttemptLimiter({ clock: systemClock, budgets: { ...settings.attemptBudgets } })
