@@ -77,8 +77,8 @@ export class Flusher {
         continue
       }
       const { flushMs, flushAlone } = document.definition
-      // A node that hears nobody knows only its own part of each sum.
-      if (!bus.healthy && flushAlone !== true) continue
+      // A node that does not hear the others knows only its own part of each sum.
+      if (!bus.hearsAll && flushAlone !== true) continue
       const age = this.#flushes.age(document, now)
       if (presentDocument(subject) !== document || this.#under.has(document) || (!last && age < flushMs)) continue
       const [event, ...more] = this.due(document)

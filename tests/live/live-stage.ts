@@ -74,6 +74,9 @@ export function openLiveStage(): LiveStage {
       get healthy() {
         return !isCut
       },
+      get hearsAll() {
+        return !isCut
+      },
       publishLive: json => void (isCut || real.publishLive(json)),
       onLive: listener => real.onLive(frame => void (isCut || listener(frame))),
     }
