@@ -1,7 +1,7 @@
 /** Asks the log which time of its life an actor is in, and asks again where the answer may have changed. */
 import { AppError, ERRORS } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
-import type { Clock, Logger } from '../core/ports.ts'
+import type { Logger } from '../core/ports.ts'
 import type { LiveStateOptions } from './api.ts'
 import type { Replica, Subject } from './replica.ts'
 
@@ -11,7 +11,8 @@ const RECHECK_MS = 5 * 60_000
 const LOOKUPS = 50
 
 export interface PeriodsOptions {
-  readonly clock: Clock
+  /** Milliseconds, for intervals. */
+  readonly time: () => number
   readonly log: Logger
   readonly replica: Replica
   readonly state: LiveStateOptions['state']
@@ -58,8 +59,8 @@ export class Periods {
   }
 
   tick(): void {
-    const { clock, replica } = this.#options
-    const now = clock.now()
+    const { time, replica } = this.#options
+    const now = time()
     let lookups = 0
     for (const subject of replica.subjects()) {
       const quiet = now - Math.max(subject.changedAt, subject.askedAt) >= RECHECK_MS
@@ -70,8 +71,8 @@ export class Periods {
   }
 
   async #ask(subject: Subject): Promise<void> {
-    const { clock, state: read, answered } = this.#options
-    subject.askedAt = clock.now()
+    const { time, state: read, answered } = this.#options
+    subject.askedAt = time()
     try {
       do {
         this.#stale.delete(subject)

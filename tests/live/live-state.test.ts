@@ -71,6 +71,28 @@ describe('figures', () => {
     expect(late.stream(id).read()).toEqual(a.stream(id).read())
   })
 
+  test.each([
+    ['stood still for an hour, or whose clock was set forward,', 3_600_000],
+    ['whose clock was set back', -3_600_000],
+  ])('a node %s counts the others, and is counted', async (_what, ms) => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const id = await stage.liveStream(a)
+    a.stream(id).set('viewers', 100)
+    b.stream(id).set('viewers', 20)
+    await stage.pass(6_000)
+    const told = () => stage.history(id).flatMap(({ data }) => ('viewers' in data ? [data['viewers']] : []))
+    const before = told().length
+    for (const node of [b, a]) {
+      node.setClock(ms)
+      await stage.pass(30_000)
+      for (const one of [a, b]) expect(one.stream(id).read()).toMatchObject({ viewers: 120 })
+    }
+    expect(told().slice(before)).toEqual([])
+    a.stream(id).set('viewers', 101)
+    await stage.pass(6_000)
+    expect(told().slice(before)).toEqual([121])
+  })
+
   test('a new time on air starts with nothing, and writes of the time before do not reach it', async () => {
     const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
     const id = await stage.liveStream(a)
