@@ -60,6 +60,15 @@ export class Flusher {
     return this.#flushes.due(document, this.#options.members.isAlive)
   }
 
+  /** What there is of it need not be held: the log has all of it. */
+  isAtRest({ definition, period, documents }: Subject): boolean {
+    if (definition.isAtRest === undefined || typeof period !== 'string') return false
+    const { clock, members } = this.#options
+    const document = documents.get(period)
+    if (document === undefined) return true
+    return definition.isAtRest(document.values(members.isAlive), clock.now()) && this.due(document).length === 0
+  }
+
   tick(): void {
     this.#flush(FLUSHES, false)
   }

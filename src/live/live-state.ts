@@ -68,7 +68,11 @@ class LiveNode implements LiveState {
     const shared = { ...options, replica: this.#replica, members: this.#members, self: this.#self, time: this.#time }
     const { bus } = options
     this.#repairs = createRepairs({ ...shared, say: json => bus.publishLive(json), send: this.#outgoing.send })
-    this.#periods = new Periods({ ...shared, answered: subject => this.#resolved(subject) })
+    this.#periods = new Periods({
+      ...shared,
+      answered: subject => this.#resolved(subject),
+      isAtRest: subject => !this.#waiting.has(subject) && this.#flusher.isAtRest(subject),
+    })
     this.#flusher = new Flusher({
       ...shared,
       flushed: () => void this.#counts.flushes++,
@@ -235,6 +239,8 @@ class LiveNode implements LiveState {
 
   #take({ type, id, period, entries }: Delta): void {
     const now = this.#options.clock.now()
+    // Others may let go of it a little later than this node did: it does not come back by them.
+    if (this.#replica.isDispensable(type, id, entries, now)) return
     const subject = this.#replica.subject(type, id, this.#time())
     const document = subject === undefined ? undefined : this.#replica.document(subject, period)
     if (subject === undefined || document === undefined) {

@@ -7,6 +7,8 @@ import type { Replica, Subject } from './replica.ts'
 
 /** Actors whose figures stand still are looked up so often, in case their end was missed. */
 const RECHECK_MS = 5 * 60_000
+/** What stood still for so long may be at rest. */
+const STILL_MS = 60_000
 /** Lookups that are begun in a tick. */
 const LOOKUPS = 50
 
@@ -16,6 +18,8 @@ export interface PeriodsOptions {
   readonly log: Logger
   readonly replica: Replica
   readonly state: LiveStateOptions['state']
+  /** What there is of it need not be held any more. */
+  readonly isAtRest: (subject: Subject) => boolean
   /** Called after each answer, and where there was none. */
   readonly answered: (subject: Subject) => void
 }
@@ -59,10 +63,14 @@ export class Periods {
   }
 
   tick(): void {
-    const { time, replica } = this.#options
+    const { time, replica, isAtRest } = this.#options
     const now = time()
     let lookups = 0
     for (const subject of replica.subjects()) {
+      if (now - subject.changedAt >= STILL_MS && isAtRest(subject)) {
+        replica.forget(subject)
+        continue
+      }
       const quiet = now - Math.max(subject.changedAt, subject.askedAt) >= RECHECK_MS
       if (!quiet && subject.askedAt > 0) continue
       if (subject.period === null && quiet) replica.forget(subject)
