@@ -35,6 +35,7 @@ import { createFrameBatcher } from './sync/frame-batcher.ts'
 import { createInProcessBus } from './sync/in-process-bus.ts'
 import { createTopics } from './sync/patterns.ts'
 import { createRedisBus } from './sync/redis-bus.ts'
+import { createUnheardNodes } from './sync/unheard-nodes.ts'
 import { systemClock } from './system-clock.ts'
 import { createTentativeExchange } from './tentative/exchange.ts'
 
@@ -110,9 +111,16 @@ async function assemble(
   const { store, sealedLog, incarnation, register, installation, frameKey, projections, personalKeys } = openedLog
   await started(projections)
 
+  const unheard =
+    options.redis === undefined && options.hub === undefined
+      ? await started(createUnheardNodes({ others: () => register.others(), clock, log }))
+      : undefined
   const bus: Bus =
     options.redis === undefined
-      ? createInProcessBus({ node: name, incarnation, log, ...(options.hub === undefined ? {} : { hub: options.hub }) })
+      ? createInProcessBus({
+          ...{ node: name, incarnation, log, unheard: () => unheard?.names() ?? [] },
+          ...(options.hub === undefined ? {} : { hub: options.hub }),
+        })
       : createRedisBus({
           url: options.redis,
           ...(options.redisCa === undefined ? {} : { ca: options.redisCa }),

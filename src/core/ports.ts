@@ -242,6 +242,8 @@ export interface Bus extends Service {
   onTentative(listener: (frame: LiveFrame) => void): () => void
   /** Whether frames reach the others now. */
   readonly healthy: boolean
+  /** Also that no other node is known that this one has no way to: what it holds of the others may be the whole. */
+  readonly hearsAll: boolean
   /** What somebody should see to, whether frames flow or not; one sentence each. */
   warnings(): readonly string[]
   stats(): Readonly<Record<string, number>>

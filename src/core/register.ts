@@ -52,6 +52,8 @@ export interface Register {
    */
   seal(journal: string): Promise<readonly StartRecord[]>
   starts(incarnations: readonly number[]): Promise<readonly StartRecord[]>
+  /** Names of other nodes that count as alive, at most a hundred. */
+  others(): Promise<readonly string[]>
 }
 
 /** A ceiling lies at least this far above those before it: room for billions of stamps where the wall clock is behind. */

@@ -83,6 +83,11 @@ export class MemoryStarts {
       },
       starts: async incarnations =>
         this.#starts.filter(start => incarnations.includes(start.incarnation)).map(recordOf),
+      others: async () => {
+        const now = clock.now()
+        const alive = this.#starts.filter(start => start.node !== own.node && start.aliveUntil > now)
+        return [...new Set(alive.map(({ node }) => node))].sort().slice(0, 100)
+      },
     }
   }
 

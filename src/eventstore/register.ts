@@ -78,5 +78,15 @@ export function createRegister(pool: Pool, { node, incarnation }: { node: string
         text: `select ${RECORD} from incarnations where incarnation = any($1)`,
         values: [incarnations],
       }),
+    others: async () => {
+      const rows = await query<{ node: string }>(pool, {
+        text: `
+          select distinct node from incarnations
+          where node <> $1 and alive_until > clock_timestamp()
+          order by node limit 100`,
+        values: [node],
+      })
+      return rows.map(row => row.node)
+    },
   }
 }

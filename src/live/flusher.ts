@@ -20,7 +20,10 @@ export interface FlusherOptions {
   /** `node#incarnation`. */
   readonly self: string
   readonly bus: Bus
+  /** What nodes share, for the intervals that events are named by. */
   readonly clock: Clock
+  /** Milliseconds, for intervals of this node. */
+  readonly time: () => number
   readonly log: Logger
   readonly replica: Replica
   readonly members: Members
@@ -37,9 +40,11 @@ export class Flusher {
   readonly #changed = new Set<LiveDocument>()
   readonly #under = new Map<LiveDocument, number>()
   readonly #running = new Set<Promise<void>>()
+  #shared = { at: 0, as: 0 }
 
   constructor(options: FlusherOptions) {
     this.#options = options
+    this.#shared.at = options.time()
   }
 
   changed(document: LiveDocument): void {
@@ -48,12 +53,20 @@ export class Flusher {
 
   /** The log has this event of the actor. */
   told(document: LiveDocument, event: LogEvent): void {
-    if (document.definition.flush[event.type] !== undefined)
-      this.#flushes.told(document, event, this.#options.clock.now())
+    if (document.definition.flush[event.type] !== undefined) this.#flushes.told(document, event, this.#options.time())
   }
 
   due(document: LiveDocument): readonly OutgoingEvent[] {
     return this.#flushes.due(document, this.#options.members.isAlive)
+  }
+
+  /** What there is of it need not be held: the log has all of it. */
+  isAtRest({ definition, period, documents }: Subject): boolean {
+    if (definition.isAtRest === undefined || typeof period !== 'string') return false
+    const { clock, members } = this.#options
+    const document = documents.get(period)
+    if (document === undefined) return true
+    return definition.isAtRest(document.values(members.isAlive), clock.now()) && this.due(document).length === 0
   }
 
   tick(): void {
@@ -67,8 +80,8 @@ export class Flusher {
   }
 
   #flush(limit: number, last: boolean): void {
-    const { bus, clock, replica } = this.#options
-    const now = clock.now()
+    const { bus, time, replica } = this.#options
+    const now = time()
     let begun = 0
     for (const document of this.#changed) {
       const subject = replica.find(document.type, document.id)
@@ -77,18 +90,26 @@ export class Flusher {
         continue
       }
       const { flushMs, flushAlone } = document.definition
-      // A node that hears nobody knows only its own part of each sum.
-      if (!bus.healthy && flushAlone !== true) continue
+      // A node that does not hear the others knows only its own part of each sum.
+      if (!bus.hearsAll && flushAlone !== true) continue
       const age = this.#flushes.age(document, now)
       if (presentDocument(subject) !== document || this.#under.has(document) || (!last && age < flushMs)) continue
       const [event, ...more] = this.due(document)
       if (event === undefined) this.#changed.delete(document)
       else if (this.#isInCharge(document) || age >= OVERDUE * flushMs) {
         if (begun++ >= limit) return
-        if (!last) this.#send(subject, document, event, String(Math.floor(now / flushMs)))
+        if (!last) this.#send(subject, document, event, String(Math.floor(this.#sharedTime() / flushMs)))
         else for (const each of [event, ...more]) this.#send(subject, document, each, this.#atTheEnd(each.type))
       }
     }
+  }
+
+  /** The clock's, but where that is set back: the log has had the intervals that it would name again. */
+  #sharedTime(): number {
+    const { clock, time } = this.#options
+    const at = time()
+    this.#shared = { at, as: Math.max(clock.now(), this.#shared.as + at - this.#shared.at) }
+    return this.#shared.as
   }
 
   /** A command id takes no other letters than these, and the node's name may have some. */
@@ -104,9 +125,9 @@ export class Flusher {
 
   /** @param occasion with the actor and its time it makes the command id: whichever nodes try, the log takes one event */
   #send(subject: Subject, document: LiveDocument, event: OutgoingEvent, occasion: string): void {
-    const { clock, log, send, flushed, refused } = this.#options
+    const { time, log, send, flushed, refused } = this.#options
     const actor = { type: subject.type, id: subject.id } as ActorRef
-    const now = clock.now()
+    const now = time()
     const commandId = `live:${formatActorRef(actor)}:${document.period}:${occasion}`
     this.#under.set(document, (this.#under.get(document) ?? 0) + 1)
     const sent = send(actor, event, { commandId }).then(

@@ -4,6 +4,7 @@ import type { LogEvent } from '../core/event.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { LiveFrame } from '../core/ports.ts'
 import { sourceOf } from '../core/source.ts'
+import { createSteadyTime } from '../core/steady-time.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 import { fits, type LiveDefinition } from '../machines/live-fields.ts'
 import type { LiveHandle, LiveState, LiveStateOptions, LiveStats } from './api.ts'
@@ -38,6 +39,8 @@ class LiveNode implements LiveState {
   readonly #definitions: ReadonlyMap<string, LiveDefinition>
   readonly #replica: Replica
   readonly #members
+  /** A node that stood still has not heard that others fell silent. */
+  readonly #time: () => number
   readonly #stamps = createStamps()
   readonly #changes
   readonly #outgoing
@@ -55,6 +58,7 @@ class LiveNode implements LiveState {
 
   constructor(options: LiveStateOptions) {
     this.#options = options
+    this.#time = createSteadyTime(options.clock, 2 * TICK_MS)
     this.#self = sourceOf(options)
     const declared = [...options.entities].flatMap(({ type, live }) => (live ? [[type, live] as const] : []))
     this.#definitions = new Map(declared)
@@ -62,10 +66,14 @@ class LiveNode implements LiveState {
     this.#members = createMembers(this.#self, SILENT_MS)
     this.#changes = createChanges(this.#isAlive, options.log)
     this.#outgoing = createOutgoing(this.#self, options.bus)
-    const shared = { ...options, replica: this.#replica, members: this.#members, self: this.#self }
+    const shared = { ...options, replica: this.#replica, members: this.#members, self: this.#self, time: this.#time }
     const { bus } = options
     this.#repairs = createRepairs({ ...shared, say: json => bus.publishLive(json), send: this.#outgoing.send })
-    this.#periods = new Periods({ ...shared, answered: subject => this.#resolved(subject) })
+    this.#periods = new Periods({
+      ...shared,
+      answered: subject => this.#resolved(subject),
+      isAtRest: subject => !this.#waiting.has(subject) && this.#flusher.isAtRest(subject),
+    })
     this.#flusher = new Flusher({
       ...shared,
       flushed: () => void this.#counts.flushes++,
@@ -146,7 +154,7 @@ class LiveNode implements LiveState {
   readonly #nextStamp = (): number => this.#stamps.next(this.#options.clock.now())
 
   #subject({ type, id }: ActorRef): Subject {
-    const subject = this.#replica.subject(type, id, this.#options.clock.now())
+    const subject = this.#replica.subject(type, id, this.#time())
     if (subject !== undefined) return subject
     throw new AppError(
       'overloaded',
@@ -190,7 +198,7 @@ class LiveNode implements LiveState {
     const limit = 'max' in rule ? rule.max : 0
     const next = add ? Math.min(Math.max(Number(known ?? 0) + Number(value), 0), limit) : value
     if (next === known || !document.apply(field, this.#self, this.#stamps.next(now), next)) return
-    subject.changedAt = now
+    subject.changedAt = this.#time()
     this.#changed(document, field)
     this.#outgoing.add(document, field)
     for (const peak of this.#raisePeaks(document, field)) this.#outgoing.add(document, peak)
@@ -225,19 +233,21 @@ class LiveNode implements LiveState {
       if (this.#members.gone(writer)) this.#recount(new Set([writer]))
       return
     }
-    if (this.#members.heard(writer, this.#options.clock.now())) this.#recount(new Set([writer]))
+    if (this.#members.heard(writer, this.#time())) this.#recount(new Set([writer]))
     if (message.kind === 'delta') for (const delta of message.deltas) this.#take(delta)
-    else if (this.#repairs.heard(writer, message, this.#options.clock.now())) this.#counts.repairs++
+    else if (this.#repairs.heard(writer, message, this.#time())) this.#counts.repairs++
   }
 
   #take({ type, id, period, entries }: Delta): void {
     const now = this.#options.clock.now()
-    const subject = this.#replica.subject(type, id, now)
+    // Others may let go of it a little later than this node did: it does not come back by them.
+    if (this.#replica.isDispensable(type, id, entries, now)) return
+    const subject = this.#replica.subject(type, id, this.#time())
     const document = subject === undefined ? undefined : this.#replica.document(subject, period)
     if (subject === undefined || document === undefined) {
       this.#counts.refused += entries.length
       // Of another time than the one we know: one of us is behind.
-      if (subject !== undefined && now - subject.askedAt >= ANSWER_MS) this.#periods.askLater(subject)
+      if (subject !== undefined && this.#time() - subject.askedAt >= ANSWER_MS) this.#periods.askLater(subject)
       return
     }
     for (const { field, writer, n, value } of entries) {
@@ -252,7 +262,7 @@ class LiveNode implements LiveState {
       }
       if (!document.apply(field, writer, n, value)) continue
       this.#counts.applied++
-      subject.changedAt = now
+      subject.changedAt = this.#time()
       this.#changed(document, field)
       this.#raisePeaks(document, field)
     }
@@ -277,7 +287,7 @@ class LiveNode implements LiveState {
   }
 
   #tick(): void {
-    const now = this.#options.clock.now()
+    const now = this.#time()
     const silent = this.#members.expire(now)
     for (const writer of silent) this.#repairs.forget(writer)
     if (silent.length > 0) this.#recount(new Set(silent))
@@ -287,8 +297,8 @@ class LiveNode implements LiveState {
   }
 
   #beat(): void {
-    const { bus, clock } = this.#options
-    this.#beatAt = clock.now()
+    const { bus } = this.#options
+    this.#beatAt = this.#time()
     const digest = this.#beatAt - this.#digestAt >= DIGEST_MS
     if (digest) this.#digestAt = this.#beatAt
     bus.publishLive(digest ? encodeDigest(this.#replica.digest()) : encodeSign('beat'))

@@ -1,20 +1,25 @@
 /** Asks the log which time of its life an actor is in, and asks again where the answer may have changed. */
 import { AppError, ERRORS } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
-import type { Clock, Logger } from '../core/ports.ts'
+import type { Logger } from '../core/ports.ts'
 import type { LiveStateOptions } from './api.ts'
 import type { Replica, Subject } from './replica.ts'
 
 /** Actors whose figures stand still are looked up so often, in case their end was missed. */
 const RECHECK_MS = 5 * 60_000
+/** What stood still for so long may be at rest. */
+const STILL_MS = 60_000
 /** Lookups that are begun in a tick. */
 const LOOKUPS = 50
 
 export interface PeriodsOptions {
-  readonly clock: Clock
+  /** Milliseconds, for intervals. */
+  readonly time: () => number
   readonly log: Logger
   readonly replica: Replica
   readonly state: LiveStateOptions['state']
+  /** What there is of it need not be held any more. */
+  readonly isAtRest: (subject: Subject) => boolean
   /** Called after each answer, and where there was none. */
   readonly answered: (subject: Subject) => void
 }
@@ -58,10 +63,14 @@ export class Periods {
   }
 
   tick(): void {
-    const { clock, replica } = this.#options
-    const now = clock.now()
+    const { time, replica, isAtRest } = this.#options
+    const now = time()
     let lookups = 0
     for (const subject of replica.subjects()) {
+      if (now - subject.changedAt >= STILL_MS && isAtRest(subject)) {
+        replica.forget(subject)
+        continue
+      }
       const quiet = now - Math.max(subject.changedAt, subject.askedAt) >= RECHECK_MS
       if (!quiet && subject.askedAt > 0) continue
       if (subject.period === null && quiet) replica.forget(subject)
@@ -70,8 +79,8 @@ export class Periods {
   }
 
   async #ask(subject: Subject): Promise<void> {
-    const { clock, state: read, answered } = this.#options
-    subject.askedAt = clock.now()
+    const { time, state: read, answered } = this.#options
+    subject.askedAt = time()
     try {
       do {
         this.#stale.delete(subject)

@@ -1,7 +1,7 @@
 /** All live documents a node knows, by actor and time of its life, within bounds. */
 import type { LiveDefinition } from '../machines/live-fields.ts'
 import { SHARDS, shardOf } from './digest.ts'
-import { LiveDocument } from './document.ts'
+import { type Entry, LiveDocument } from './document.ts'
 
 /** Times of one actor that are kept at once, while it is not known which is the present one. */
 const MAX_PERIODS = 4
@@ -58,6 +58,13 @@ export class Replica {
     ofType.set(id, subject)
     this.#size++
     return subject
+  }
+
+  /** Whether an actor that is not held need not be, for what is said of it here. */
+  isDispensable(type: string, id: number, said: readonly Entry[], now: number): boolean {
+    const definition = this.#definitions.get(type)
+    if (definition?.isAtRest === undefined || this.find(type, id) !== undefined) return false
+    return definition.isAtRest(Object.fromEntries(said.map(({ field, value }) => [field, value])), now)
   }
 
   /** The document of one time; undefined where that is known to be over, or there is no room. */

@@ -33,6 +33,8 @@ export interface LiveDefinition {
   readonly flush: Readonly<Record<string, (values: LiveValues) => JsonObject | undefined>>
   /** These events are right also of what one node alone knows, so one that hears nobody tells them too. */
   readonly flushAlone?: true
+  /** Whether these need not be held any more once the log has been told: it has all that there is of them. Milliseconds. */
+  isAtRest?(values: LiveValues, now: number): boolean
   /** One such event an actor at most in this time, and one of each before a lifecycle event. */
   readonly flushMs: number
   /** Events after which the figures may belong to another time. */

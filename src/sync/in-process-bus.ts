@@ -38,10 +38,12 @@ export interface InProcessBusOptions {
   readonly log: Logger
   /** Default one of its own: nobody else hears or is heard. */
   readonly hub?: InProcessHub
+  /** Names of nodes on the same log that are not on the hub. */
+  readonly unheard?: () => readonly string[]
 }
 
 export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
-  const { node, incarnation, log, hub = createInProcessHub() } = options
+  const { node, incarnation, log, hub = createInProcessHub(), unheard = () => [] } = options
   const frames = createListeners<Frame>('frames', log)
   const lives = createListeners<LiveFrame>('live frames', log)
   const tentatives = createListeners<LiveFrame>('tentative frames', log)
@@ -77,6 +79,7 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
     })
   }
 
+  const isHealthy = () => running && !hub.isCut(node)
   return {
     async start() {
       if (running || stopped) return
@@ -105,9 +108,16 @@ export function createInProcessBus(options: InProcessBusOptions): MonitoredBus {
     onTentative: listener => tentatives.add(listener),
     onGap: listener => gaps.add(() => listener()),
     get healthy() {
-      return running && !hub.isCut(node)
+      return isHealthy()
     },
-    warnings: () => [],
+    get hearsAll() {
+      return isHealthy() && unheard().length === 0
+    },
+    warnings: () => (unheard().length === 0 ? [] : [unheardWarning(unheard())]),
     stats: () => ({ ...counts, dropped: 0, ...noDrops() }),
   }
+}
+
+function unheardWarning(names: readonly string[]): string {
+  return `Other nodes work on this log (${names.join(', ')}), and this one has no REDIS_URL: it reads of them in the log, their live figures and its own do not meet, and it tells the log no sums. Give all nodes the same REDIS_URL.`
 }

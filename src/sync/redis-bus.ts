@@ -273,6 +273,9 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     get healthy() {
       return publishing && link.subscribed
     },
+    get hearsAll() {
+      return publishing && link.subscribed
+    },
     warnings: () => [...twins.map(twinWarning), ...link.warnings()],
     stats: () => ({ ...counts, dropped: sumOfDrops(drops), ...drops }),
   }

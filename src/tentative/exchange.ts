@@ -3,6 +3,7 @@ import type { LogEvent } from '../core/event.ts'
 import { parseHybridTime } from '../core/hybrid-clock.ts'
 import type { Bus, Clock, LiveFrame } from '../core/ports.ts'
 import { incarnationOf, nodeOf, sourceOf } from '../core/source.ts'
+import { createSteadyTime } from '../core/steady-time.ts'
 import { includesDot, mergeVectors, type VersionVector } from '../core/version-vector.ts'
 import type { JournalEntry, SharedEntry } from '../journal/journal-entry.ts'
 import { upcast } from '../machines/decide.ts'
@@ -45,6 +46,7 @@ export function createTentativeExchange(options: TentativeOptions): TentativeExc
 class Exchange implements TentativeExchange {
   readonly #options: TentativeOptions
   readonly #self: string
+  readonly #time: () => number
   readonly #entities: ReadonlyMap<string, EntityDefinition>
   readonly #own: Own
   readonly #others: Others
@@ -60,6 +62,7 @@ class Exchange implements TentativeExchange {
   constructor(options: TentativeOptions) {
     this.#options = options
     this.#self = sourceOf(options)
+    this.#time = createSteadyTime(options.clock, 2 * STANDING_MS)
     this.#entities = new Map(options.entities.map(entity => [entity.type, entity]))
     this.#own = new Own(this.#self)
     this.#others = new Others(options.node, options.limits ?? LIMITS, source => this.#isAlive(source))
@@ -181,7 +184,7 @@ class Exchange implements TentativeExchange {
 
   /** What the other misses of this node, and of those that are silent. */
   #answer(peer: { answeredAt: number }, held: VersionVector): void {
-    const now = this.#options.clock.now()
+    const now = this.#time()
     if (now - peer.answeredAt < ANSWER_MS) return
     const missed = [...this.#own.after(held.get(this.#self) ?? 0, MAX_ANSWER), ...this.#ofSilent(held)]
     if (missed.length === 0) return
@@ -206,14 +209,14 @@ class Exchange implements TentativeExchange {
   #heard(source: string) {
     const known = this.#nodes.get(source)
     const node = known ?? { heardAt: 0, answeredAt: Number.NEGATIVE_INFINITY, holds: new Map() as VersionVector }
-    node.heardAt = this.#options.clock.now()
+    node.heardAt = this.#time()
     if (known === undefined && this.#nodes.size < MAX_NODES) this.#nodes.set(source, node)
     return node
   }
 
   #isAlive(source: string): boolean {
     const node = this.#nodes.get(source)
-    return node !== undefined && this.#options.clock.now() - node.heardAt < SILENT_MS
+    return node !== undefined && this.#time() - node.heardAt < SILENT_MS
   }
 
   /** An incarnation that a node knows to be over counts as held by it, to the last: it takes nothing more of it. */
@@ -237,12 +240,12 @@ class Exchange implements TentativeExchange {
   }
 
   #ask(): void {
-    if (this.#options.clock.now() - this.#saidAt >= ANSWER_MS) this.#sayStanding()
+    if (this.#time() - this.#saidAt >= ANSWER_MS) this.#sayStanding()
   }
 
   #sayStanding(): void {
     const { node, incarnation } = this.#options
-    this.#saidAt = this.#options.clock.now()
+    this.#saidAt = this.#time()
     const { held } = this.#others
     const newest = new Map([...this.#others.newest, [node, incarnation]])
     this.#send([encodeStanding({ ...this.#own.standing(), held, newest })])
@@ -250,7 +253,7 @@ class Exchange implements TentativeExchange {
 
   #tick(): void {
     this.#cancelTick = this.#options.clock.after(STANDING_MS, () => this.#tick())
-    const now = this.#options.clock.now()
+    const now = this.#time()
     for (const [source, { heardAt }] of this.#nodes) if (now - heardAt >= SILENT_MS) this.#nodes.delete(source)
     this.#sayStanding()
   }

@@ -78,6 +78,21 @@ export function registerConformance(
       expect(await second.register.starts([first.incarnation])).toMatchObject([{ ceiling: now + 7 }])
     })
 
+    test('other nodes are named once, as long as they live', async () => {
+      const [own, again, other, over, left] = [
+        await start(),
+        await start(),
+        await start('b'),
+        await start('c'),
+        await start('d'),
+      ]
+      for (const { register } of [own, again, other, left]) await register.enter(JOURNAL, ALIVE)
+      await over.register.enter(JOURNAL, OVER)
+      await left.register.leave(undefined)
+      expect(await own.register.others()).toEqual(['b'])
+      expect(await other.register.others()).toEqual(['a'])
+    })
+
     test('a start is sealed by a later one with its journal, or when it is not heard of any more', async () => {
       const [mine, silent, alive, another] = [await start(), await start(), await start(), await start('b')]
       await mine.register.enter(JOURNAL, ALIVE)

@@ -22,6 +22,8 @@ export interface LiveStageNode {
   cut(isCut: boolean): void
   /** Its log cannot be read, or can again. */
   blind(isBlind: boolean): void
+  /** Sets its clock, by so much more or less than that of the stage; its timers are as they were. */
+  setClock(ms: number): void
   /** Gone without a word. */
   kill(): Promise<void>
   /** In good order. */
@@ -67,11 +69,16 @@ export function openLiveStage(): LiveStage {
     const real = createInProcessBus({ node: name, incarnation, log: silentLogger, hub })
     let isCut = false
     let isBlind = false
+    let ahead = 0
+    const own = { now: () => clock.now() + ahead, after: clock.after }
     const bus: Bus = {
       ...{ start: real.start, stop: real.stop, publish: real.publish, onFrame: real.onFrame, onGap: real.onGap },
       ...{ publishTentative: real.publishTentative, onTentative: real.onTentative },
       ...{ stats: real.stats, warnings: real.warnings },
       get healthy() {
+        return !isCut
+      },
+      get hearsAll() {
         return !isCut
       },
       publishLive: json => void (isCut || real.publishLive(json)),
@@ -85,7 +92,7 @@ export function openLiveStage(): LiveStage {
     })
     await actors.start()
     const state = createLiveState({
-      ...{ node: name, incarnation, bus, clock, log: silentLogger, entities, ...options },
+      ...{ node: name, incarnation, bus, clock: own, log: silentLogger, entities, ...options },
       state: async actor => {
         if (isBlind) throw new AppError('log_unavailable', 'The log is away.')
         return actors.actor(actor).state()
@@ -110,6 +117,9 @@ export function openLiveStage(): LiveStage {
       },
       blind: wanted => {
         isBlind = wanted
+      },
+      setClock: ms => {
+        ahead = ms
       },
       kill: async () => {
         isCut = true

@@ -1,6 +1,6 @@
 /** Live figures over several nodes: sums, repairs, and what the log is told of them. */
 import { describe, expect, test } from 'vitest'
-import { actorRef } from '../../src/core/ids.ts'
+import { type ActorId, actorRef } from '../../src/core/ids.ts'
 import type { LiveChange } from '../../src/live/changes.ts'
 import { type LiveStageNode, openLiveStage, settle } from './live-stage.ts'
 
@@ -69,6 +69,28 @@ describe('figures', () => {
     const late = await stage.startNode('late')
     await stage.pass(5_000)
     expect(late.stream(id).read()).toEqual(a.stream(id).read())
+  })
+
+  test.each([
+    ['stood still for an hour, or whose clock was set forward,', 3_600_000],
+    ['whose clock was set back', -3_600_000],
+  ])('a node %s counts the others, and is counted', async (_what, ms) => {
+    const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
+    const id = await stage.liveStream(a)
+    a.stream(id).set('viewers', 100)
+    b.stream(id).set('viewers', 20)
+    await stage.pass(6_000)
+    const told = () => stage.history(id).flatMap(({ data }) => ('viewers' in data ? [data['viewers']] : []))
+    const before = told().length
+    for (const node of [b, a]) {
+      node.setClock(ms)
+      await stage.pass(30_000)
+      for (const one of [a, b]) expect(one.stream(id).read()).toMatchObject({ viewers: 120 })
+    }
+    expect(told().slice(before)).toEqual([])
+    a.stream(id).set('viewers', 101)
+    await stage.pass(6_000)
+    expect(told().slice(before)).toEqual([121])
   })
 
   test('a new time on air starts with nothing, and writes of the time before do not reach it', async () => {
@@ -281,6 +303,28 @@ describe('the log', () => {
     expect(last).toMatchObject({ type: 'session.touched', data: { seenAt: new Date(stage.clock.now()).toISOString() } })
     expect(stage.history(session.id, 'session').length).toBeGreaterThan(8)
     expect(stage.history(stream).map(({ type }) => type)).not.toContain('stream.viewers.updated')
+  })
+
+  test('stands for sessions that are open and not in use: they take nobody’s place, and come back with their next use', async () => {
+    const nodes = [await stage.startNode('a', { maxActors: 1 }), await stage.startNode('b', { maxActors: 1 })]
+    const [a, b] = nodes as [LiveStageNode, LiveStageNode]
+    const { session, live } = await openSession(a)
+    const stream = await stage.liveStream(a)
+    live.set('lastSeen', stage.clock.now())
+    await stage.pass(2_000)
+    expect(b.live.handle(session).read()).toEqual(live.read())
+    expect(() => a.stream(stream).set('viewers', 1)).toThrow(expect.objectContaining({ code: 'overloaded' }))
+    await stage.pass(5 * 60_000, 1_000)
+    expect(nodes.map(node => node.live.stats().actors)).toEqual([0, 0])
+    expect(stage.history(session.id, 'session').filter(({ type }) => type === 'session.touched')).toHaveLength(1)
+    a.stream(stream).set('viewers', 1)
+    await stage.pass(1_000)
+    expect(b.stream(stream).read()).toMatchObject({ viewers: 1 })
+    await a.actors.actor({ type: 'stream', id: stream as ActorId }).send({ type: 'stream.stopped' })
+    await stage.pass(6 * 60_000, 1_000)
+    live.set('lastSeen', stage.clock.now())
+    await stage.pass(1_000)
+    expect(b.live.handle(session).read()).toEqual({ lastSeen: live.read()['lastSeen'] })
   })
 
   test('learns when a session was last seen once a minute, and no time that has not come', async () => {

@@ -25,8 +25,14 @@ export interface NetNode {
 
 export class Net {
   readonly clock: ManualClock = createManualClock()
+  /** The clocks of all nodes are set by this; their timers are as they were. */
+  ahead = 0
   nodes: NetNode[] = []
   queue: Message[] = []
+
+  get #now(): number {
+    return this.clock.now() + this.ahead
+  }
 
   async join(name: string, incarnation = 1, limits?: { count: number; bytes: number }): Promise<NetNode> {
     const listeners: ((frame: LiveFrame) => void)[] = []
@@ -43,7 +49,7 @@ export class Net {
       onGap: () => () => {},
     }
     const exchange: TentativeExchange = createTentativeExchange({
-      ...{ node: name, incarnation, bus, clock: this.clock, entities },
+      ...{ node: name, incarnation, bus, clock: { now: () => this.#now, after: this.clock.after }, entities },
       ...(limits === undefined ? {} : { limits }),
     })
     const node: NetNode = { name, incarnation, exchange, pending: [], listeners, n: 0 }
@@ -67,7 +73,7 @@ export class Net {
     for (const { dot } of node.exchange.of('user', actorId)) extra.set(dot[0], Math.max(extra.get(dot[0]) ?? 0, dot[1]))
     const entry = journalEntry(node.n, {
       ...{ node: node.name, incarnation: node.incarnation, actorId, basis: 1 },
-      clock: formatHybridTime({ wall: this.clock.now(), counter: node.n, source: `${node.name}#${node.incarnation}` }),
+      clock: formatHybridTime({ wall: this.#now, counter: node.n, source: `${node.name}#${node.incarnation}` }),
       ...(extra.size === 0 ? {} : { extra: [...extra] }),
       ...changes,
     })

@@ -176,6 +176,27 @@ test('what a silent node wrote is passed on by those who have it', async () => {
   expect(net.shown(late)).toEqual(['a#1:1', 'b#1:1'])
 })
 
+test('clocks that are set back hold up no answer, and keep no silent node alive', async () => {
+  const net = new Net()
+  const [a, b] = [await net.join('a'), await net.join('b')]
+  const lose = () => {
+    net.write(a)
+    net.queue = []
+  }
+  lose()
+  net.pass(5_000)
+  expect(net.shown(b)).toEqual(['a#1:1'])
+  net.ahead = -240_000
+  lose()
+  net.pass(5_000)
+  expect(net.shown(b)).toEqual(['a#1:1', 'a#1:2'])
+  await net.kill(a)
+  net.pass(12_000)
+  const c = await net.join('c')
+  net.pass(5_000)
+  expect(net.shown(c)).toEqual(['a#1:1', 'a#1:2'])
+})
+
 test('what is malformed, of another, ahead of time, too large or beyond this code is counted and not shown', async () => {
   const { net, a, b } = await pair()
   net.pass(2_500)
