@@ -173,9 +173,12 @@ export class Outage implements Service {
     let stuck: string | null = null
     try {
       await store.head()
-      if (this.#away) log.info({ pending: this.#options.journal.pending }, 'Postgres is back')
+      // A server that can only be read, as after a failover, takes no entries: it is not back.
+      if (this.#away) {
+        await this.#lease.renew()
+        log.info({ pending: this.#options.journal.pending }, 'Postgres is back')
+      } else await this.#lease.keep()
       this.#away = false
-      await this.#lease.keep()
       for (const [actor, ref] of this.#pending) {
         if (this.#stopped) return undefined
         try {
