@@ -148,7 +148,7 @@ export class Outage implements Service {
 
   #silent(): void {
     this.fell()
-    for (const reject of this.#unanswered) reject(away())
+    for (const reject of this.#unanswered) reject(inDoubt())
     this.#unanswered.clear()
   }
 
@@ -206,5 +206,15 @@ export function away(): AppError {
   return new AppError(
     'log_unavailable',
     'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
+  )
+}
+
+/** Of a command that was sent to the log and not answered: nobody can say that it was not taken. */
+export function inDoubt(cause?: unknown): AppError {
+  return new AppError(
+    'log_unavailable',
+    'Postgres fell silent over this command, and may have taken it. What was acknowledged is safe. ' +
+      'Retry with the same command id: it settles whether the command was taken.',
+    { cause },
   )
 }

@@ -146,6 +146,21 @@ describe.concurrent('a node that is cut off from Postgres', () => {
     accepted(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Ada' }))
   })
 
+  test('a command that the log may have is not said to be refused, where the journal is full', async context => {
+    const { start } = await outageStage(context)
+    const { node, link, healed } = await start('a', { journalBytes: 1 })
+    const ada = node.actor('user', await registerUser(node, 'ada'))
+    const update = { type: 'user.updated', displayName: 'Ada L.' }
+    link.loseNextAppend()
+    await expect(ada.send(update, { commandId: 'update' })).rejects.toMatchObject({
+      code: 'log_unavailable',
+      message: expect.not.stringContaining('not taken'),
+    })
+    link.mend()
+    await healed()
+    expect(await ada.send(update, { commandId: 'update' })).toMatchObject({ ok: true, repeated: true })
+  })
+
   test.for([
     ['with a command id', { commandId: 'rename' }],
     ['without one', {}],
