@@ -63,10 +63,14 @@ export class ClockLease {
 
   /** Leases anew where it is time to. Throws AppError `log_unavailable`. */
   async keep(): Promise<void> {
-    const { clock } = this.#options
-    const since = clock.now() - this.#renewedAt
+    const since = this.#options.clock.now() - this.#renewedAt
     // A clock that was set back meanwhile is measured at once.
-    if (this.#closed || (since >= 0 && since < this.#renewMs)) return
+    if (since < 0 || since >= this.#renewMs) await this.renew()
+  }
+
+  /** Leases anew, by which the log shows that it can be written. Throws AppError `log_unavailable`. */
+  async renew(): Promise<void> {
+    if (this.#closed) return
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = undefined
     })

@@ -55,7 +55,8 @@ export async function drainEntry(
     if (logged !== undefined) {
       const here = logged.actorType === ref.type && logged.actorId === ref.id
       if (here) own.add(logged.version)
-      await recordContest(ports, entity, entry, logged.origin?.conflict as unknown as MergeConflict | undefined, head)
+      const contest = logged.origin?.conflict as unknown as MergeConflict | undefined
+      await recordContest(ports, entity, entry, logged.position, contest, head)
       return head
     }
     const merged = mergeEvent(entity, head.state, pendingEvent(entity, entry).event, beside)
@@ -80,7 +81,8 @@ export async function drainEntry(
         afterCommit(ports, entity, ref, plan, answer.events, append)
         head = answer.rewritten === true ? await load(ports, entity, ref) : { ...plan.end, clock: entry.clock }
         own.add(head.version)
-        await recordContest(ports, entity, entry, merged.conflict, head)
+        for (const { position } of answer.events)
+          await recordContest(ports, entity, entry, position, merged.conflict, head)
         return head
       case 'claimed':
       case 'missing':
@@ -100,16 +102,17 @@ export async function drainEntry(
   )
 }
 
-/** The event is in the log, and something that it or the log said had to go. */
+/** The event is in the log, and something that it or the log said had to go. Several nodes may have had it in their journals. */
 async function recordContest(
   ports: ActorPorts,
   entity: EntityDefinition,
   entry: AdmittedEntry,
+  position: number,
   merged: MergeConflict | undefined,
   head: Loaded,
 ): Promise<void> {
   if (merged !== undefined)
-    await recordConflict(ports, { entry, commandId: `conflict:${dotOf(entry)}`, merged, head, entity })
+    await recordConflict(ports, { entry, commandId: `conflict:${position}`, merged, head, entity })
 }
 
 /** Whether the event that its command id was spent on is what became of this entry, or of the same command sent elsewhere. */

@@ -13,7 +13,7 @@ import type { Command } from './command.ts'
 import { drainEntry } from './drain.ts'
 import type { Loaded } from './load.ts'
 import type { Waiting } from './mailbox.ts'
-import type { Outage } from './outage.ts'
+import { inDoubt, type Outage } from './outage.ts'
 import type { Overlay } from './overlay.ts'
 import { sameClaims, stampAfter } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
@@ -83,7 +83,7 @@ export class Offside {
       try {
         next = local && this.#decide(waiting, local, doubtful(waiting))
       } catch (error) {
-        waiting.reject(error)
+        waiting.reject(doubtful(waiting) === null ? error : inDoubt(error))
         continue
       }
       if (next === undefined) left.push(waiting)
@@ -98,7 +98,7 @@ export class Offside {
       await this.#outage.write(entries)
       this.#ports.tentatives?.accepted(entries)
     } catch (error) {
-      for (const { waiting } of taken) waiting.reject(error)
+      for (const { waiting, entry } of taken) waiting.reject(entry.doubtful === null ? error : inDoubt(error))
       return left
     }
     this.#entries.push(...entries)

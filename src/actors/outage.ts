@@ -148,7 +148,7 @@ export class Outage implements Service {
 
   #silent(): void {
     this.fell()
-    for (const reject of this.#unanswered) reject(away())
+    for (const reject of this.#unanswered) reject(inDoubt())
     this.#unanswered.clear()
   }
 
@@ -173,9 +173,12 @@ export class Outage implements Service {
     let stuck: string | null = null
     try {
       await store.head()
-      if (this.#away) log.info({ pending: this.#options.journal.pending }, 'Postgres is back')
+      // A server that can only be read, as after a failover, takes no entries: it is not back.
+      if (this.#away) {
+        await this.#lease.renew()
+        log.info({ pending: this.#options.journal.pending }, 'Postgres is back')
+      } else await this.#lease.keep()
       this.#away = false
-      await this.#lease.keep()
       for (const [actor, ref] of this.#pending) {
         if (this.#stopped) return undefined
         try {
@@ -203,5 +206,15 @@ export function away(): AppError {
   return new AppError(
     'log_unavailable',
     'Postgres is away. What was acknowledged is safe. This command was not taken; retry with the same command id.',
+  )
+}
+
+/** Of a command that was sent to the log and not answered: nobody can say that it was not taken. */
+export function inDoubt(cause?: unknown): AppError {
+  return new AppError(
+    'log_unavailable',
+    'Postgres fell silent over this command, and may have taken it. What was acknowledged is safe. ' +
+      'Retry with the same command id: it settles whether the command was taken.',
+    { cause },
   )
 }

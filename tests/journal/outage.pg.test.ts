@@ -2,10 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
+import pg from 'pg'
 import { describe, expect, type TestContext, test } from 'vitest'
 import { createNode } from '../../src/app.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { type OwnPostgres, ownPostgres } from '../support/database.ts'
+import { createRecordingLog } from '../support/recording-log.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
@@ -142,6 +144,21 @@ describe.concurrent('a node that is cut off from Postgres', () => {
     await healed()
     expect(await history(node, 'user', ada)).toHaveLength(taken + 1)
     accepted(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Ada' }))
+  })
+
+  test('a command that the log may have is not said to be refused, where the journal is full', async context => {
+    const { start } = await outageStage(context)
+    const { node, link, healed } = await start('a', { journalBytes: 1 })
+    const ada = node.actor('user', await registerUser(node, 'ada'))
+    const update = { type: 'user.updated', displayName: 'Ada L.' }
+    link.loseNextAppend()
+    await expect(ada.send(update, { commandId: 'update' })).rejects.toMatchObject({
+      code: 'log_unavailable',
+      message: expect.not.stringContaining('not taken'),
+    })
+    link.mend()
+    await healed()
+    expect(await ada.send(update, { commandId: 'update' })).toMatchObject({ ok: true, repeated: true })
   })
 
   test.for([
@@ -308,6 +325,36 @@ describe.concurrent('a Postgres that breaks', () => {
       signal('SIGSTOP')
       return async () => signal('SIGCONT')
     }, onTestFinished))
+})
+
+test('a Postgres that can only be read, as after a failover, is not back', async ({ onTestFinished }) => {
+  const server = await ownPostgres()
+  onTestFinished(() => server.remove())
+  const home = await temporaryFolder('read-only')
+  onTestFinished(() => rm(home, { recursive: true, force: true }))
+  const log = createRecordingLog()
+  const node = await createNode({ database: server.url, home, name: 'a', log, patienceMs: 200 })
+  onTestFinished(() => node.close())
+  const ada = await registerUser(node, 'ada')
+  const administrator = new pg.Client({ connectionString: server.url, options: '-c default_transaction_read_only=off' })
+  await administrator.connect()
+  onTestFinished(() => administrator.end())
+  const readOnly = async (value: 'on' | 'off') => {
+    await administrator.query(`alter database ${administrator.database} set default_transaction_read_only = ${value}`)
+    // New sessions are of the new kind.
+    await administrator.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+    )
+  }
+  const said = (message: string) => log.lines.filter(line => line.message === message).length
+  await readOnly('on')
+  tentative(await node.actor('user', ada).send({ type: 'user.updated', displayName: 'Ada L.' }))
+  await eventually(() => expect(said('the log is still away')).toBeGreaterThan(2))
+  expect(said('Postgres is back')).toBe(0)
+  expect(node.actors.outage()).toMatchObject({ away: true, pending: 1 })
+  await readOnly('off')
+  await eventually(() => expect(node.actors.outage()).toMatchObject({ away: false, pending: 0 }))
+  expect((await history(node, 'user', ada)).map(({ type }) => type)).toEqual(['user.registered', 'user.updated'])
 })
 
 test('a node without a home of its own has no journal, and says so', async context => {

@@ -107,3 +107,16 @@ test('a session with changes of its own is not told active without the log; one 
   await healed({ node, proxy })
   expect(await session.state()).toMatchObject({ state: 'revoked', version: 3 })
 })
+
+test('a name that was sent into the silence is in doubt, and a retry settles it', async () => {
+  const { node, proxy } = await silenceable()
+  const user = node.actor('user', await registerUser(node, 'ada'))
+  const rename = { type: 'user.updated', username: 'countess' }
+  proxy.cut('toClient')
+  await expect(user.send(rename, { commandId: 'rename' })).rejects.toMatchObject({
+    code: 'log_unavailable',
+    message: expect.not.stringContaining('not taken'),
+  })
+  await healed({ node, proxy })
+  expect(await user.send(rename, { commandId: 'rename' })).toMatchObject({ ok: true, repeated: true })
+})

@@ -1,8 +1,8 @@
-/** A conflict over roles is settled: the role in contest comes back, and no other is touched. */
+/** Conflicts: recorded once however many nodes had the command, and settled without touching what nobody disputed. */
 import { expect, test } from 'vitest'
 import { accepted, outageStage, registerUser, tentative } from './outage-stage.ts'
 
-test('the side that lost gets the role back that was taken, and the user keeps all others', async context => {
+test('over roles: the side that lost gets the role back that was taken, and the user keeps all others', async context => {
   const { start } = await outageStage(context)
   const a = await start('a')
   const b = await start('b')
@@ -31,4 +31,25 @@ test('the side that lost gets the role back that was taken, and the user keeps a
     state: 'settled',
     context: { taken: true, row: { kept: 'log' } },
   })
+})
+
+test('over one command that was sent to two nodes without the log are one conflict', async context => {
+  const { start } = await outageStage(context)
+  const [a, b, c] = [await start('a'), await start('b'), await start('c')]
+  const ada = await registerUser(a.node, 'ada')
+  await b.node.actor('user', ada).state()
+  a.link.cut()
+  b.link.cut()
+  accepted(await c.node.actor('user', ada).send({ type: 'user.updated', displayName: 'of c' }))
+  const update = { type: 'user.updated', displayName: 'of a' }
+  for (const { node } of [a, b]) tentative(await node.actor('user', ada).send(update, { commandId: 'update' }))
+  for (const { link, healed } of [a, b]) {
+    link.mend()
+    await healed()
+  }
+  expect(await c.node.actor('user', ada).state()).toMatchObject({
+    version: 3,
+    context: { row: { display_name: 'of a' } },
+  })
+  expect(await c.node.log.listActors('conflict', 0, 10)).toMatchObject([{ state: 'open' }])
 })
