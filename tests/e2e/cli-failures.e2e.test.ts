@@ -1,11 +1,11 @@
 /** What goes wrong around a command is told as what it is, and a command that nobody reads still comes to its end. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runCli } from '../support/cli-process.ts'
+import { runCli, startNodeProcess } from '../support/cli-process.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { TEST_KEY_TEXT } from '../support/test-keys.ts'
 
@@ -94,6 +94,16 @@ describe('on the database', () => {
     const point = ['actors', 'show', 'user/1', '--version', '1', '--at', '2026-01-01T00:00:00Z']
     for (const args of [point, ['actors', 'list', 'user', '--limit', '0'], ['audit', '--limit', '1001']])
       expect([args, (await cli(args)).code]).toEqual([args, 2])
+  })
+
+  test('a token that a full disk left empty is made anew: nobody could sign in by it', async () => {
+    const token = path.join(folder, 'home/token')
+    writeFileSync(token, '')
+    const node = await startNodeProcess({ ...environment, ROOTSTREAM_HTTP_PORT: '0' })
+    const made = readFileSync(token, 'utf8')
+    const { status } = await fetch(`${node.url}/v1/projections`, { headers: { authorization: `Bearer ${made}` } })
+    expect([status, statSync(token).mode & 0o777]).toEqual([200, 0o600])
+    expect(await node.stop()).toBe(0)
   })
 
   test('a command whose reader has gone leaves no server behind', async () => {
