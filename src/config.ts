@@ -64,7 +64,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 const MAX_SOCKET_PATH = 107
 const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]{0,252})|[0-9a-f:.]{2,45})$/i
 
-const POSTGRES_FORM = 'postgres://[user[:password]@]host[:port]/database, special characters percent-encoded'
+// What looks like a password in an address is masked in every error: the forms name the access as a whole.
+const POSTGRES_FORM =
+  'postgres://[access@]host[:port]/database, access being user or user:password, special characters percent-encoded'
 
 /** Each variable with the form it must have, which the error quotes; the value itself may be a secret and is never shown. */
 const VARIABLES = {

@@ -10,6 +10,7 @@ import { DELIVERY_VARIABLES } from '../src/auth/delivery/environment.ts'
 import { KEY_VARIABLES } from '../src/auth/key-environment.ts'
 import { loadConfig } from '../src/config.ts'
 import { AppError } from '../src/core/errors.ts'
+import { redactText } from '../src/redaction.ts'
 import { parseRedisUrl } from '../src/sync/redis-url.ts'
 
 function refusalOf(env: Record<string, string>): AppError {
@@ -206,6 +207,8 @@ describe('refused by name, with the form and without the value', () => {
     expect(error.message).toContain(`${name} must be `)
     expect(error.message).toContain(form)
     expect(error.message).not.toContain('s3cret')
+    // What is printed: the form is not taken for an address with a password.
+    expect(redactText(error.message)).toBe(error.message)
   })
 })
 

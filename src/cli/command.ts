@@ -1,16 +1,15 @@
-/** What every command gets, and how its failure is told. */
+/** What every command gets, and what it works on. */
 import type { Command } from 'commander'
 import { createNode, type RuntimeNode } from '../app.ts'
 import { type Config, loadConfig } from '../config.ts'
-import { AppError, ERRORS } from '../core/errors.ts'
 import type { Logger } from '../core/ports.ts'
 import { createPgEventStore, type PgEventStore } from '../eventstore/pg-event-store.ts'
 import { createLogger } from '../logging.ts'
 import { entities } from '../machines/index.ts'
 import { openPersonalLog } from '../node-log.ts'
-import { redactText } from '../redaction.ts'
 import { systemClock } from '../system-clock.ts'
 import { withDatabase } from './database.ts'
+import { fail } from './failure.ts'
 import { createOutput, type Output } from './output.ts'
 
 export interface CommandContext {
@@ -36,26 +35,6 @@ export function runs<Options extends object, Arguments extends unknown[]>(
       fail(error, json)
     }
   })
-}
-
-/** Tells what happened and what to do next, without a stack, and sets the exit code. */
-export function fail(error: unknown, json: boolean): void {
-  const known = error instanceof AppError ? error : undefined
-  const code = known?.code ?? 'internal'
-  const message = redactText(error instanceof Error ? error.message : String(error))
-  process.exitCode = known?.exitCode ?? 70
-  if (json) {
-    process.stderr.write(
-      `${JSON.stringify({ error: { code, message, retryable: known?.retryable ?? false, details: known?.details ?? {} } })}\n`,
-    )
-    return
-  }
-  process.stderr.write(`rootstream: ${message}\n`)
-  if (known === undefined)
-    process.stderr.write(
-      `This is a mistake of the runtime. ${redactText(error instanceof Error ? (error.stack ?? '') : '')}\n`,
-    )
-  else if (ERRORS[known.code].retryable) process.stderr.write('It may succeed when it is tried again.\n')
 }
 
 /** What a node of the command line sends by, and what the environment says of accounts: owners are told of what is done to their accounts from here, too. */

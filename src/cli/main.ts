@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command } from 'commander'
 import { ERRORS } from '../core/errors.ts'
-import { fail } from './command.ts'
 import { actorsCommand } from './commands/actors.ts'
 import { auditCommand } from './commands/audit.ts'
 import { conflictsCommand } from './commands/conflicts.ts'
@@ -15,6 +14,8 @@ import { rebuildCommand } from './commands/rebuild.ts'
 import { replayCommand } from './commands/replay.ts'
 import { startCommand } from './commands/start.ts'
 import { usersCommand } from './commands/users.ts'
+import { fail } from './failure.ts'
+import { write } from './output.ts'
 
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
   version: string
@@ -23,6 +24,7 @@ const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '.
 const program = new Command('rootstream')
   .description('RootStream Runtime: the event-sourced data layer of RootStream nodes')
   .version(version)
+  .configureOutput({ writeOut: text => write(1, text), writeErr: text => write(2, text) })
   // Options belong to the command they follow: `actors show … --version 3` is not the version of the program.
   .enablePositionalOptions()
   .showHelpAfterError('(--help shows how)')

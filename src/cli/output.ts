@@ -3,6 +3,8 @@ import { writeSync } from 'node:fs'
 
 export interface Output {
   readonly json: boolean
+  /** Whether the reader went away (`| head`): what is printed from then on goes nowhere. */
+  readonly unread: boolean
   /** The result: in JSON the document, for people what `show` prints of it. */
   result(document: unknown, show: () => void): void
   line(text: string): void
@@ -20,6 +22,9 @@ export function createOutput(json: boolean): Output {
   }
   return {
     json,
+    get unread() {
+      return readerIsGone
+    },
     line,
     result: (document, show) => {
       clear()
@@ -58,15 +63,21 @@ export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ')
 }
 
-/** At once and whole, also into a pipe; a reader that has gone (`| head`) ends the command quietly. */
-function write(descriptor: 1 | 2, text: string): void {
+let readerIsGone = false
+
+/**
+ * At once and whole, also into a pipe. A command whose reader has gone (`| head`) still comes to its end: it has a
+ * server to stop, work to finish and an exit code to give.
+ */
+export function write(descriptor: 1 | 2, text: string): void {
   let rest = Buffer.from(text)
-  while (rest.length > 0)
+  while (rest.length > 0 && !(descriptor === 1 && readerIsGone))
     try {
       rest = rest.subarray(writeSync(descriptor, rest))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if (code === 'EPIPE') process.exit(0)
-      if (code !== 'EAGAIN') throw error
+      if (code === 'EPIPE' && descriptor === 2) return
+      if (code === 'EPIPE') readerIsGone = true
+      else if (code !== 'EAGAIN') throw error
     }
 }

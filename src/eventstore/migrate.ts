@@ -37,7 +37,8 @@ const LOOK_AGAIN_MS = 100
 
 /**
  * Applies what is missing; nodes that start at the same time wait for each other. Answers the names of the files applied.
- * Throws AppError `missing_grant` (says which), `schema_mismatch` (a newer database, a changed file), `log_unavailable`.
+ * Throws AppError `missing_grant` (says which), `schema_mismatch` (a newer database, a changed file), `setup_failed` (the
+ * encoding), `log_unavailable`.
  */
 export async function migrate({
   url,
@@ -48,11 +49,23 @@ export async function migrate({
   const migrations = await readMigrations(directory)
   const wanted = migrations.filter(({ version }) => to === undefined || version <= to)
   return withConnection(url, async client => {
+    await refuseOtherEncodings(client)
     await takeTurn(client, log)
     // A table that somebody else keeps locked must not stop everyone behind us: better to fail and be run again.
     await client.query("set lock_timeout = '30s'")
     return { applied: await applyMissing(client, migrations, wanted, log) }
   })
+}
+
+/** Names and texts are of any script. SQL_ASCII keeps the bytes it is given. */
+async function refuseOtherEncodings(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ encoding: string }>("select current_setting('server_encoding') as encoding")
+  const encoding = rows[0]?.encoding ?? ''
+  if (encoding === 'UTF8' || encoding === 'SQL_ASCII') return
+  throw new AppError(
+    'setup_failed',
+    `The database has the encoding ${encoding}, which cannot hold every text. Nothing was changed. Make one in UTF-8: create database … encoding 'UTF8' template template0;`,
+  )
 }
 
 /**

@@ -2,6 +2,7 @@
 import pg from 'pg'
 import { AppError } from '../core/errors.ts'
 
+const READ_ONLY = '25006'
 // Class 08: connection. 57P01–57P03: the server shuts down or starts. 53300: no connection left. 25006: a replica.
 const UNAVAILABLE = /^(?:08...|57P0[1-5]|53300|25006)$/
 const SOCKET = new Set([
@@ -60,6 +61,12 @@ export function toAppError(error: unknown): unknown {
 }
 
 function tell(error: Error): [code: ConstructorParameters<typeof AppError>[0], message: string] | undefined {
+  const code = sqlState(error)
+  if (code === READ_ONLY)
+    return [
+      'log_unavailable',
+      `Postgres takes no writes (${error.message}): it is a replica, or was set to read only. What was acknowledged is safe; see that DATABASE_URL leads to the primary, and retry with the same command id.`,
+    ]
   if (isConnectionLoss(error))
     return [
       'log_unavailable',
@@ -67,7 +74,8 @@ function tell(error: Error): [code: ConstructorParameters<typeof AppError>[0], m
     ]
   if (/after calling end on the pool/.test(error.message))
     return ['shutting_down', 'The log is closed. The command was not taken.']
-  const code = sqlState(error)
+  if (/^SASL: .*client password must be/.test(error.message))
+    return ['setup_failed', 'Postgres asks for a password, and DATABASE_URL has none. Nothing was changed.']
   if (/does not support SSL/.test(error.message) || CERTIFICATE.test(code ?? ''))
     return [
       'setup_failed',
@@ -120,9 +128,24 @@ function tell(error: Error): [code: ConstructorParameters<typeof AppError>[0], m
     case '28000':
     case '3D000':
       return ['setup_failed', `Postgres refused the connection: ${error.message}. Check DATABASE_URL.`]
+    case '3F000':
+      return [
+        'setup_failed',
+        `The database has no schema for what is made (${error.message}). Nothing was changed. Check search_path, of the role or in DATABASE_URL.`,
+      ]
     default:
-      return undefined
+      return isFatal(error)
+        ? [
+            'log_unavailable',
+            `Postgres refused or ended the session: ${error.message}. What was acknowledged is safe; mend that or check DATABASE_URL, and retry with the same command id.`,
+          ]
+        : undefined
   }
+}
+
+/** The server closes the session after it, so it is no fault of a statement of ours. */
+function isFatal(error: Error): boolean {
+  return error instanceof pg.DatabaseError && error.severity === 'FATAL'
 }
 
 const RIGHTS: Readonly<Record<string, string>> = {

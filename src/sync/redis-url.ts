@@ -2,11 +2,11 @@
 import { AppError } from '../core/errors.ts'
 
 export const REDIS_URL_FORM =
-  'redis://[[user]:password@]host[:port][/database], ' +
-  'redis+sentinel://[[user]:password@]host[:port],…/master-name[/database] with the hosts of the sentinels ' +
+  'redis://[access@]host[:port][/database], ' +
+  'redis+sentinel://[access@]host[:port],…/master-name[/database] with the hosts of the sentinels ' +
   '(their own access as ?sentinelUser=…&sentinelPassword=…&sentinelTls=true|false), ' +
-  'or redis+cluster://[[user]:password@]host[:port],… with any nodes of the cluster; ' +
-  'rediss for redis is TLS; special characters are percent-encoded'
+  'or redis+cluster://[access@]host[:port],… with any nodes of the cluster; ' +
+  'access is user:password or :password, rediss for redis is TLS; special characters are percent-encoded'
 
 export interface Endpoint {
   readonly host: string

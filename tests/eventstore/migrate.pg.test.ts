@@ -141,6 +141,18 @@ describe('refusing', () => {
     expect(await exists('three')).toBe(false)
   })
 
+  test('one that cannot hold every text, before anything is made in it', async () => {
+    const latin = new URL(url)
+    latin.pathname = `/latin_${randomBytes(8).toString('hex')}`
+    const name = latin.pathname.slice(1)
+    await client.query(`create database ${name} encoding 'latin1' lc_collate 'C' lc_ctype 'C' template template0`)
+    cleanups.push(() => client.query(`drop database ${name} with (force)`))
+    await expect(migrate({ url: latin.href })).rejects.toMatchObject({
+      code: 'setup_failed',
+      message: expect.stringContaining('LATIN1'),
+    })
+  })
+
   test('a file that was changed after it was applied', async () => {
     await files({ '001_one.sql': 'create table one (a int)' })
     await migrate({ url, directory })

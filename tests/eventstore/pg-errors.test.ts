@@ -31,6 +31,7 @@ describe('what a failure is called', () => {
     ['42883', 'schema_mismatch'],
     ['RS002', 'schema_mismatch'],
     ['28P01', 'setup_failed'],
+    ['3F000', 'setup_failed'],
     ['3D000', 'setup_failed'],
     ['XX001', 'corrupt_data'],
     ['ECONNREFUSED', 'log_unavailable'],
@@ -55,6 +56,31 @@ describe('what a failure is called', () => {
   ])('%s has no code and is a lost connection', message => {
     expect(isConnectionLoss(new Error(message))).toBe(true)
     expect(toAppError(new Error(message))).toMatchObject({ code: 'log_unavailable' })
+  })
+
+  test('a server that takes no writes is not called away', () => {
+    expect(toAppError(postgres('25006', 'cannot execute INSERT in a read-only transaction'))).toMatchObject({
+      code: 'log_unavailable',
+      message: expect.stringContaining('primary'),
+    })
+  })
+
+  test('a session that Postgres refuses or ends for a reason of its own is no mistake of the runtime', () => {
+    const error = Object.assign(postgres('55000', 'database "x" is not currently accepting connections'), {
+      severity: 'FATAL',
+    })
+    expect(toAppError(error)).toMatchObject({
+      code: 'log_unavailable',
+      message: expect.stringContaining('not currently accepting'),
+    })
+  })
+
+  test('an address without the password that Postgres asks for is told so', () => {
+    for (const what of ['a string', 'a non-empty string'])
+      expect(toAppError(new Error(`SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be ${what}`))).toMatchObject({
+        code: 'setup_failed',
+        message: expect.stringContaining('asks for a password'),
+      })
   })
 
   test('what is none of these stays what it is', () => {

@@ -3,8 +3,8 @@ import { AppError } from '../../core/errors.ts'
 import { isLoopback } from './loopback.ts'
 
 export const SMTP_URL_FORM =
-  'smtp://[user:password@]host[:port] (STARTTLS, asked for but on loopback) or smtps://… (TLS from the start), ' +
-  'special characters percent-encoded; ?tls=off sends in the clear, without a password'
+  'smtp://[access@]host[:port] (STARTTLS, asked for but on loopback) or smtps://… (TLS from the start), ' +
+  'access being user:password, special characters percent-encoded; ?tls=off sends in the clear, without a password'
 
 interface SmtpServer {
   readonly host: string

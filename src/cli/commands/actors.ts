@@ -1,6 +1,6 @@
 /** `rootstream actors list | show | snapshot | send` */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { ActorView } from '../../actors/api.ts'
 import { AppError } from '../../core/errors.ts'
 import { formatActorRef, parseActorRef } from '../../core/ids.ts'
@@ -11,6 +11,7 @@ import type { OutgoingEvent } from '../../machines/define.ts'
 import { maskSnapshot } from '../../snapshots/snapshot.ts'
 import { encodeSnapshot } from '../../snapshots/snapshot-bytes.ts'
 import { runs, withNode } from '../command.ts'
+import { isoTime, pageSize, wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
 import { showDiff } from './show-diff.ts'
 
@@ -21,7 +22,7 @@ export function actorsCommand(program: Command): void {
     .command('list <type>')
     .description('actors of a type, by id')
     .option('--after <id>', 'start after this id', wholeNumber, 0)
-    .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, 100)
+    .option('--limit <n>', 'at most this many, up to 1000', pageSize, 100)
     .addHelpText('after', '\nExample:\n  rootstream actors list stream --limit 20')
   runs<{ after: number; limit: number }, [string]>(list, (context, { after, limit }, type) =>
     withNode(context, async node => {
@@ -40,7 +41,7 @@ export function actorsCommand(program: Command): void {
     .command('show <actor>')
     .description('the state of an actor, now or as it was')
     .option('--version <n>', 'as it was at this version', wholeNumber)
-    .option('--at <time>', 'as it was at this time (ISO 8601)', isoTime)
+    .addOption(new Option('--at <time>', 'as it was at this time (ISO 8601)').argParser(isoTime).conflicts('version'))
     .addOption(new Option('--diff <versions...>', 'what changed between two versions').conflicts(['version', 'at']))
     .addHelpText(
       'after',
@@ -62,6 +63,8 @@ export function actorsCommand(program: Command): void {
           'not_found',
           `${address} has no events${version === undefined && at === undefined ? '' : ' then'}.`,
         )
+      if (version !== undefined && view.version !== version)
+        throw new AppError('not_found', `${address} has no version ${version}; its last is ${view.version}.`)
       context.out.result(viewDocument(view), () => showView(context.out, view))
     }),
   )
@@ -101,9 +104,9 @@ export function actorsCommand(program: Command): void {
     )
   runs<{ commandId?: string; user?: number; expectedVersion?: number }, [string, string, string | undefined]>(
     send,
-    (context, { commandId, user, expectedVersion }, target, type, data) =>
-      withNode(context, async node => {
-        const event = { ...parseData(data), type } as OutgoingEvent
+    async (context, { commandId, user, expectedVersion }, target, type, data) => {
+      const event = { ...parseData(data), type } as OutgoingEvent
+      await withNode(context, async node => {
         const options = {
           ...(commandId === undefined ? {} : { commandId }),
           ...(user === undefined ? {} : { userId: user }),
@@ -117,7 +120,8 @@ export function actorsCommand(program: Command): void {
         if (result.ok && !result.tentative) await node.projections.caughtUp(result.event.position)
         else if (!result.ok) process.exitCode = 5
         context.out.result(resultDocument(result), () => showResult(context.out, result))
-      }),
+      })
+    },
   )
 }
 
@@ -180,8 +184,7 @@ function showView(out: Output, view: ActorView): void {
 
 function parseData(data: string | undefined): object {
   if (data === undefined) return {}
-  const text =
-    data === '@-' ? readFileSync(0, 'utf8') : data.startsWith('@') ? readFileSync(data.slice(1), 'utf8') : data
+  const text = data === '@-' ? readData(0) : data.startsWith('@') ? readData(data.slice(1)) : data
   try {
     const value: unknown = JSON.parse(text)
     if (isJsonObject(value)) return value
@@ -192,6 +195,19 @@ function parseData(data: string | undefined): object {
     'invalid_input',
     'The data of an event is a JSON object, for example \'{"name":"Mine"}\'. Nothing was changed.',
   )
+}
+
+function readData(file: string | 0): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const named = file === 0 ? 'standard input' : file
+    throw new AppError(
+      'invalid_input',
+      `The data of the event cannot be read from ${named} (${(cause as Error).message}). Nothing was changed.`,
+      { cause },
+    )
+  }
 }
 
 function writeOut(file: string, bytes: Buffer): void {
@@ -206,15 +222,4 @@ function writeOut(file: string, bytes: Buffer): void {
 
 function unknownType(type: string, known: readonly string[]): AppError {
   return new AppError('unknown_type', `There is no entity '${type}'. There are: ${known.join(', ')}.`)
-}
-
-export function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(value)) return value
-  throw new InvalidArgumentError('It is a whole number.')
-}
-
-export function isoTime(text: string): string {
-  if (/^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString()
-  throw new InvalidArgumentError('It is a time like 2026-11-20T10:00:00Z.')
 }

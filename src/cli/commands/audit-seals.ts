@@ -12,8 +12,8 @@ import type { SealSummary } from '../../core/seal.ts'
 import { createPgSealedLog } from '../../eventstore/sealed-log.ts'
 import { systemClock } from '../../system-clock.ts'
 import { type CommandContext, runs, withStoredLog } from '../command.ts'
+import { isoTime, wholeNumber } from '../option-values.ts'
 import type { Output } from '../output.ts'
-import { isoTime, wholeNumber } from './actors.ts'
 
 const PAGE = 100
 
@@ -63,9 +63,11 @@ export function sealCommands(audit: Command): void {
     .addHelpText('after', '\nExample:\n  rootstream audit export-seals --after 1200 >> /mnt/worm/seals.jsonl')
   runs<{ after: number; since?: string }, []>(exportSeals, (context, { after, since }) =>
     withSealedLog(context, async log => {
-      for await (const seal of allSeals(log, after))
+      for await (const seal of allSeals(log, after)) {
+        if (context.out.unread) return
         if (since === undefined || Date.parse(seal.sealedAt) >= Date.parse(since))
           context.out.line(JSON.stringify(seal))
+      }
     }),
   )
 }

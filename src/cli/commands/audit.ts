@@ -4,7 +4,7 @@ import { parseActorRef } from '../../core/ids.ts'
 import { mask } from '../../core/mask.ts'
 import type { AuditQuery } from '../../core/ports.ts'
 import { runs, withLog } from '../command.ts'
-import { isoTime, wholeNumber } from './actors.ts'
+import { isoTime, pageSize, wholeNumber } from '../option-values.ts'
 import { sealCommands } from './audit-seals.ts'
 
 interface AuditOptions {
@@ -31,7 +31,7 @@ export function auditCommand(program: Command): void {
     .option('--since <time>', 'from this time on (ISO 8601)', isoTime)
     .option('--until <time>', 'before this time (ISO 8601)', isoTime)
     .option('--after <position>', 'the next page: what the one before ended with', wholeNumber)
-    .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, 100)
+    .option('--limit <n>', 'at most this many, up to 1000', pageSize, 100)
     .addHelpText(
       'after',
       '\nExamples:\n  rootstream audit --user 7 --since 2026-11-01T00:00:00Z\n  rootstream audit --type session.revoked --json\n  rootstream audit verify --seals seals.jsonl',

@@ -7,7 +7,7 @@ import { actorId } from '../../core/ids.ts'
 import type { JsonObject } from '../../core/json.ts'
 import { mask } from '../../core/mask.ts'
 import { runs, withNode } from '../command.ts'
-import { wholeNumber } from './actors.ts'
+import { pageSize, wholeNumber } from '../option-values.ts'
 
 const TYPE = 'conflict'
 const PAGE = 1_000
@@ -35,7 +35,7 @@ export function conflictsCommand(program: Command): void {
     .description('open conflicts, by id')
     .option('--all', 'settled ones and absorbed events too')
     .option('--after <id>', 'start after this id', wholeNumber, 0)
-    .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, 100)
+    .option('--limit <n>', 'at most this many, up to 1000', pageSize, 100)
     .addHelpText(
       'after',
       '\nThe winner is what the actor says now: the log, or the event that was accepted while Postgres was away.\nThe loser is what the other side wanted its fields to be; of a set (orSet), the members in contest.\n\nExample:\n  rootstream conflicts list',

@@ -1,6 +1,6 @@
 /** `rootstream start` */
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Command } from 'commander'
 import { createNode, type RuntimeNode } from '../../app.ts'
@@ -12,6 +12,9 @@ import { redactUrl } from '../../redaction.ts'
 import { runs, sending } from '../command.ts'
 import { prepareHome } from '../database.ts'
 import type { Output } from '../output.ts'
+
+/** As `ROOTSTREAM_TOKEN` has it. */
+const SHORTEST_TOKEN = 16
 
 export function startCommand(program: Command): void {
   const command = program
@@ -61,14 +64,22 @@ export function startCommand(program: Command): void {
   })
 }
 
-/** The token of this home, made once; only its owner can read it. */
+/** The token of this home, made once and whole; only its owner can read it. What a full disk left of one is made anew. */
 function ownToken(file: string): string {
-  try {
-    writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  if (existing(file).length < SHORTEST_TOKEN) {
+    const draft = `${file}.${process.pid}`
+    try {
+      writeFileSync(draft, randomBytes(32).toString('base64url'), { mode: 0o600, flush: true })
+      renameSync(draft, file)
+    } finally {
+      rmSync(draft, { force: true })
+    }
   }
-  return readFileSync(file, 'utf8').trim()
+  return existing(file)
+}
+
+function existing(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : ''
 }
 
 /** Resolves at the first signal. Ctrl-C under npm arrives twice, from the terminal and from npm: only one well after it forces. */

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { AppError } from '../../core/errors.ts'
 import { actorId } from '../../core/ids.ts'
 import { runs, withNode } from '../command.ts'
-import { wholeNumber } from './actors.ts'
+import { wholeNumber } from '../option-values.ts'
 
 interface Flags {
   yes?: boolean

@@ -6,8 +6,8 @@ import { AppError } from '../../core/errors.ts'
 import { MAX_INT4 } from '../../core/ids.ts'
 import { ROLES, type Role } from '../../machines/user/events.ts'
 import { type CommandContext, runs, withNode } from '../command.ts'
+import { pageSize, wholeNumber } from '../option-values.ts'
 import { readPassword } from '../read-password.ts'
-import { wholeNumber } from './actors.ts'
 import { resetMfaCommand } from './reset-mfa.ts'
 import { eraseUserCommand } from './users-erase.ts'
 
@@ -27,7 +27,7 @@ function lookCommands(users: Command): void {
     .command('list')
     .description('accounts, by id')
     .option('--after <id>', 'start after this id', wholeNumber, 0)
-    .option('--limit <n>', 'at most this many, up to 1000', wholeNumber, DEFAULT_PAGE)
+    .option('--limit <n>', 'at most this many, up to 1000', pageSize, DEFAULT_PAGE)
     .addHelpText('after', '\nExample:\n  rootstream users list --limit 20')
   runs<{ after: number; limit: number }, []>(list, (context, { after, limit }) =>
     withNode(context, async node => {
