@@ -10,6 +10,7 @@ import { demanded, type Factor, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
 import { type ShownSession, withShownSession } from './shown-session.ts'
+import { isOpen } from './standing.ts'
 import { type Account, readAccount } from './users.ts'
 
 /** For the device alone; it is kept nowhere. */
@@ -64,13 +65,15 @@ export function createTrustedDevices(ports: AccountPorts): TrustedDevices {
 
 async function trustDevice(
   ports: AccountPorts,
-  { userId, incomplete, context }: ShownSession,
+  { userId, sessionId, incomplete, context }: ShownSession,
   label = 'device',
   client: Client,
 ): Promise<({ readonly ok: true } & DeviceToken) | AccountRefusal> {
   const { clock, settings } = ports
   if (incomplete || !isFresh(ports, context.factorAt)) return refused('factor_required')
   const [account, factors] = await Promise.all([readAccount(ports, userId), factorsOf(ports, userId)])
+  // Else a session that a new password has just ended would be trusted under it.
+  if (!isOpen(account.context, sessionId)) return refused('invalid_session')
   const id = await ports.nextId('trusted-device')
   const issued = issueDeviceToken(id)
   const expiresAt = new Date(clock.now() + settings.deviceMs).toISOString()

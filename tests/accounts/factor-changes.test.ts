@@ -30,6 +30,28 @@ describe('a login whose code was taken a moment before', () => {
   })
 })
 
+describe('a session that a new password ends at that very moment', () => {
+  const next = `${PASSWORD}, and another`
+
+  test('gives the account no other address', async () => {
+    const { accounts, node, interrupt, registered } = await startInterruptedStage()
+    const { token, userId } = await registered('ada')
+    interrupt('user.updated', async () => granted(await accounts.setPassword(userId, next)))
+    expect(await accounts.changeEmail(token, { email: 'eve@example.org' })).toMatchObject(INVALID)
+    expect((await node.actor('user', userId).state()).context['row']).toMatchObject({ email: 'ada@example.org' })
+  })
+
+  test('adds no factor', async () => {
+    const { accounts, interrupt, registered, code } = await startInterruptedStage()
+    const { token, userId } = await registered('ada')
+    const { secret } = granted(await accounts.enrolTotp(token))
+    interrupt('factor.confirmed', async () => granted(await accounts.setPassword(userId, next)))
+    expect(await accounts.confirmTotp(token, code(secret))).toMatchObject(INVALID)
+    expect(await accounts.factors(userId)).toEqual([])
+    expect(granted(await accounts.login({ login: 'ada', password: next })).pending).toBeUndefined()
+  })
+})
+
 describe('a change of factors that is broken off', () => {
   const away = () => Promise.reject(new AppError('log_unavailable', 'The log is away.'))
 
