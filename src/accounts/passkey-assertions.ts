@@ -13,7 +13,7 @@ import { type Factor, factorOf } from './factors.ts'
 import { networkOf } from './network.ts'
 import { issueChallenge, relyingParty, spendChallenge } from './passkey-challenges.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openSession, revokeSession } from './sessions.ts'
+import { isFull, type OpenedSession, openSession, revokeSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
 
@@ -81,7 +81,8 @@ export async function passkeyFactor(
   assertion: Assertion,
   client: Client,
 ): Promise<OpenedSession | AccountRefusal> {
-  const { sessionId, userId } = session
+  const { sessionId, userId, pending } = session
+  if (pending && (await isFull(ports, userId))) return refused('session_limit')
   const budget = await ports.attempts.take('factor', String(userId))
   if (!budget.ok) return tooManyCodes(budget.retryAfterMs)
   const challenge = await spendChallenge(ports, 'passkey_challenge', assertion, session)
