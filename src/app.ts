@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
+import { checkedSettings } from './accounts/checked-settings.ts'
 import { tellOwners } from './accounts/notices.ts'
 import { createSessionSweep } from './accounts/session-sweep.ts'
 import type { ActorHandle, ActorSystem } from './actors/api.ts'
@@ -98,6 +99,7 @@ async function assemble(
   closeAll: () => Promise<void>,
 ): Promise<RuntimeNode> {
   const { clock = systemClock, name = os.hostname() } = options
+  const settings = checkedSettings(options.accounts)
   const entities = withConflicts(options.entities ?? registry)
   const log = options.log ?? createLogger({ level: 'warn', node: name })
   const started = async <Part extends Service>(part: Part): Promise<Part> => {
@@ -202,6 +204,7 @@ async function assemble(
 
   const accountPorts = await openAccountPorts(
     { ...options, clock, log, name },
+    settings,
     { ...openedLog, actors, projections, bus, liveState },
     opened,
     started,

@@ -4,7 +4,7 @@ import { createBackground } from './accounts/background.ts'
 import { createFactorSecrets } from './accounts/factor-secrets.ts'
 import type { AccountPorts } from './accounts/ports.ts'
 import { createSessionActivity } from './accounts/session-activity.ts'
-import { ACCOUNT_DEFAULTS } from './accounts/settings.ts'
+import type { AccountSettings } from './accounts/settings.ts'
 import type { ActorSystem } from './actors/api.ts'
 import { openDelivery } from './auth/delivery/open-delivery.ts'
 import { createGeoDatabase } from './auth/geo-database.ts'
@@ -29,7 +29,8 @@ interface AccountParts
 
 /** @param started starts a part, and has it stopped with the node */
 export async function openAccountPorts(
-  options: NodeOptions & Required<Pick<NodeOptions, 'clock' | 'log' | 'name'>>,
+  options: Omit<NodeOptions, 'accounts'> & Required<Pick<NodeOptions, 'clock' | 'log' | 'name'>>,
+  settings: AccountSettings,
   { store, actors, projections, bus, liveState, openedKeys, installation, frameKey, rewriteEvents }: AccountParts,
   opened: Opened,
   started: <Part extends Service>(part: Part) => Promise<Part>,
@@ -43,7 +44,6 @@ export async function openAccountPorts(
   opened.push({ close: () => delivery.stop() })
   const background = createBackground(log)
   opened.push({ close: () => background.idle() })
-  const settings = { ...ACCOUNT_DEFAULTS, ...options.accounts }
   const counters =
     options.redis === undefined
       ? undefined

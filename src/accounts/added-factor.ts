@@ -8,7 +8,7 @@ import { endingOthers } from './factor-changes.ts'
 import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
-import { changingFactors } from './in-turn.ts'
+import { changingFactors, isStillOpen } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import type { OpenedSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
@@ -68,7 +68,8 @@ async function confirmInTurn(
   await recordAttempt(ports, { userId, method, success, ipAddress: client.ipAddress })
   if (!success) return refused('invalid_code')
   await ports.attempts.clear('factor', String(userId))
-  return factorAdded(ports, session, method, client)
+  const takeBack = async () => factor?.handle.send({ type: 'factor.removed', reason: 'its session was over' })
+  return factorAdded(ports, session, method, client, takeBack)
 }
 
 /** From now on a login waits for a factor. The other sessions of the user end. */
@@ -80,13 +81,22 @@ export function addingFactor<Result>(
   return endingOthers(ports, userId, 'a factor was added', sessionId, add)
 }
 
-/** The session has a new token from now on. */
+/**
+ * The session has a new token from now on.
+ * @param takeBack where the session was ended meanwhile, as by a recovery: whoever held it adds nothing
+ */
 export async function factorAdded(
   ports: AccountPorts,
-  { sessionId, userId }: ShownSession,
+  session: ShownSession,
   method: ConfirmedMethod | 'passkey',
   client: Client,
+  takeBack: () => Promise<unknown>,
 ): Promise<ConfirmedFactor | AccountRefusal> {
+  const { sessionId, userId } = session
+  if (!(await isStillOpen(ports, session))) {
+    await takeBack()
+    return refused('invalid_session')
+  }
   const opened = await factorShown(ports, sessionId, method, client)
   if (!opened.ok) return opened
   const hasCodes = (await factorsOf(ports, userId)).some(known => known.method === 'backup_codes')

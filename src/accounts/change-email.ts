@@ -1,8 +1,10 @@
 /** Giving an account another address: its owner is told at the old one, and verifies the new one. */
+import { AppError } from '../core/errors.ts'
 import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import { mayChangeFactors } from './factor-changes.ts'
 import type { AccountPorts } from './ports.ts'
 import type { ShownSession } from './shown-session.ts'
+import { isOpen } from './standing.ts'
 import { readAccount } from './users.ts'
 
 export interface EmailChange {
@@ -22,11 +24,19 @@ export async function changeEmail(
 ): Promise<{ readonly ok: true } | AccountRefusal> {
   const refusal = await mayChangeFactors(ports, session, password)
   if (refusal !== undefined) return refusal
-  const { userId } = session
+  const { userId, sessionId } = session
   // Who may ask whether an address is in use does so seldom.
   const budget = await ports.attempts.take('recovery', `email/${userId}`)
   if (!budget.ok) return tooManyAttempts(budget)
-  const { handle } = await readAccount(ports, userId)
-  const changed = await handle.send({ type: 'user.updated', email }, { userId })
-  return changed.ok ? { ok: true } : refused('taken')
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const { handle, version, active, context } = await readAccount(ports, userId)
+    if (!active || !isOpen(context, sessionId)) return refused('invalid_session')
+    // On the very state that was looked at: a recovery at this moment is against whoever holds this session.
+    const changed = await handle.send({ type: 'user.updated', email }, { expectedVersion: version, userId })
+    if (changed.ok) return { ok: true }
+    if (changed.reason !== 'wrong_version') return refused('taken')
+  }
+  throw new AppError('conflict', 'Others kept changing the account. Nothing was changed by this; try again.')
 }
+
+const MAX_TRIES = 5

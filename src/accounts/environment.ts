@@ -1,8 +1,8 @@
 /** Account settings as the environment says them: one variable a setting, each with its form. */
 import { z } from 'zod'
-import { isLoopback } from '../auth/delivery/loopback.ts'
 import { MAX_OPEN_SESSIONS, ROLES, type Role } from '../machines/user/events.ts'
 import { ATTEMPT_BUDGETS, ATTEMPT_KINDS, type AttemptBudget } from './attempts.ts'
+import { isAbove, isPublicUrl } from './public-url.ts'
 import { ACCOUNT_DEFAULTS, type AccountSettings, type SessionLimit } from './settings.ts'
 
 interface Variable {
@@ -190,18 +190,6 @@ function json<Output>(schema: z.ZodType<Output>, text: string): Output | undefin
   } catch {
     return undefined
   }
-}
-
-function isPublicUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, hostname, username, password, search, hash } = new URL(text)
-  const safe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
-  return safe && username + password + search + hash === '' && !/[?#\s]/.test(text)
-}
-
-function isAbove(domain: string, publicUrl: string | undefined): boolean {
-  const host = publicUrl === undefined ? '' : new URL(publicUrl).hostname
-  return host === domain || host.endsWith(`.${domain}`)
 }
 
 /** Roles that are not named keep their limit, and one without a policy its policy. */

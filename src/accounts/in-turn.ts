@@ -66,13 +66,19 @@ export function changingFactors<Answer>(
     ports,
     `accounts:factors/${userId % FACTOR_LEASES}`,
     'The factors are being changed by another request.',
-    async () => {
-      const [{ state }, { active, context }] = await Promise.all([
-        readSession(ports, sessionId),
-        readAccount(ports, userId),
-      ])
-      // Whoever was before may have ended it.
-      return state === 'active' && active && isOpen(context, sessionId) ? work() : refused('invalid_session')
-    },
+    // Whoever was before may have ended it.
+    async () => ((await isStillOpen(ports, { sessionId, userId })) ? work() : refused('invalid_session')),
   )
+}
+
+/** As the log has it now. */
+export async function isStillOpen(
+  ports: AccountPorts,
+  { sessionId, userId }: Pick<ShownSession, 'sessionId' | 'userId'>,
+): Promise<boolean> {
+  const [{ state }, { active, context }] = await Promise.all([
+    readSession(ports, sessionId),
+    readAccount(ports, userId),
+  ])
+  return state === 'active' && active && isOpen(context, sessionId)
 }

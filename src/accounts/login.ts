@@ -49,15 +49,18 @@ export async function login(
     return refused('email_unverified')
   if (verdict === 'stale') await rehash(ports, account, password)
   const before = await demandedOf(ports, account.id)
-  const device = before.length === 0 ? {} : await showDevice(ports, account, before, deviceToken, client)
-  if (device === undefined) return openPending(ports, account, methodsOf(before), client, remember)
+  const replaceToken =
+    before.length === 0 ? async () => ({}) : await showDevice(ports, account, before, deviceToken, client)
+  if (replaceToken === undefined) return openPending(ports, account, methodsOf(before), client, remember)
   const shown = before.length === 0 ? (['password'] as const) : (['password', 'trusted_device'] as const)
   const session = await openSession(ports, account, shown, client, remember)
   if (!session.ok) return session
   // Factors that were changed meanwhile have ended the sessions that were open then, and this one came after.
   const after = await demandedOf(ports, account.id)
-  if (after.length === 0 || sameFactors(before, after)) return { ...session, ...device }
-  await revokeSession(ports, session.sessionId, 'a factor was added')
+  const stands = after.length === 0 || sameFactors(before, after)
+  const device = stands ? await replaceToken() : undefined
+  if (device !== undefined) return { ...session, ...device }
+  await revokeSession(ports, session.sessionId, stands ? 'its device is trusted no more' : 'a factor was added')
   return openPending(ports, account, methodsOf(after), client, remember)
 }
 

@@ -8,13 +8,12 @@ import {
 import type { HeldPasskey } from '../machines/factor/passkeys.ts'
 import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
 import type { Client } from './client.ts'
-import { revokeSession } from './end-sessions.ts'
+import { revokeSession, revokeSession } from './end-sessions.ts'
 import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf } from './factors.ts'
 import { networkOf } from './network.ts'
 import { issueChallenge, relyingParty, spendChallenge } from './passkey-challenges.ts'
 import type { AccountPorts } from './ports.ts'
-import { type OpenedSession, openSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { readAccount } from './users.ts'
 
@@ -82,7 +81,8 @@ export async function passkeyFactor(
   assertion: Assertion,
   client: Client,
 ): Promise<OpenedSession | AccountRefusal> {
-  const { sessionId, userId } = session
+  const { sessionId, userId, pending } = session
+  if (pending && (await isFull(ports, userId))) return refused('session_limit')
   const budget = await ports.attempts.take('factor', String(userId))
   if (!budget.ok) return tooManyCodes(budget.retryAfterMs)
   const challenge = await spendChallenge(ports, 'passkey_challenge', assertion, session)

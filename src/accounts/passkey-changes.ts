@@ -84,7 +84,9 @@ export async function registerPasskey(
   return changingFactors(ports, session, async () => {
     const refusal = await addingFactor(ports, session, () => keep(ports, userId, kept(passkey, label)))
     if (refusal !== undefined) return refusal
-    const opened = await factorAdded(ports, session, 'passkey', client)
+    const takeBack = async () =>
+      (await factorOf(ports, userId, 'passkey'))?.handle.send({ type: 'factor.passkey.removed', id: passkey.id })
+    const opened = await factorAdded(ports, session, 'passkey', client, takeBack)
     return opened.ok ? { ...opened, passkeyId: passkey.id } : opened
   })
 }

@@ -169,6 +169,20 @@ export async function takeRoom(
   }
 }
 
+/** Whether a login would be refused for the limit: whoever is about to complete one is told before a code is used up. */
+export async function isFull(ports: AccountPorts, userId: number): Promise<boolean> {
+  for (const maxStaleMs of [ports.settings.maxStaleMs, 0]) {
+    const account = await readAccount(ports, userId, maxStaleMs === 0 ? undefined : { maxStaleMs })
+    const { most, policy } = sessionLimitOf(ports, account)
+    const now = ports.clock.now()
+    const running = account.context.sessions.filter(({ expiresAt }) => Date.parse(expiresAt) > now)
+    if (policy !== 'refuse' || running.length < most) return false
+    const { over, idle } = await endedOf(ports, running, most, policy)
+    if (running.length - over.length - idle.length < most) return false
+  }
+  return true
+}
+
 /** Another version; or the same one, which was read with what is beside the log. */
 function isOther(before: Account, now: Account): boolean {
   return before.version !== now.version || !isLimitOf(now.context, before.context)

@@ -13,6 +13,8 @@ export interface ShownSession {
   readonly ok: true
   readonly sessionId: number
   readonly userId: number
+  /** After the password of a login: it is no session of the user yet. */
+  readonly pending: boolean
   /** A factor is to be shown before anything else: after the password of a login, or where the session was challenged. */
   readonly incomplete: boolean
   readonly context: SessionContext
@@ -45,7 +47,7 @@ async function asRead(
   if (row === null || !opens(context, shown.hash, ports.clock.now())) return refused('invalid_session')
   const pending = state === 'pending'
   const incomplete = pending || context.challenged
-  const session = { ok: true, sessionId: shown.id, userId: row.user_id, incomplete, context } as const
+  const session = { ok: true, sessionId: shown.id, userId: row.user_id, pending, incomplete, context } as const
   if (pending) {
     const { active } = await readAccount(ports, row.user_id, { maxStaleMs })
     return active ? session : refused('invalid_session')

@@ -10,6 +10,7 @@ import { demanded, type Factor, factorsOf } from './factors.ts'
 import { isFresh } from './fresh.ts'
 import type { AccountPorts } from './ports.ts'
 import { type ShownSession, withShownSession } from './shown-session.ts'
+import { isOpen } from './standing.ts'
 import { type Account, readAccount } from './users.ts'
 
 /** For the device alone; it is kept nowhere. */
@@ -64,13 +65,15 @@ export function createTrustedDevices(ports: AccountPorts): TrustedDevices {
 
 async function trustDevice(
   ports: AccountPorts,
-  { userId, incomplete, context }: ShownSession,
+  { userId, sessionId, incomplete, context }: ShownSession,
   label = 'device',
   client: Client,
 ): Promise<({ readonly ok: true } & DeviceToken) | AccountRefusal> {
   const { clock, settings } = ports
   if (incomplete || !isFresh(ports, context.factorAt)) return refused('factor_required')
   const [account, factors] = await Promise.all([readAccount(ports, userId), factorsOf(ports, userId)])
+  // Else a session that a new password has just ended would be trusted under it.
+  if (!isOpen(account.context, sessionId)) return refused('invalid_session')
   const id = await ports.nextId('trusted-device')
   const issued = issueDeviceToken(id)
   const expiresAt = new Date(clock.now() + settings.deviceMs).toISOString()
@@ -134,9 +137,13 @@ export async function trustedDeviceOf(
   return isBoundElsewhere(device.row, client) ? undefined : device.shown.id
 }
 
+/** Replaces the token of a device; undefined where that showed that it was copied, and a factor is to be shown after all. */
+type ReplaceToken = () => Promise<DeviceToken | Record<string, never> | undefined>
+
 /**
- * At a login of that user: undefined where a factor is still to be shown. The token is replaced; in a race of one device
- * with itself only the first login gets the new one.
+ * At a login of that user: undefined where a factor is still to be shown. The token is replaced by what is answered, once
+ * the session is open: a login that is refused leaves it as it was. In a race of one device with itself only the first
+ * login gets the new one.
  */
 export async function showDevice(
   ports: AccountPorts,
@@ -144,7 +151,7 @@ export async function showDevice(
   factors: readonly Factor[],
   token: string | undefined,
   client: Client,
-): Promise<DeviceToken | Record<string, never> | undefined> {
+): Promise<ReplaceToken | undefined> {
   const device = await deviceOf(ports, account.id, token)
   if (device === undefined) return undefined
   const { shown, row, context } = device
@@ -154,17 +161,22 @@ export async function showDevice(
   }
   if (!isCurrent(context, account, factors)) return end(CHANGED)
   if (isBoundElsewhere(row, client)) return end('its token was shown by another device')
-  const next = shown.next()
-  const used = await ports
-    .actor('trusted-device', shown.id)
-    .send({ type: 'device.used', shownHash: shown.hash, tokenHash: next.hash })
-  if (used.ok) return told(next, row.expires_at)
-  const { state, context: now } = await readDevice(ports, shown.id)
-  const replaced = now.previousToken
-  const isRace = replaced?.tokenHash === shown.hash && Date.parse(replaced.until) > ports.clock.now()
-  if (state === 'trusted' && isRace) return {}
-  ports.log.warn({ device: shown.id }, 'a token of a trusted device was shown after it was replaced: it is revoked')
-  return end('a token was shown after it was replaced')
+  const copied = () => {
+    ports.log.warn({ device: shown.id }, 'a token of a trusted device was shown after it was replaced: it is revoked')
+    return end('a token was shown after it was replaced')
+  }
+  const isRace = ({ previousToken }: DeviceContext) =>
+    previousToken?.tokenHash === shown.hash && Date.parse(previousToken.until) > ports.clock.now()
+  if (row.token_hash !== shown.hash && !isRace(context)) return copied()
+  return async () => {
+    const next = shown.next()
+    const used = await ports
+      .actor('trusted-device', shown.id)
+      .send({ type: 'device.used', shownHash: shown.hash, tokenHash: next.hash })
+    if (used.ok) return told(next, row.expires_at)
+    const { state, context: now } = await readDevice(ports, shown.id)
+    return state === 'trusted' && isRace(now) ? {} : copied()
+  }
 }
 
 async function listDevices(ports: AccountPorts, userId: number): Promise<readonly ShownDevice[]> {

@@ -8,7 +8,7 @@ import { factorShown, recordAttempt, tooManyCodes } from './factor-shown.ts'
 import { type Factor, factorOf } from './factors.ts'
 import type { AccountPorts } from './ports.ts'
 import { useSentCode } from './sent-codes.ts'
-import type { OpenedSession } from './sessions.ts'
+import { isFull, type OpenedSession } from './sessions.ts'
 import type { ShownSession } from './shown-session.ts'
 import { useTotp } from './totp.ts'
 
@@ -55,10 +55,11 @@ async function isEnabled({ handle }: Factor): Promise<boolean> {
 /** One budget for all methods: who is out of attempts with one is out of them with the others. */
 export async function verifyFactor(
   ports: AccountPorts,
-  { sessionId, userId }: ShownSession,
+  { sessionId, userId, pending }: ShownSession,
   { method, code }: CodeShown,
   client: Client,
 ): Promise<VerifiedSession | AccountRefusal> {
+  if (pending && (await isFull(ports, userId))) return refused('session_limit')
   const budget = await ports.attempts.take('factor', String(userId))
   if (!budget.ok) return tooManyCodes(budget.retryAfterMs)
   const check = CHECKS[method]

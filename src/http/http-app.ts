@@ -10,6 +10,7 @@ import { AppError } from '../core/errors.ts'
 import { type Json, MAX_DEPTH, poison } from '../core/json.ts'
 import type { Logger } from '../core/ports.ts'
 import { registerApiDocument } from './api-document.ts'
+import { bearerTokenOf } from './bearer.ts'
 import { commandSchemas } from './command-schemas.ts'
 import type { Connections } from './connections.ts'
 import { discardBody } from './discard-body.ts'
@@ -189,7 +190,7 @@ function guard(app: HttpApp, { token, gate }: HttpShared, needsToken: boolean): 
 }
 
 function carries(authorization: string | undefined, expected: Buffer): boolean {
-  const given = /^Bearer ([\x21-\x7e]{1,512})$/.exec(authorization ?? '')?.[1]
+  const given = bearerTokenOf(authorization)
   return given !== undefined && timingSafeEqual(digest(given), expected)
 }
 

@@ -6,6 +6,7 @@ import type { ShownTokens } from '../accounts/refresh.ts'
 import type { ValidSession } from '../accounts/validation.ts'
 import type { RuntimeNode } from '../app.ts'
 import { AppError } from '../core/errors.ts'
+import { bearerTokenOf } from './bearer.ts'
 import { clientAddress } from './client-address.ts'
 import { type Cookie, clearCookie, readCookie, setCookie } from './cookies.ts'
 import { accountProblem, sendProblem } from './problem.ts'
@@ -25,7 +26,7 @@ export function shownToken(request: FastifyRequest): string {
 }
 
 export function bearerOf({ headers }: FastifyRequest): string | undefined {
-  return /^Bearer ([\x21-\x7e]{1,512})$/.exec(headers.authorization ?? '')?.[1]
+  return bearerTokenOf(headers.authorization)
 }
 
 /** Both tokens of a session, in cookies where the request shows no token itself. Throws as `tokenOf`. */

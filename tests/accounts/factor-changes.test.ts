@@ -1,5 +1,6 @@
 /** What happens in the middle of a change of factors: nothing is opened by one that goes, and nothing is left half done. */
 import { describe, expect, test } from 'vitest'
+import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
 import { AppError } from '../../src/core/errors.ts'
 import { granted, PASSWORD } from './granted.ts'
 import { startInterruptedStage } from './interrupted-stage.ts'
@@ -27,6 +28,42 @@ describe('a login whose code was taken a moment before', () => {
     const waiting = granted(await accounts.login({ login: 'ada', password: PASSWORD }))
     interrupt('user.login.recorded', async () => granted(await accounts.removeFactor(token, 'totp')))
     expect(await accounts.verifyFactor(waiting.token, { method: 'totp', code: code(secret) })).toMatchObject(INVALID)
+  })
+})
+
+test('a login that the limit of sessions refuses takes no code, and is completed by it once there is room', async () => {
+  const viewer = { most: 1, policy: 'refuse' } as const
+  const { accounts, enrolled } = await startInterruptedStage({
+    sessionLimits: { ...ACCOUNT_DEFAULTS.sessionLimits, viewer },
+  })
+  const { token, userId, backupCodes } = await enrolled('ada')
+  const waiting = granted(await accounts.login({ login: 'ada', password: PASSWORD }))
+  const shown = { method: 'backup_codes', code: backupCodes[0] ?? '' } as const
+  expect(await accounts.verifyFactor(waiting.token, shown)).toMatchObject({ ok: false, reason: 'session_limit' })
+  expect(await accounts.factors(userId)).toContainEqual(expect.objectContaining({ codesLeft: 10 }))
+  await accounts.logout(token)
+  granted(await accounts.verifyFactor(waiting.token, shown))
+})
+
+describe('a session that a new password ends at that very moment', () => {
+  const next = `${PASSWORD}, and another`
+
+  test('gives the account no other address', async () => {
+    const { accounts, node, interrupt, registered } = await startInterruptedStage()
+    const { token, userId } = await registered('ada')
+    interrupt('user.updated', async () => granted(await accounts.setPassword(userId, next)))
+    expect(await accounts.changeEmail(token, { email: 'eve@example.org' })).toMatchObject(INVALID)
+    expect((await node.actor('user', userId).state()).context['row']).toMatchObject({ email: 'ada@example.org' })
+  })
+
+  test('adds no factor', async () => {
+    const { accounts, interrupt, registered, code } = await startInterruptedStage()
+    const { token, userId } = await registered('ada')
+    const { secret } = granted(await accounts.enrolTotp(token))
+    interrupt('factor.confirmed', async () => granted(await accounts.setPassword(userId, next)))
+    expect(await accounts.confirmTotp(token, code(secret))).toMatchObject(INVALID)
+    expect(await accounts.factors(userId)).toEqual([])
+    expect(granted(await accounts.login({ login: 'ada', password: next })).pending).toBeUndefined()
   })
 })
 

@@ -1,6 +1,7 @@
 /** Trusted devices on a real log: no second factor there for a while, and for nobody else. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { login as passwordLogin } from '../../src/accounts/login.ts'
+import { ACCOUNT_DEFAULTS } from '../../src/accounts/settings.ts'
 import { parseDeviceToken } from '../../src/auth/device-token.ts'
 import type { RuntimeNode } from '../../src/index.ts'
 import { systemClock } from '../../src/system-clock.ts'
@@ -10,6 +11,7 @@ import { granted, PASSWORD } from './granted.ts'
 import { quietPorts } from './quiet-ports.ts'
 
 const DAY_MS = 86_400_000
+const ONE = { most: 1, policy: 'refuse' } as const
 
 let nodes: AccountsNodes
 let node: RuntimeNode
@@ -184,6 +186,22 @@ test('a login on a trusted device, in the middle of which a factor is added, wai
 })
 
 describe('a device token', () => {
+  test('shown at a login that is refused for the limit of sessions stays good', async () => {
+    const strict = await startAccountsNodes({ sessionLimits: { ...ACCOUNT_DEFAULTS.sessionLimits, viewer: ONE } })
+    onTestFinished(() => strict.stop())
+    const { accounts } = strict.node
+    const session = await strict.registered('ada')
+    const { options } = granted(await accounts.passkeys.registrationOptions(session.token))
+    const attestation = new Authenticator(ORIGIN).create(options)
+    const { token } = granted(await accounts.passkeys.register(session.token, { attestation, label: 'key' }))
+    const { deviceToken } = granted(await accounts.devices.trust(token))
+    const shown = { login: 'ada', password: PASSWORD, deviceToken }
+    expect(await accounts.login(shown)).toMatchObject({ ok: false, reason: 'session_limit' })
+    await accounts.logout(token)
+    strict.pass(60_000)
+    expect(granted(await accounts.login(shown)).pending).toBeUndefined()
+  })
+
   test('of another user opens nothing, and stays good for its own', async () => {
     const { deviceToken } = await trusting('tia')
     await trusting('tim')

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OpenedSession } from '../../src/accounts/sessions.ts'
 import { showFactor } from '../support/accounts.ts'
 import type { Answer } from '../support/http-client.ts'
-import { startRuntime, type TestRuntime } from '../support/runtime.ts'
+import { startRuntime, type TestRuntime, TOKEN } from '../support/runtime.ts'
 
 const password = 'correct horse battery staple'
 let runtime: TestRuntime
@@ -29,6 +29,17 @@ function ask(method: string, route: string, headers: Record<string, string>, bod
 }
 
 const as = (token: string) => ({ authorization: `Bearer ${token}` })
+
+test('a token is taken whatever the letter case of its scheme, and goes before a cookie', async () => {
+  const [mine, other] = [await signedIn((await user()).userId), await signedIn((await user()).userId)]
+  const cookie = `__Host-rootstream-session=${other.token}`
+  for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
+    const headers = { authorization: `${scheme} ${mine.token}`, cookie, 'sec-fetch-site': 'same-origin' }
+    expect((await ask('GET', '/api/auth/verify', headers)).body).toMatchObject({ userId: mine.userId })
+  }
+  const operator = await ask('GET', '/v1/projections', { authorization: `bearer ${TOKEN}` })
+  expect(operator.status).toBe(200)
+})
 
 /** What a browser keeps of the answers. */
 function jar() {
