@@ -1,38 +1,14 @@
 /** Two nodes on one Postgres and one Redis: what one commits, the other hears. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createNode, type RuntimeNode } from '../src/app.ts'
 import type { LogEvent } from '../src/core/event.ts'
-import { silentLogger } from '../src/logging.ts'
-import type { NodeOptions } from '../src/node-options.ts'
-import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { createManualClock } from './support/manual-clock.ts'
+import { createRedisNodes } from './support/redis-nodes.ts'
 import { eventually } from './sync/eventually.ts'
-import { type PrivateRedis, startPrivateRedis } from './sync/private-redis.ts'
 
-let database: TestDatabase
-let redis: PrivateRedis
-const nodes: RuntimeNode[] = []
-beforeEach(async () => {
-  database = await createTestDatabase()
-  redis = await startPrivateRedis()
-})
-afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.close()
-  await redis.stop()
-  await database.drop()
-})
-
-async function start(name: string, options: NodeOptions = {}): Promise<RuntimeNode> {
-  const node = await createNode({
-    database: database.url,
-    redis: `redis://127.0.0.1:${redis.port}`,
-    name,
-    log: silentLogger,
-    ...options,
-  })
-  nodes.push(node)
-  return node
-}
+const nodes = createRedisNodes()
+beforeEach(() => nodes.open())
+afterEach(() => nodes.close())
+const { start } = nodes
 
 test('a subscriber on one node hears what another commits, and both see the same state', async () => {
   const [a, b] = [await start('a'), await start('b')]
@@ -82,7 +58,7 @@ test('what a writer did not project any more is in the read tables half a second
 
 test('without Redis commands are taken all the same, and health says what is away', async () => {
   const a = await start('a')
-  await redis.stop()
+  await nodes.stopRedis()
   const created = await a.create('user', {
     type: 'user.registered',
     username: 'ada',

@@ -1,30 +1,19 @@
 /** What a node may answer from memory while its Redis comes and goes: never a revoked session as an active one. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createNode, type RuntimeNode } from '../src/app.ts'
-import { silentLogger } from '../src/logging.ts'
-import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import type { RuntimeNode } from '../src/app.ts'
+import { createRedisNodes } from './support/redis-nodes.ts'
 import { eventually } from './sync/eventually.ts'
-import { type PrivateRedis, startPrivateRedis } from './sync/private-redis.ts'
 
 const MAX = { maxStaleMs: 60_000 }
-let database: TestDatabase
-let redis: PrivateRedis
+const nodes = createRedisNodes()
 let a: RuntimeNode
 let b: RuntimeNode
 beforeEach(async () => {
-  database = await createTestDatabase()
-  redis = await startPrivateRedis()
-  const start = (name: string) =>
-    createNode({ database: database.url, redis: `redis://127.0.0.1:${redis.port}`, name, log: silentLogger })
-  a = await start('a')
-  b = await start('b')
+  await nodes.open()
+  a = await nodes.start('a')
+  b = await nodes.start('b')
 })
-afterEach(async () => {
-  await a.close()
-  await b.close()
-  await redis.stop()
-  await database.drop()
-})
+afterEach(() => nodes.close())
 
 async function newSession(): Promise<number> {
   const user = await a.create('user', {
@@ -49,13 +38,13 @@ test('a session that was revoked elsewhere while Redis was away is revoked here 
   const id = await newSession()
   await linked()
   expect((await b.actor('session', id).state()).state).toBe('active')
-  await redis.stop()
+  await nodes.stopRedis()
   await eventually(async () => expect(await busOf(b)).toBe('degraded'))
   const revoked = await a.actor('session', id).send({ type: 'session.revoked' })
   expect(revoked.ok).toBe(true)
   for (let n = 0; n < 3; n++) expect((await b.actor('session', id).state(MAX)).state).toBe('revoked')
 
-  redis = await startPrivateRedis({ port: redis.port })
+  await nodes.startRedis()
   await linked()
   expect((await b.actor('session', id).state(MAX)).state).toBe('revoked')
 })

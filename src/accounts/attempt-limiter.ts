@@ -29,10 +29,10 @@ export interface AttemptLimiterOptions {
   readonly budgets?: Partial<Record<AttemptKind, AttemptBudget>>
 }
 
-/** A timer of Node cannot be longer than 24.8 days: it would be over at once. */
-const LONGEST = 20 * 86_400
-/** How long an attempt of a node that was killed may seem to be under way, in seconds: refusals take longer meanwhile. */
-const UNDER_WAY = 300
+/** A timer of Node of more than 24.8 days would be over at once. */
+const LONGEST_SECONDS = 20 * 86_400
+/** How long an attempt of a node that was killed may seem to be under way: refusals take longer meanwhile. */
+const UNDER_WAY_SECONDS = 300
 
 type Counter = RateLimiterMemory | RateLimiterRedis
 
@@ -43,7 +43,7 @@ interface Counters {
   readonly free: Counter
   /** Those that had to wait. */
   readonly late: Counter
-  /** There while one has to wait: whoever makes it has the next attempt, so of many at once on all nodes it is one. */
+  /** Exists while one has to wait. Whoever creates it has the next attempt: one of many at once, over all nodes. */
   readonly gate: Counter
   /** Those that are being made: a hint for whom to wait, never for whom to admit. */
   readonly underWay: Counter
@@ -58,9 +58,9 @@ export function createAttemptLimiter({ clock, shared, budgets = {} }: AttemptLim
       const counters: Counters = {
         budget,
         free: counter(`${kind}.free`, budget.free - 1, budget.within),
-        late: counter(`${kind}.late`, budget.most, Math.min(budget.remembered, LONGEST)),
+        late: counter(`${kind}.late`, budget.most, Math.min(budget.remembered, LONGEST_SECONDS)),
         gate: counter(`${kind}.gate`, 1, budget.firstWait),
-        underWay: counter(`${kind}.underway`, 1, UNDER_WAY),
+        underWay: counter(`${kind}.underway`, 1, UNDER_WAY_SECONDS),
       }
       return [kind, counters] as const
     }),
@@ -88,7 +88,7 @@ export function createAttemptLimiter({ clock, shared, budgets = {} }: AttemptLim
     begin: (kind, text) => lineOf(kind, keyOf(text)).begin(),
     clear: (kind, text) => clear(of(kind), keyOf(text)),
     note: async (text, seconds) => {
-      await notes.set(keyOf(text), 1, Math.min(seconds, LONGEST))
+      await notes.set(keyOf(text), 1, Math.min(seconds, LONGEST_SECONDS))
     },
     isNoted: async text => (await notes.get(keyOf(text))) !== null,
   }

@@ -1,4 +1,4 @@
-/** Attempts of one key that find no room wait in line for those that are being made: most are right, and give theirs back. */
+/** Attempts of one key that the budget has no room for wait in line for those under way: most of these are right, and give theirs back. */
 import type { Clock } from '../core/ports.ts'
 import type { BegunAttempt, RefusedAttempt, TakenAttempt } from './attempts.ts'
 
@@ -23,7 +23,7 @@ export interface AttemptLineParts {
   onEmpty(): void
 }
 
-/** What is being made is over within a second: a password waits for a bounded line. */
+/** An attempt is over within a second: passwords are hashed in a bounded queue. */
 const LONGEST_WAIT_MS = 10_000
 const MOST_WAITING = 1_000
 /** How often is looked whether other nodes have settled theirs. */
@@ -33,8 +33,8 @@ interface Waiting {
   isOver: boolean
   answer(attempt: BegunAttempt | RefusedAttempt): void
   fail(error: unknown): void
-  /** That it may wait only so long. */
-  forget(): void
+  /** Of the bound on its wait. */
+  cancelTimer(): void
 }
 
 export function createAttemptLine({ clock, take, clear, others, onEmpty }: AttemptLineParts): AttemptLine {
@@ -103,7 +103,7 @@ export function createAttemptLine({ clock, take, clear, others, onEmpty }: Attem
         end = each => each.fail(error)
       }
       for (const each of waiting.splice(0, leaving)) {
-        each.forget()
+        each.cancelTimer()
         end(each)
       }
     }
@@ -115,8 +115,8 @@ export function createAttemptLine({ clock, take, clear, others, onEmpty }: Attem
     begin: () => {
       if (waiting.length >= MOST_WAITING) return Promise.resolve({ ok: false, retryAfterMs: 1_000 })
       return new Promise((resolve, reject) => {
-        const mine: Waiting = { isOver: false, answer: resolve, fail: reject, forget: () => {} }
-        mine.forget = clock.after(LONGEST_WAIT_MS, () => {
+        const mine: Waiting = { isOver: false, answer: resolve, fail: reject, cancelTimer: () => {} }
+        mine.cancelTimer = clock.after(LONGEST_WAIT_MS, () => {
           mine.isOver = true
           wake()
         })

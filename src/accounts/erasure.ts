@@ -1,4 +1,5 @@
 /** Erasing a user: everything that says who it was goes, and what was done under its id stays in the log. */
+import { chunksOf } from '../core/chunks.ts'
 import { AppError, isErrorCode } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import { actorId } from '../core/ids.ts'
@@ -94,7 +95,6 @@ async function actorsOf(ports: AccountPorts, userId: number): Promise<readonly A
 /** Some at a time: a user may have had any number of sessions, and the log answers others, too. */
 async function total(actors: readonly ActorRef[], count: (actor: ActorRef) => Promise<number>): Promise<number> {
   let sum = 0
-  for (let start = 0; start < actors.length; start += AT_ONCE)
-    for (const one of await Promise.all(actors.slice(start, start + AT_ONCE).map(count))) sum += one
+  for (const some of chunksOf(actors, AT_ONCE)) for (const one of await Promise.all(some.map(count))) sum += one
   return sum
 }

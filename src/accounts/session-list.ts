@@ -1,4 +1,5 @@
 /** The sessions a user has open, as the user is shown them. */
+import { chunksOf } from '../core/chunks.ts'
 import type { Method } from '../machines/session/events.ts'
 import { type AccountRefusal, refused } from './answers.ts'
 import { revokeSession } from './end-sessions.ts'
@@ -37,10 +38,8 @@ export async function listSessions(
   const { context } = await readAccount(ports, userId)
   const open = context.sessions.toReversed()
   const shown: ListedSession[] = []
-  for (let from = 0; from < open.length; from += TOGETHER)
-    for (const session of await Promise.all(
-      open.slice(from, from + TOGETHER).map(({ id }) => show(ports, id, current)),
-    ))
+  for (const some of chunksOf(open, TOGETHER))
+    for (const session of await Promise.all(some.map(({ id }) => show(ports, id, current))))
       if (session !== undefined) shown.push(session)
   return shown
 }

@@ -2,6 +2,7 @@
  * Ends sessions that nobody would end: idle for too long, pushed out by newer ones, or never opened by a login that broke
  * off. None of them is valid any more; this is for whoever reads the tables. One node does it for all.
  */
+import { chunksOf } from '../core/chunks.ts'
 import { AppError } from '../core/errors.ts'
 import type { Service } from '../core/ports.ts'
 import { createRepeatedWork } from '../core/repeated-work.ts'
@@ -35,9 +36,8 @@ export function createSessionSweep(ports: AccountPorts): SessionSweep {
     const before = new Date(clock.now() - rest).toISOString()
     const resting = await ports.restingSessions(before, after, LOOKED_AT)
     let ended = 0
-    for (let from = 0; from < resting.length; from += TOGETHER) {
+    for (const some of chunksOf(resting, TOGETHER)) {
       if (stopped || signal?.aborted === true) return ended
-      const some = resting.slice(from, from + TOGETHER)
       for (const over of await Promise.all(some.map(id => endOf(ports, id)))) if (over) ended++
       after = some.at(-1) ?? after
     }

@@ -1,5 +1,7 @@
 /** Sessions that begin: opened by a login within the limit of the user, or pending until a factor is shown. */
+
 import { issueRemember, issueToken } from '../auth/token.ts'
+import { chunksOf } from '../core/chunks.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 import type { Method } from '../machines/session/events.ts'
 import { isLimitOf } from '../machines/user/open-sessions.ts'
@@ -216,8 +218,7 @@ async function endedOf(
   if (open.length - over.length < limit) return { over, idle: [] }
   const idle: number[] = []
   const others = open.filter(({ id }) => !over.includes(id))
-  for (let from = 0; from < others.length; from += LOOKED_AT) {
-    const some = others.slice(from, from + LOOKED_AT)
+  for (const some of chunksOf(others, LOOKED_AT)) {
     await Promise.all(
       some.map(async ({ id }) => {
         const { state, context } = await readSession(ports, id, policy === 'refuse' ? 0 : ports.settings.maxStaleMs)

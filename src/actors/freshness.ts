@@ -35,7 +35,8 @@ export class Freshness {
 
   /**
    * The copy was compared with the log.
-   * @param asked clock time and @param reading reading of the link, both from before the log was asked
+   * @param asked the clock time before the log was asked
+   * @param reading that of the link before the log was asked
    */
   known(asked: number, reading: number | undefined): void {
     this.#knownAt = asked

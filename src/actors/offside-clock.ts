@@ -55,8 +55,8 @@ export class OffsideClock {
   }
 
   /**
-   * A time at `now`, in milliseconds. Later than every stamp before it, and than what was seen, whatever the wall clock does. Undefined where no such time
-   * lies below the ceiling: nothing has moved then.
+   * A time at `now`, in milliseconds: later than every stamp before it and than what was seen, whatever the wall clock
+   * does. Undefined where no such time lies below the ceiling; nothing has moved then.
    */
   stamp(now: number, { at, clock }: Seen): string | undefined {
     const before = this.#hybrid

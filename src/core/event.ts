@@ -23,7 +23,7 @@ export interface NewEvent {
 
 /** What an event keeps that a node accepted while it could not reach the log. */
 export interface Origin {
-  /** Version of the actor on which it was decided: it is beside the events after that which its node did not write there. */
+  /** Version of the actor it was decided on. What the log has after that is concurrent with it, but for what its own node wrote there. */
   readonly basis: number
   /** Hybrid logical clock of the acceptance. */
   readonly clock: string
@@ -50,7 +50,7 @@ export interface LogEvent extends NewEvent {
   /** 1, 2, 3, … without gaps within an actor. */
   readonly version: number
   readonly node: string
-  /** The dot: which start of which node wrote it, and as its how-manieth append. */
+  /** The dot: which start of which node wrote it, and the number of the append within that start. */
   readonly incarnation: number
   readonly n: number
   /** The fencing token of the lease it was written under. */

@@ -9,7 +9,7 @@ export interface HybridTime {
   /** Milliseconds since the epoch, UTC; ahead of the wall clock where others were. */
   readonly wall: number
   readonly counter: number
-  /** `node#incarnation`: settles what is left. */
+  /** `node#incarnation`: orders times that are the same otherwise. */
   readonly source: string
 }
 

@@ -1,4 +1,5 @@
 /** The event log in memory: the same promises, kept until the process ends. */
+import { chunksOf } from '../core/chunks.ts'
 import { AppError } from '../core/errors.ts'
 import type { LogEvent } from '../core/event.ts'
 import { type ActorId, type ActorRef, formatActorRef, parseActorRef } from '../core/ids.ts'
@@ -76,8 +77,7 @@ export function createMemoryEventStore({
   const stream = (actor: ActorRef) => log.streams.get(formatActorRef(actor)) ?? []
 
   async function* inChunks(actor: ActorRef, range: StreamRange = {}): AsyncIterable<readonly LogEvent[]> {
-    const events = stream(actor).slice((range.from ?? 1) - 1, range.to)
-    for (let start = 0; start < events.length; start += CHUNK) yield events.slice(start, start + CHUNK)
+    yield* chunksOf(stream(actor).slice((range.from ?? 1) - 1, range.to), CHUNK)
   }
 
   /** The rules of `append_batch`, in its order of precedence. */

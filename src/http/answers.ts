@@ -97,7 +97,7 @@ export const event = z.object({
   version: version.describe('Place in the history of the actor.'),
   node: z.string(),
   incarnation: z.int().describe('Which start of that node.'),
-  n: z.int().describe('The how-manieth append of that start.'),
+  n: z.int().describe('The number of the append within that start.'),
   token: z.int().nullable().describe('The fencing token it was written under.'),
   origin: z
     .object({

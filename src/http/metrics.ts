@@ -1,8 +1,9 @@
 /** Figures for Prometheus, on registries of their own: of the process, of the node and of its HTTP API. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { RuntimeNode } from '../app.ts'
 import { noDrops } from '../sync/monitored-bus.ts'
 import { createAccountMetrics } from './account-metrics.ts'
+import { createFigures, setCounter, setGauge } from './figures.ts'
 
 export interface HttpMetrics {
   readonly contentType: string
@@ -23,12 +24,8 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOptions): HttpMetrics {
   const registry = new Registry()
   const registers = [registry]
-  const requests = new Counter({
-    name: 'rootstream_http_requests_total',
-    help: 'Requests that were answered.',
-    labelNames: ['method', 'route', 'status'],
-    registers,
-  })
+  const { gauge, counter } = createFigures(registers)
+  const requests = counter('http_requests_total', 'Requests that were answered.', 'method', 'route', 'status')
   const duration = new Histogram({
     name: 'rootstream_http_request_duration_seconds',
     help: 'From the headers of a request to the end of its answer; without event streams.',
@@ -36,13 +33,7 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     buckets: BUCKETS,
     registers,
   })
-  const gauge = (name: string, help: string) => new Gauge({ name: `rootstream_${name}`, help, registers })
-  const componentOk = new Gauge({
-    name: 'rootstream_component_ok',
-    help: 'Whether a part of the node is well, as /health has it.',
-    labelNames: ['component'],
-    registers,
-  })
+  const componentOk = gauge('component_ok', 'Whether a part of the node is well, as /health has it.', 'component')
   const incarnation = gauge('node_incarnation', 'Which start of this node it is.')
   const requestsInFlight = gauge('http_requests_in_flight', 'Requests being answered, as the limit counts them.')
   const eventStreams = gauge('http_event_streams', 'Event streams that are open.')
@@ -69,80 +60,61 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     refusing: gauge('journal_refusing', 'Whether nothing would be taken into the journal; /health says why.'),
   }
   const clockCounters = {
-    restamped: new Counter({
-      name: 'rootstream_journal_restamped_total',
-      help: 'Accepted commands that went to the log under another dot and time than they were accepted under.',
-      registers,
-    }),
-    ignored: new Counter({
-      name: 'rootstream_clock_ignored_total',
-      help: 'Times in the log so far ahead that no node was leased them, and that were not followed.',
-      registers,
-    }),
+    restamped: counter(
+      'journal_restamped_total',
+      'Accepted commands that went to the log under another dot and time than they were accepted under.',
+    ),
+    ignored: counter(
+      'clock_ignored_total',
+      'Times in the log so far ahead that no node was leased them, and that were not followed.',
+    ),
   }
   const tentativeGauges = {
     others: gauge('tentative_others', 'Events that other nodes accepted without Postgres, shown here.'),
     waiting: gauge('tentative_waiting', 'Events of other nodes that are held back for what they rest on.'),
   }
   const tentativeCounters = {
-    received: new Counter({
-      name: 'rootstream_tentative_messages_received_total',
-      help: 'Messages about events that are not in the log yet.',
-      registers,
-    }),
-    repairs: new Counter({
-      name: 'rootstream_tentative_repairs_total',
-      help: 'How often another node lacked some of them and was sent them again.',
-      registers,
-    }),
+    received: counter('tentative_messages_received_total', 'Messages about events that are not in the log yet.'),
+    repairs: counter('tentative_repairs_total', 'How often another node lacked some of them and was sent them again.'),
   }
-  const tentativeDropped = new Counter({
-    name: 'rootstream_tentative_dropped_total',
-    help: 'What was not taken of other nodes; they bring it to the log all the same.',
-    labelNames: ['reason'],
-    registers,
-  })
-  const counter = (name: string, help: string) => new Counter({ name: `rootstream_bus_${name}`, help, registers })
+  const tentativeDropped = counter(
+    'tentative_dropped_total',
+    'What was not taken of other nodes; they bring it to the log all the same.',
+    'reason',
+  )
   const busCounters = {
-    framesSent: counter('frames_sent_total', 'Frames sent to other nodes.'),
-    framesReceived: counter('frames_received_total', 'Frames of other nodes that were heard.'),
-    gaps: counter('gaps_total', 'How often frames may have been missed and the log was asked.'),
+    framesSent: counter('bus_frames_sent_total', 'Frames sent to other nodes.'),
+    framesReceived: counter('bus_frames_received_total', 'Frames of other nodes that were heard.'),
+    gaps: counter('bus_gaps_total', 'How often frames may have been missed and the log was asked.'),
   }
   const legacyBridging = gauge('legacy_redis_bridging', 'Whether this node keeps the Redis keys of 24.2.')
   const legacyCounters = {
-    written: new Counter({
-      name: 'rootstream_legacy_redis_changes_total',
-      help: 'Changes of the Redis keys of 24.2 that were written.',
-      registers,
-    }),
-    failures: new Counter({
-      name: 'rootstream_legacy_redis_failures_total',
-      help: 'How often keeping the Redis keys of 24.2 was broken off; it is begun anew.',
-      registers,
-    }),
+    written: counter('legacy_redis_changes_total', 'Changes of the Redis keys of 24.2 that were written.'),
+    failures: counter(
+      'legacy_redis_failures_total',
+      'How often keeping the Redis keys of 24.2 was broken off; it is begun anew.',
+    ),
   }
-  const dropped = new Counter({
-    name: 'rootstream_bus_frames_dropped_total',
-    help: 'Frames that were thrown away; the log has their events.',
-    labelNames: ['reason'],
-    registers,
-  })
+  const dropped = counter(
+    'bus_frames_dropped_total',
+    'Frames that were thrown away; the log has their events.',
+    'reason',
+  )
   const liveGauges = {
     actors: gauge('live_actors', 'Actors whose live figures are held.'),
     nodes: gauge('live_nodes', 'Nodes that live, this one included, as it hears them.'),
   }
-  const liveCounter = (name: string, help: string) => new Counter({ name: `rootstream_live_${name}`, help, registers })
   const liveCounters = {
-    writes: liveCounter('writes_total', 'Live figures that were told here.'),
-    applied: liveCounter('applied_total', 'Live figures of other nodes that were new here.'),
-    sent: liveCounter('messages_sent_total', 'Messages of live figures to other nodes.'),
-    received: liveCounter('messages_received_total', 'Messages of other nodes, signs of life and digests included.'),
-    malformed: liveCounter('messages_malformed_total', 'Messages that were thrown away.'),
-    refused: liveCounter('refused_total', 'Live figures that were not taken.'),
-    repairs: liveCounter('repairs_total', 'Digests of other nodes that differed and were answered.'),
-    flushes: liveCounter('flushes_total', 'Events with live figures that this node put into the log.'),
+    writes: counter('live_writes_total', 'Live figures that were told here.'),
+    applied: counter('live_applied_total', 'Live figures of other nodes that were new here.'),
+    sent: counter('live_messages_sent_total', 'Messages of live figures to other nodes.'),
+    received: counter('live_messages_received_total', 'Messages of other nodes, signs of life and digests included.'),
+    malformed: counter('live_messages_malformed_total', 'Messages that were thrown away.'),
+    refused: counter('live_refused_total', 'Live figures that were not taken.'),
+    repairs: counter('live_repairs_total', 'Digests of other nodes that differed and were answered.'),
+    flushes: counter('live_flushes_total', 'Events with live figures that this node put into the log.'),
   }
-  const accountFigures = createAccountMetrics(node.accounts, registers)
+  const accountFigures = createAccountMetrics(node.accounts, { gauge, counter })
   incarnation.set(node.incarnation)
   const all = Registry.merge([processMetrics(), registry])
 
@@ -153,26 +125,27 @@ export function createHttpMetrics({ node, inFlight, streams }: HttpMetricsOption
     const live = node.liveStats()
     for (const part of ['actors', 'nodes'] as const) liveGauges[part].set(live[part])
     for (const part of Object.keys(liveCounters) as (keyof typeof liveCounters)[])
-      setCount(liveCounters[part], {}, live[part])
+      setCounter(liveCounters[part], live[part])
     const { components } = await node.health()
     for (const [component, { status }] of Object.entries(components))
       componentOk.set({ component }, Number(status === 'ok'))
     for (const part of ['log', 'projections', 'actors', 'journal'] as const)
-      for (const [figure, shown] of Object.entries(gauges[part])) show(shown, components[part].detail[figure])
+      for (const [figure, shown] of Object.entries(gauges[part])) setGauge(shown, components[part].detail[figure])
     const clock = node.actors.outage()?.clock
-    show(clockGauges.ahead, clock && clock.aheadMs / 1_000)
-    show(clockGauges.refusing, clock && Number(clock.refusing !== null))
-    for (const part of ['restamped', 'ignored'] as const) setCount(clockCounters[part], {}, clock?.[part])
+    setGauge(clockGauges.ahead, clock && clock.aheadMs / 1_000)
+    setGauge(clockGauges.refusing, clock && Number(clock.refusing !== null))
+    for (const part of ['restamped', 'ignored'] as const) setCounter(clockCounters[part], clock?.[part])
     const tentative = (components.actors.detail['tentative'] ?? {}) as Readonly<Record<string, unknown>>
-    for (const [figure, shown] of Object.entries(tentativeGauges)) show(shown, tentative[figure])
-    for (const [figure, shown] of Object.entries(tentativeCounters)) setCount(shown, {}, tentative[figure])
-    for (const reason of ['malformed', 'refused', 'dropped']) setCount(tentativeDropped, { reason }, tentative[reason])
+    for (const [figure, shown] of Object.entries(tentativeGauges)) setGauge(shown, tentative[figure])
+    for (const [figure, shown] of Object.entries(tentativeCounters)) setCounter(shown, tentative[figure])
+    for (const reason of ['malformed', 'refused', 'dropped'])
+      setCounter(tentativeDropped, tentative[reason], { reason })
     const bus = components.bus.detail
-    for (const [figure, shown] of Object.entries(busCounters)) setCount(shown, {}, bus[figure])
+    for (const [figure, shown] of Object.entries(busCounters)) setCounter(shown, bus[figure])
     const legacy = (bus['legacy'] ?? {}) as Readonly<Record<string, unknown>>
-    show(legacyBridging, legacy['bridging'])
-    for (const [figure, shown] of Object.entries(legacyCounters)) setCount(shown, {}, legacy[figure])
-    for (const reason of Object.keys(noDrops())) setCount(dropped, { reason: snakeCase(reason) }, bus[reason])
+    setGauge(legacyBridging, legacy['bridging'])
+    for (const [figure, shown] of Object.entries(legacyCounters)) setCounter(shown, legacy[figure])
+    for (const reason of Object.keys(noDrops())) setCounter(dropped, bus[reason], { reason: snakeCase(reason) })
   }
 
   return {
@@ -199,17 +172,6 @@ function processMetrics(): Registry {
   for (const { name } of ofProcess.getMetricsAsArray())
     if (/^nodejs_active_\w+$/.test(name)) ofProcess.removeSingleMetric(name)
   return ofProcess
-}
-
-function show(gauge: Gauge, value: unknown): void {
-  if (typeof value === 'number') gauge.set(value)
-  else gauge.remove()
-}
-
-/** A counter that is counted elsewhere. */
-function setCount(counter: Counter, labels: Record<string, string>, value: unknown): void {
-  counter.remove(labels)
-  if (typeof value === 'number') counter.inc(labels, value)
 }
 
 function snakeCase(name: string): string {

@@ -9,7 +9,7 @@ const entry = z.strictObject({
   actorId: z.int().positive(),
   /** Version of the log on which it was decided. */
   basis: z.int().nonnegative(),
-  /** Dots of others, accepted beside the log too, that were on top of the state it was decided on: with the basis, all its writer knew. */
+  /** Dots of others, accepted without the log too, that were on top of the state it was decided on. With the basis, all its writer knew. */
   extra: z
     .array(z.tuple([z.string().min(1).max(300), z.int().positive()]))
     .max(1_024)
@@ -30,7 +30,7 @@ const entry = z.strictObject({
   commandId: z.string().min(1).max(200).nullable(),
   causation: z.int().nullable(),
   correlation: z.string().max(200).nullable(),
-  /** The dot: which start of which node accepted it, and as its how-manieth. */
+  /** The dot: which start of which node accepted it, and its number within that start. */
   node: z.string().min(1).max(200),
   incarnation: z.int().nonnegative(),
   n: z.int().positive(),

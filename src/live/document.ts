@@ -1,4 +1,4 @@
-/** The live figures of one actor in one time of its life: a delta-state CRDT, whatever order its entries come in. */
+/** The live figures of one actor in one period, such as a stream while it is on air: a delta-state CRDT, whatever order its entries come in. */
 import type { LiveDefinition, LiveField, LiveValue, LiveValues } from '../machines/live-fields.ts'
 import { fnv, mix } from './digest.ts'
 

@@ -1,4 +1,4 @@
-/** Asks the log which time of its life an actor is in, and asks again where the answer may have changed. */
+/** Asks the log which period an actor is in, such as the time a stream is on air, and asks again where the answer may have changed. */
 import { AppError, ERRORS } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
 import type { Logger } from '../core/ports.ts'

@@ -1,4 +1,4 @@
-/** All live documents a node knows, by actor and time of its life, within bounds. */
+/** All live documents a node knows, by actor and period, within bounds. */
 import type { LiveDefinition } from '../machines/live-fields.ts'
 import { SHARDS, shardOf } from './digest.ts'
 import { type Entry, LiveDocument } from './document.ts'

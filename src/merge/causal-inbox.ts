@@ -1,9 +1,9 @@
-/** Causal hold-back: what nodes tell each other without the log is let through after all that it rests on, and once. */
+/** Causal order: what nodes tell each other without the log is held back until all that it rests on is there, and let through once. */
 import { type Dot, includesDot, type VersionVector, withDot } from '../core/version-vector.ts'
 
 export interface CausalEvent {
   readonly dot: Dot
-  /** All that its writer knew, its own earlier events among it: those it had not heard the end of. */
+  /** What it rests on: what its writer knew, its own earlier events among it, without what it had heard to be settled. */
   readonly knows: VersionVector
 }
 

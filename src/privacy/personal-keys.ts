@@ -1,6 +1,8 @@
 /** The keys of users at hand: read and made in batches, kept for a while, forgotten at once where a user is erased. */
+
 import type { KeyObject } from 'node:crypto'
 import { asKey, newKey } from '../cipher.ts'
+import { chunksOf } from '../core/chunks.ts'
 import type { PersonalKeyTable } from '../core/personal.ts'
 import type { Clock } from '../core/ports.ts'
 
@@ -141,9 +143,8 @@ export class PersonalKeys {
       await new Promise<void>(turn => setImmediate(turn))
       closed()
       const keys = new Map<number, KeyObject | null>()
-      const all = [...users]
-      for (let start = 0; start < all.length; start += AT_ONCE)
-        for (const [user, wrapped] of await look(all.slice(start, start + AT_ONCE)))
+      for (const some of chunksOf([...users], AT_ONCE))
+        for (const [user, wrapped] of await look(some))
           keys.set(user, this.#keep(user, wrapped === null ? null : asKey(this.#unwrap(user, wrapped))))
       return keys
     })()

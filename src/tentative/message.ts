@@ -1,5 +1,7 @@
 /** What nodes tell each other of events that are in no log yet, as it travels: bounded by its writer, parsed as hostile input. */
+
 import { z } from 'zod'
+import { chunksOf } from '../core/chunks.ts'
 import { isTooDeep } from '../core/json.ts'
 import type { VersionVector } from '../core/version-vector.ts'
 import { type SharedEntry, sharedEntry } from '../journal/journal-entry.ts'
@@ -96,8 +98,7 @@ export function* encodeEntries(entries: Iterable<Shared>): Generator<string> {
 }
 
 export function* encodeSettled(settled: readonly (readonly [n: number, version: number])[]): Generator<string> {
-  for (let from = 0; from < settled.length; from += MAX_RANGES)
-    yield JSON.stringify({ kind: 'settled', settled: settled.slice(from, from + MAX_RANGES) })
+  for (const some of chunksOf(settled, MAX_RANGES)) yield JSON.stringify({ kind: 'settled', settled: some })
 }
 
 /** Where there are more ranges than may travel, only the first are told, and `last` ends with them. */

@@ -1,28 +1,16 @@
 /** What nodes tell each other of a user over a real Redis: sealed on its way, open on both sides, gone on both with the key. */
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { createNode, type RuntimeNode } from '../../src/app.ts'
 import type { LogEvent } from '../../src/core/event.ts'
-import { silentLogger } from '../../src/logging.ts'
 import { outageStage, registerUser, tentative } from '../journal/outage-stage.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createRedisNodes } from '../support/redis-nodes.ts'
 import { TEST_KEYS } from '../support/test-keys.ts'
 import { eventually } from '../sync/eventually.ts'
-import { type PrivateRedis, startPrivateRedis } from '../sync/private-redis.ts'
 import { CANARY, CANARY_MARKS, letLoose } from './canary.ts'
 
-let database: TestDatabase
-let redis: PrivateRedis
-const nodes: RuntimeNode[] = []
-beforeEach(async () => {
-  database = await createTestDatabase()
-  redis = await startPrivateRedis()
-})
-afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.close()
-  await redis.stop()
-  await database.drop()
-})
+const nodes = createRedisNodes()
+beforeEach(() => nodes.open())
+afterEach(() => nodes.close())
 
 /** All that is published there from now on. */
 async function taped(url: string): Promise<readonly string[]> {
@@ -37,13 +25,10 @@ async function taped(url: string): Promise<readonly string[]> {
 test('no frame holds a mark; subscribers of the other node hear what was given, in order', {
   timeout: 60_000,
 }, async () => {
-  const url = `redis://127.0.0.1:${redis.port}`
-  for (const name of ['a', 'b'])
-    nodes.push(await createNode({ database: database.url, redis: url, name, keys: TEST_KEYS, log: silentLogger }))
-  const [a, b] = nodes as [RuntimeNode, RuntimeNode]
-  const tape = await taped(url)
+  const [a, b] = [await nodes.start('a', { keys: TEST_KEYS }), await nodes.start('b', { keys: TEST_KEYS })]
+  const tape = await taped(nodes.url())
   await eventually(async () => {
-    for (const node of nodes) expect((await node.health()).components.bus.status).toBe('ok')
+    for (const node of [a, b]) expect((await node.health()).components.bus.status).toBe('ok')
   })
   const heard: LogEvent[] = []
   b.subscribe('user.*', event => heard.push(event))
@@ -64,7 +49,7 @@ test('no frame holds a mark; subscribers of the other node hear what was given, 
 })
 
 test('nor does one that tells of what was accepted beside the log', { timeout: 60_000 }, async () => {
-  const url = `redis://127.0.0.1:${redis.port}`
+  const url = nodes.url()
   const stage = await outageStage({ onTestFinished })
   const a = await stage.start('a', { redis: url })
   const b = await stage.start('b', { redis: url })

@@ -1,98 +1,26 @@
-/** The read tables against the log: equal after every kind of history, interruption and rebuild. */
+/** The read tables of all entities against the log: equal after every kind of history. */
 import fc from 'fast-check'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ActorSystem } from '../../src/actors/api.ts'
-import { createActorSystem } from '../../src/actors/system.ts'
 import { actorId, actorRef } from '../../src/core/ids.ts'
-import type { JsonObject } from '../../src/core/json.ts'
-import { createPgEventStore, type PgEventStore } from '../../src/eventstore/pg-event-store.ts'
+import type { PgEventStore } from '../../src/eventstore/pg-event-store.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { entities } from '../../src/machines/index.ts'
-import { createProjections, type Projections } from '../../src/projections/projections.ts'
+import type { Projections } from '../../src/projections/projections.ts'
 import { rebuild } from '../../src/projections/rebuild.ts'
-import { systemClock } from '../../src/system-clock.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTablesStage } from './tables-stage.ts'
 
-let database: TestDatabase
+const stage = createTablesStage()
+const { create, differences, rows, send, startProjections, stream, user } = stage
 let client: pg.Client
 let store: PgEventStore
 let actors: ActorSystem
 let projections: Projections
-const stops: (() => Promise<void>)[] = []
-
-async function startProjections(): Promise<Projections> {
-  const started = createProjections({ store, pool: store.pool, entities, clock: systemClock, log: silentLogger })
-  stops.push(() => started.stop())
-  await started.start()
-  return started
-}
-
 beforeEach(async () => {
-  database = await createTestDatabase()
-  client = new pg.Client({ connectionString: database.url })
-  // Tests cut connections, this one too.
-  client.on('error', () => {})
-  await client.connect()
-  store = await createPgEventStore({ url: database.url, node: 'test', clock: systemClock, log: silentLogger })
-  projections = await startProjections()
-  actors = createActorSystem({
-    store,
-    entities,
-    clock: systemClock,
-    log: silentLogger,
-    holder: 'test',
-    readTables: {
-      find: async (table, column, value, position) => {
-        await projections.caughtUp(position)
-        return projections.find(table, column, value)
-      },
-    },
-  })
-  await actors.start()
+  ;({ client, store, actors, projections } = await stage.open())
 })
-
-afterEach(async () => {
-  await actors.stop()
-  for (const stop of stops.splice(0)) await stop()
-  await store.close()
-  await client.end()
-  await database.drop()
-})
-
-async function create(type: string, event: { type: string } & JsonObject): Promise<number> {
-  const result = await actors.create(type, event)
-  if (!result.ok) throw new Error(`refused: ${JSON.stringify(result)}`)
-  return result.actor.id
-}
-
-async function send(type: string, id: number, event: { type: string } & JsonObject): Promise<void> {
-  const result = await actors.actor(actorRef(type, id)).send(event)
-  if (!result.ok) throw new Error(`refused: ${JSON.stringify(result)}`)
-}
-
-const user = (name: string) =>
-  create('user', {
-    type: 'user.registered',
-    username: name,
-    email: `${name.toLowerCase()}@example.org`,
-    passwordHash: 'h',
-  })
-const stream = (userId: number, key: string) =>
-  create('stream', { type: 'stream.created', userId, name: key, streamKey: key })
-const rows = async (sql: string) => (await client.query(sql)).rows
-
-const verify = () => rebuild({ store, pool: store.pool, entities, log: silentLogger, verifyOnly: true })
-const differences = async () =>
-  (await verify()).tables.filter(({ missing, extra, different }) => missing + extra + different > 0)
-
-/** Writes a read table as nobody but a projection may. */
-async function tamper(sql: string): Promise<void> {
-  await client.query('begin')
-  await client.query("select set_config('rootstream.projector', 'on', true)")
-  await client.query(sql)
-  await client.query('commit')
-}
+afterEach(() => stage.close())
 
 describe('projecting', () => {
   test('a life of a user, a stream and its broadcast shows in the tables of 24.2', async () => {
@@ -244,115 +172,6 @@ describe('poison', () => {
     await rebuild({ store, pool: store.pool, entities, log: silentLogger })
     expect(await rows('select username from users order by id')).toEqual([{ username: 'Zoe' }, { username: 'Yan' }])
     expect(await projections.failures()).toEqual([])
-  })
-})
-
-describe('rebuild', () => {
-  async function someHistory(users: number): Promise<void> {
-    const ids = await Promise.all(Array.from({ length: users }, (_, n) => user(`user${n}`)))
-    await Promise.all(ids.map((id, n) => stream(id, `key${n}`)))
-    await Promise.all(ids.filter((_, n) => n % 5 === 0).map(id => send('user', id, { type: 'user.deleted' })))
-    await actors.effectsIdle()
-    await projections.caughtUp()
-  }
-
-  test('finds what was changed behind its back, and mends it', async () => {
-    await someHistory(20)
-    expect(await differences()).toEqual([])
-    const [victim] = await rows('select min(id) as id from users')
-    await tamper(`update users set username = 'intruder' where id = ${victim.id}`)
-    await tamper('delete from streams where id = (select max(id) from streams)')
-    await tamper(
-      "insert into users (id, username, email, password_hash) select 1 + n, 'ghost', 'ghost@example.org', 'x' from (select 0 as n) s where not exists (select from users where id = 1)",
-    )
-    const found = await differences()
-    expect(found.map(({ table, missing, different }) => ({ table, missing, different }))).toEqual([
-      { table: 'users', missing: 0, different: 1 },
-      { table: 'streams', missing: 1, different: 0 },
-    ])
-    expect(found[0]?.examples).toContain(victim.id)
-    await rebuild({ store, pool: store.pool, entities, log: silentLogger })
-    expect(await differences()).toEqual([])
-    expect(await rows("select id from users where username = 'intruder'")).toEqual([])
-  })
-
-  test('leaves rows alone of which the log knows nothing', async () => {
-    await someHistory(5)
-    await tamper(
-      "insert into users (id, username, email, password_hash) values (900000, 'unimported', 'unimported@example.org', 'x')",
-    )
-    const report = await rebuild({ store, pool: store.pool, entities, log: silentLogger })
-    expect(report.tables.find(({ table }) => table === 'users')).toMatchObject({ unknown: 1, extra: 0 })
-    expect(await rows("select id from users where username = 'unimported'")).toHaveLength(1)
-  })
-
-  test('readers see old rows or new ones, never something between; writers go on', async () => {
-    await someHistory(40)
-    await tamper("update users set display_name = 'old'")
-    let reading = true
-    const seen = new Set<string>()
-    const reader = (async () => {
-      const other = new pg.Client({ connectionString: database.url })
-      await other.connect()
-      while (reading)
-        seen.add(
-          JSON.stringify(
-            (
-              await other.query(
-                "select count(*)::int as n, count(*) filter (where display_name = 'old')::int as old from users where id <= 100",
-              )
-            ).rows[0],
-          ),
-        )
-      await other.end()
-    })()
-    const written = Promise.all(Array.from({ length: 20 }, (_, n) => user(`later${n}`)))
-    await rebuild({ store, pool: store.pool, entities, log: silentLogger })
-    await written
-    reading = false
-    await reader
-    for (const view of seen) {
-      const { n, old } = JSON.parse(view) as { n: number; old: number }
-      expect([0, 32]).toContain(old)
-      expect(n).toBeGreaterThanOrEqual(32)
-    }
-    await projections.caughtUp()
-    expect(await differences()).toEqual([])
-  })
-
-  test('goes on where it was interrupted', async () => {
-    await someHistory(10)
-    const positions: number[] = []
-    const interrupted = rebuild({
-      store,
-      pool: store.pool,
-      entities,
-      log: silentLogger,
-      onProgress: ({ position }) => {
-        positions.push(position)
-        throw new Error('the power went')
-      },
-    })
-    await expect(interrupted).rejects.toThrow('the power went')
-    expect(await rows("select position > 0 as moved from projection_checkpoints where name = 'rebuild'")).toEqual([
-      { moved: true },
-    ])
-    await user('Late')
-    await tamper("update streams set name = 'tampered'")
-    await rebuild({ store, pool: store.pool, entities, log: silentLogger })
-    await projections.caughtUp()
-    expect(await differences()).toEqual([])
-    expect(await rows("select tablename from pg_tables where tablename like 'rebuild%'")).toEqual([])
-  })
-
-  test('two at once: the second is refused', async () => {
-    await someHistory(5)
-    const outcomes = await Promise.allSettled([
-      rebuild({ store, pool: store.pool, entities, log: silentLogger }),
-      rebuild({ store, pool: store.pool, entities, log: silentLogger }),
-    ])
-    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
-    expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'conflict' } })
   })
 })
 

@@ -116,19 +116,14 @@ export class Authenticator {
 
 /** As a browser sends it (`PublicKeyCredential.toJSON()`). */
 export function created(device: Authenticator, options: unknown, twist: Twist = {}) {
-  const { id, ...response } = device.create(options as CreationOptions, twist)
-  return {
-    id,
-    rawId: id,
-    type: 'public-key',
-    clientExtensionResults: {},
-    authenticatorAttachment: 'platform',
-    response,
-  }
+  return credential(device.create(options as CreationOptions, twist))
 }
 
 export function signed(device: Authenticator, options: unknown, twist: Twist = {}) {
-  const { id, ...response } = device.get(options as RequestOptions, twist)
+  return credential(device.get(options as RequestOptions, twist))
+}
+
+function credential<Answer extends { readonly id: string }>({ id, ...response }: Answer) {
   return {
     id,
     rawId: id,

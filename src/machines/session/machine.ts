@@ -1,4 +1,4 @@
-/** The life of a session: active until its time is up, it is closed, or revoked. A later end in this order takes the place of an earlier one; nothing undoes an end. */
+/** The life of a session: active until it expires, is closed or is revoked. A revocation replaces the other ends, a close an expiry; nothing undoes an end. */
 import { assign, cancel, raise, setup } from 'xstate'
 import { msUntil } from '../fields.ts'
 import { changed, type WithRow } from '../read-row.ts'

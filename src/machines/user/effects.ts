@@ -1,4 +1,5 @@
 /** What the end of a user sets off: the cascade of 24.2, said by events, and what an erasure adds to it. */
+import { chunksOf } from '../../core/chunks.ts'
 import { actorId } from '../../core/ids.ts'
 import type { Effect, EffectContext, OutgoingEvent } from '../define.ts'
 
@@ -48,10 +49,6 @@ async function sendToAll(
   { table, column, type, event }: Owned & { readonly column: string },
 ): Promise<void> {
   const ids = await findInReadTable(table, column, actor.id)
-  for (let start = 0; start < ids.length; start += AT_ONCE)
-    await Promise.all(
-      ids
-        .slice(start, start + AT_ONCE)
-        .map(id => send({ type, id: actorId(id) }, event, `${key}:${type}/${id}:${event.type}`)),
-    )
+  for (const some of chunksOf(ids, AT_ONCE))
+    await Promise.all(some.map(id => send({ type, id: actorId(id) }, event, `${key}:${type}/${id}:${event.type}`)))
 }
