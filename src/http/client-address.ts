@@ -38,7 +38,18 @@ function plainAddress(text: string): string | undefined {
     .toLowerCase()
     .replace(/^::ffff:(?=\d+\.)/, '')
     .replace(/%.*$/, '')
-  return isIPv4(address) || isIPv6(address) ? address : undefined
+  if (isIPv4(address)) return address
+  return isIPv6(address) ? (mappedIPv4(address) ?? address) : undefined
+}
+
+/** Of an IPv4 address that is spelled as one of IPv6 all through: beside all others like it, it would share one network with them. */
+function mappedIPv4(address: string): string | undefined {
+  if (!address.includes('ffff:')) return undefined
+  // In the one spelling that URLs have.
+  const [, high, low] =
+    /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(new URL(`http://[${address}]`).hostname) ?? []
+  if (high === undefined || low === undefined) return undefined
+  return [high, low].flatMap(group => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]).join('.')
 }
 
 function isTrusted(list: BlockList, address: string): boolean {
