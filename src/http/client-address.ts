@@ -1,5 +1,6 @@
 /** Where a request comes from: the connection's address, or what proxies that are trusted say of it. */
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { mappedIPv4 } from '../accounts/network.ts'
 
 /** @param networks addresses, or networks as `10.0.0.0/8` */
 export function proxyList(networks: readonly string[]): BlockList {
@@ -34,22 +35,9 @@ export function clientAddress(
 
 /** In one spelling: an IPv4 address in the form of IPv6 as itself, nothing of a zone. */
 function plainAddress(text: string): string | undefined {
-  const address = text
-    .toLowerCase()
-    .replace(/^::ffff:(?=\d+\.)/, '')
-    .replace(/%.*$/, '')
+  const address = text.toLowerCase().replace(/%.*$/, '')
   if (isIPv4(address)) return address
   return isIPv6(address) ? (mappedIPv4(address) ?? address) : undefined
-}
-
-/** Of an IPv4 address that is spelled as one of IPv6 all through: beside all others like it, it would share one network with them. */
-function mappedIPv4(address: string): string | undefined {
-  if (!address.includes('ffff:')) return undefined
-  // In the one spelling that URLs have.
-  const [, high, low] =
-    /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(new URL(`http://[${address}]`).hostname) ?? []
-  if (high === undefined || low === undefined) return undefined
-  return [high, low].flatMap(group => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]).join('.')
 }
 
 function isTrusted(list: BlockList, address: string): boolean {
