@@ -6,7 +6,7 @@ import { type AccountRefusal, refused } from './answers.ts'
 import { endSessions } from './end-sessions.ts'
 import { demanded, demandedOf, type Factor, factorsOf, hasStronger } from './factors.ts'
 import { isFresh } from './fresh.ts'
-import { changingFactors } from './in-turn.ts'
+import { changingFactors, inFactorTurn } from './in-turn.ts'
 import type { AccountPorts } from './ports.ts'
 import { refusePassword } from './right-password.ts'
 import type { ShownSession } from './shown-session.ts'
@@ -113,8 +113,11 @@ export async function resetFactors(
 ): Promise<number> {
   // First, so that nobody enrols another between; and again, for who signed in with one of these meanwhile.
   await endSessions(ports, userId, reason)
-  const factors = await factorsOf(ports, userId)
-  await removeAll(factors, reason, by)
+  const factors = await inFactorTurn(ports, userId, async () => {
+    const found = await factorsOf(ports, userId)
+    await removeAll(found, reason, by)
+    return found
+  })
   await endSessions(ports, userId, reason)
   await ports.attempts.clear('factor', String(userId))
   return factors.length

@@ -9,7 +9,8 @@ import { isOpen } from './standing.ts'
 import { readAccount } from './users.ts'
 
 const LEASE_MS = 10_000
-const TRIES = 100
+/** Longer than a lease: a node that was killed keeps nobody from it. */
+const TRIES = 240
 const WAIT_MS = 50
 
 type Ports = Pick<AccountPorts, 'withLease' | 'clock'>
@@ -18,12 +19,7 @@ type Ports = Pick<AccountPorts, 'withLease' | 'clock'>
 const lastTurns = new WeakMap<Ports, Map<string, Promise<unknown>>>()
 
 /** @param busy what is said where others have it for too long. Throws AppError `conflict`, `log_unavailable`. */
-export async function inTurn<Result>(
-  ports: Ports,
-  name: string,
-  busy: string,
-  work: () => Promise<Result>,
-): Promise<Result> {
+export function inTurn<Result>(ports: Ports, name: string, busy: string, work: () => Promise<Result>): Promise<Result> {
   const turns = lastTurns.get(ports) ?? new Map<string, Promise<unknown>>()
   lastTurns.set(ports, turns)
   const before = turns.get(name) ?? Promise.resolve()
@@ -55,6 +51,12 @@ async function withLease<Result>(
 const FACTOR_LEASES = 64
 
 /** Changes of the factors of a user: what may go or come depends on which others there are. */
+export function inFactorTurn<Result>(ports: Ports, userId: number, work: () => Promise<Result>): Promise<Result> {
+  const name = `accounts:factors/${userId % FACTOR_LEASES}`
+  return inTurn(ports, name, 'The factors are being changed by another request.', work)
+}
+
+/** The same by a session of the user. */
 export function changingFactors<Answer>(
   ports: AccountPorts,
   { sessionId, userId, incomplete }: ShownSession,
@@ -62,12 +64,9 @@ export function changingFactors<Answer>(
 ): Promise<Answer | AccountRefusal> {
   // It may change nothing, and the work says so.
   if (incomplete) return work()
-  return inTurn(
-    ports,
-    `accounts:factors/${userId % FACTOR_LEASES}`,
-    'The factors are being changed by another request.',
-    // Whoever was before may have ended it.
-    async () => ((await isStillOpen(ports, { sessionId, userId })) ? work() : refused('invalid_session')),
+  // Whoever was before may have ended it.
+  return inFactorTurn(ports, userId, async () =>
+    (await isStillOpen(ports, { sessionId, userId })) ? work() : refused('invalid_session'),
   )
 }
 

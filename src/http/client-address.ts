@@ -1,5 +1,6 @@
 /** Where a request comes from: the connection's address, or what proxies that are trusted say of it. */
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import { mappedIPv4 } from '../accounts/network.ts'
 
 /** @param networks addresses, or networks as `10.0.0.0/8` */
 export function proxyList(networks: readonly string[]): BlockList {
@@ -34,11 +35,9 @@ export function clientAddress(
 
 /** In one spelling: an IPv4 address in the form of IPv6 as itself, nothing of a zone. */
 function plainAddress(text: string): string | undefined {
-  const address = text
-    .toLowerCase()
-    .replace(/^::ffff:(?=\d+\.)/, '')
-    .replace(/%.*$/, '')
-  return isIPv4(address) || isIPv6(address) ? address : undefined
+  const address = text.toLowerCase().replace(/%.*$/, '')
+  if (isIPv4(address)) return address
+  return isIPv6(address) ? (mappedIPv4(address) ?? address) : undefined
 }
 
 function isTrusted(list: BlockList, address: string): boolean {

@@ -45,6 +45,25 @@ test('a login that the limit of sessions refuses takes no code, and is completed
   granted(await accounts.verifyFactor(waiting.token, shown))
 })
 
+test('a reset while a first factor is confirmed leaves no backup codes to whoever confirmed it', async () => {
+  const { accounts, interrupt, registered, code } = await startInterruptedStage()
+  const { token, userId } = await registered('ada')
+  const { secret } = granted(await accounts.enrolTotp(token))
+  let reset: Promise<unknown> = Promise.resolve()
+  // The one of the backup codes.
+  interrupt('factor.enrolled', async () => {
+    let isOver = false
+    reset = accounts.resetFactors(userId).finally(() => {
+      isOver = true
+    })
+    // It waits for its turn; one that did not would be over soon.
+    for (let turns = 0; turns < 200 && !isOver; turns++) await new Promise(setImmediate)
+  })
+  await accounts.confirmTotp(token, code(secret))
+  await reset
+  expect(await accounts.factors(userId)).toEqual([])
+})
+
 describe('a session that a new password ends at that very moment', () => {
   const next = `${PASSWORD}, and another`
 

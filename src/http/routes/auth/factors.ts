@@ -107,7 +107,8 @@ export function factorRoutes(app: HttpApp, { node }: HttpShared): void {
       config,
       schema: {
         summary: 'Confirm an authenticator app by its first code',
-        description: 'Ends the other sessions of the user and replaces the token of this one.',
+        description:
+          'Within ten minutes of its beginning. Ends the other sessions of the user and replaces the token of this one.',
         operationId: 'confirmTotp',
         tags,
         body: z.strictObject({ code }),
