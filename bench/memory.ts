@@ -10,6 +10,7 @@ export const STREAMS = 1_000
 export interface MemoryReport {
   readonly idle: number
   readonly hot: number
+  /** On the heap. */
   readonly xstateActors: number
 }
 
