@@ -1,9 +1,7 @@
 /** Sessions in process: what a validation takes hot and cold, durable cycles of create, validate and revoke, memory of many. */
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import path from 'node:path'
 import { createNode, type RuntimeNode } from '../src/app.ts'
 import { median, percentile, rounded } from './measure.ts'
+import { reportOf } from './measured-process.ts'
 import type { BenchServer } from './server.ts'
 import { SILENT } from './silent.ts'
 
@@ -63,7 +61,8 @@ export async function measureSessions(
   const cold = await coldTimes(url, users, quick ? 200 : 1_000)
   progress('sessions: memory')
   const memory: SessionMemory[] = []
-  for (let round = 0; round < (quick ? 1 : 3); round++) memory.push(await measureMemory(await server.database()))
+  for (let round = 0; round < (quick ? 1 : 3); round++)
+    memory.push(await reportOf<SessionMemory>('auth-sessions-memory.ts', await server.database()))
   return {
     hotMicros: { p50: rounded(percentile(hot, 0.5)), p99: rounded(percentile(hot, 0.99)) },
     coldMs: { p50: rounded(percentile(cold, 0.5)), p99: rounded(percentile(cold, 0.99)) },
@@ -143,21 +142,6 @@ async function coldTimes(url: string, users: readonly number[], count: number): 
   }
   await reader.close()
   return times
-}
-
-/** In a process of its own: memory that was used once is seldom given back. */
-async function measureMemory(url: string): Promise<SessionMemory> {
-  const child = fork(path.join(import.meta.dirname, 'auth-sessions-memory.ts'), [url], {
-    execArgv: [...process.execArgv, '--expose-gc'],
-  })
-  const [report] = (await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([code]) => {
-      throw new Error(`the measured node ended with ${code}`)
-    }),
-  ])) as [SessionMemory]
-  if (child.exitCode === null) await once(child, 'exit')
-  return report
 }
 
 /** As many as `CONCURRENT_SESSIONS`, all open and all validated, as many at a time as clients ask over HTTP. */

@@ -1,9 +1,7 @@
 /** Resident memory of a node with many hot actors, above the same node idle. */
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import path from 'node:path'
 import type { Bench } from './bench.ts'
 import { median, rounded } from './measure.ts'
+import { reportOf } from './measured-process.ts'
 
 export const SESSIONS = 10_000
 export const STREAMS = 1_000
@@ -12,6 +10,7 @@ export const STREAMS = 1_000
 export interface MemoryReport {
   readonly idle: number
   readonly hot: number
+  /** On the heap. */
   readonly xstateActors: number
 }
 
@@ -20,7 +19,7 @@ export const memory: Bench = async ({ server, quick, progress }) => {
   const reports: MemoryReport[] = []
   for (let round = 1; round <= rounds; round++) {
     progress(`round ${round} of ${rounds}`)
-    reports.push(await measureNode(await server.database()))
+    reports.push(await reportOf<MemoryReport>('memory-node.ts', await server.database()))
   }
   const mb = (pick: (report: MemoryReport) => number) => rounded(median(reports.map(pick)) / 2 ** 20)
   const ours = mb(({ idle, hot }) => hot - idle)
@@ -32,19 +31,4 @@ export const memory: Bench = async ({ server, quick, progress }) => {
     unit: `${SESSIONS} sessions and ${STREAMS} streams`,
     rounds,
   }
-}
-
-/** In a process of its own: memory that was used once is seldom given back. */
-async function measureNode(url: string): Promise<MemoryReport> {
-  const child = fork(path.join(import.meta.dirname, 'memory-node.ts'), [url], {
-    execArgv: [...process.execArgv, '--expose-gc'],
-  })
-  const [report] = (await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(([code]) => {
-      throw new Error(`the measured node ended with ${code}`)
-    }),
-  ])) as [MemoryReport]
-  if (child.exitCode === null) await once(child, 'exit')
-  return report
 }

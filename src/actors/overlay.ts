@@ -12,7 +12,7 @@ import type { Loaded } from './load.ts'
 import { loggedEvent, pendingEvent } from './logged-event.ts'
 import type { ActorPorts } from './ports.ts'
 
-/** Events of the log that are kept for one actor; where more came after an entry, only the last count as beside it. */
+/** Events of the log that are kept for one actor; where more came after an entry, only the last count as concurrent with it. */
 const MAX_TAIL = 1_024
 
 export class Overlay {
@@ -91,7 +91,7 @@ export class Overlay {
     return { version: base.version, state, at, clock, pending: { own: own.length, others: others.length } }
   }
 
-  /** What somebody who is shown all this knows beside the log. */
+  /** Dots of what is shown on top of the log, without those of `self`: with the version of the log, all that a reader of it knows. */
   extra(own: readonly JournalEntry[], self: string): readonly Dot[] {
     const dots = [...own, ...this.others.map(({ entry }) => entry)].map(entry => [sourceOf(entry), entry.n] as const)
     return [...vectorOf(dots.filter(([source]) => source !== self))]

@@ -49,7 +49,7 @@ export function vectorOf(dots: readonly Dot[]): VersionVector {
   return dots.reduce(withDot, new Map() as VersionVector)
 }
 
-/** The events of the log that one written at `version` with this knowledge is beside: neither knew of the other. */
+/** The events of the log that are concurrent with one written at `version` with this knowledge: neither knew of the other. */
 export function eventsBeside<Event extends LoggedDot>(
   { basis, extra }: Knowledge,
   version: number,

@@ -11,7 +11,7 @@ export interface OffsideEvent {
   readonly node: string
   /** Of an event accepted without the log: what `observe` said of the state it was decided on. */
   readonly observed?: JsonObject
-  /** Of one that the merged event did not know: whether it knew of the merged event, and is later by that. */
+  /** Of an event that the merged one did not know of: whether it knew of the merged one, and is later for that reason. */
   readonly knew?: boolean
 }
 
@@ -36,12 +36,12 @@ export interface MergeInput {
   /** Of the head of the log. */
   readonly state: ActorState
   readonly event: OffsideEvent
-  /** Events of the log the writer did not know, in order. */
+  /** Events of the log that are concurrent with it, in order. */
   readonly beside: readonly OffsideEvent[]
 }
 
 interface Conditions {
-  /** Events that end what this one is about: beside one of them, it is absorbed. */
+  /** Events that end what this one is about: where one of them is concurrent with it, it is absorbed. */
   readonly endedBy?: readonly string[]
   /** Whether it may be accepted without the log; the state is the one it is decided on. Without this, always. */
   readonly accepts?: (state: ActorState, data: JsonObject) => boolean

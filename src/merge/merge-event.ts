@@ -14,7 +14,7 @@ export type { MergeConflict, Merged, OffsideEvent } from '../machines/merge-rule
 
 /**
  * @param state of the head of the log
- * @param beside events of the log the writer did not know, in order
+ * @param beside events of the log that are concurrent with it, in order
  * @returns what to append on top of the head; the machine takes it there
  */
 export function mergeEvent(

@@ -1,13 +1,12 @@
 /** Last writer wins, each field for itself. */
-
 import type { Json } from '../core/json.ts'
 import { canonicalJson } from '../core/state.ts'
 import { type FieldRule, isLater, type Merged, type OffsideEvent } from '../machines/merge-rules.ts'
 import { conflictOver } from './conflict-over.ts'
 
 /**
- * What an event knew of is not beside it and needs no comparing: its hybrid time is later.
- * @param others events of the same type beside it, in order
+ * What an event knew of is not compared with it: the hybrid time of the event is later.
+ * @param others concurrent events of the same type, in order
  */
 export function mergeFields(
   rules: Readonly<Record<string, FieldRule>>,

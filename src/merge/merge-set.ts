@@ -10,7 +10,7 @@ interface SetRule {
 
 /**
  * @param head the set of the head of the log
- * @param others events of the same type beside this one, in order
+ * @param others concurrent events of the same type, in order
  */
 export function mergeSet(
   { field, wins }: SetRule,
@@ -45,7 +45,7 @@ function observedBy(
   others: readonly OffsideEvent[],
 ): readonly string[] {
   if (event.observed !== undefined) return members(event.observed, field)
-  // Nobody wrote it down. With others beside it, all there is counts as seen: what it left out goes, and nothing comes back.
+  // It was not written down. Where there are concurrent events, all there is counts as seen: what it left out goes, and nothing comes back.
   return others.length === 0 ? head : [...new Set([...head, ...members(event.data, field)])]
 }
 

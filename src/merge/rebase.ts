@@ -12,7 +12,7 @@ export interface KnownEvent extends LoggedDot {
   readonly extra: readonly Dot[]
 }
 
-/** An event that was accepted beside the log. */
+/** An event that was accepted without the log. */
 export interface PendingEvent {
   readonly dot: Dot
   readonly basis: number
@@ -27,7 +27,7 @@ export interface Rebased {
   readonly at: string | null
 }
 
-/** What a writer knew: its own earlier events are among it, wherever they are by now. */
+/** The events of the log that are concurrent with a pending one. Its writer knew all its own earlier events, wherever they are by now. */
 export function besideOf<Event extends KnownEvent>(
   { dot, basis, extra }: Pick<PendingEvent, 'dot' | 'basis' | 'extra'>,
   log: readonly Event[],
