@@ -64,6 +64,8 @@ export interface LiveStateOptions {
   readonly entities: Iterable<EntityDefinition>
   readonly state: (actor: ActorRef) => Promise<{ readonly state: string; readonly context: JsonObject }>
   readonly send: (actor: ActorRef, event: OutgoingEvent, options: { commandId: string }) => Promise<CommandResult>
+  /** Whether no other node of the log is alive; default no. */
+  readonly isAlone?: () => Promise<boolean>
   /** Actors held at a time; default 50,000. */
   readonly maxActors?: number
 }
