@@ -184,6 +184,7 @@ async function assemble(
     createLiveState({
       ...{ node: name, incarnation, bus, clock, log, entities },
       state: actor => actors.actor(actor).state({ logged: true }),
+      isLogAway: () => actors.outage()?.away === true,
       isAlone: async () => (await register.others()).length === 0,
       send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
     }),

@@ -64,6 +64,8 @@ export interface LiveStateOptions {
   readonly entities: Iterable<EntityDefinition>
   readonly state: (actor: ActorRef) => Promise<{ readonly state: string; readonly context: JsonObject }>
   readonly send: (actor: ActorRef, event: OutgoingEvent, options: { commandId: string }) => Promise<CommandResult>
+  /** Whether the log is known to be away, and what is sent there to be journaled; default no. */
+  readonly isLogAway?: () => boolean
   /** Whether no other node of the log is alive; default no. */
   readonly isAlone?: () => Promise<boolean>
   /** Actors held at a time; default 50,000. */

@@ -28,6 +28,7 @@ export interface FlusherOptions {
   readonly replica: Replica
   readonly members: Members
   readonly send: LiveStateOptions['send']
+  readonly isLogAway?: LiveStateOptions['isLogAway']
   readonly flushed: () => void
   /** The actor takes no such event: it may be in another time. */
   readonly refused: (subject: Subject) => void
@@ -80,7 +81,9 @@ export class Flusher {
   }
 
   #flush(limit: number, last: boolean): void {
-    const { bus, time, replica } = this.#options
+    const { bus, time, replica, isLogAway } = this.#options
+    // The newest will do when it is back. The journal has room for what would be lost, not for samples.
+    if (!last && isLogAway?.() === true) return
     const now = time()
     let begun = 0
     for (const document of this.#changed) {

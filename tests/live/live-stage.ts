@@ -30,7 +30,7 @@ export interface LiveStageNode {
   stop(): Promise<void>
 }
 
-type StageOptions = Pick<LiveStateOptions, 'maxActors' | 'isAlone'>
+type StageOptions = Pick<LiveStateOptions, 'maxActors' | 'isAlone' | 'isLogAway'>
 
 export interface LiveStage {
   readonly clock: ManualClock

@@ -296,6 +296,25 @@ describe('the log', () => {
     expect(stage.history(id).at(-1)).toMatchObject({ type: 'stream.viewers.updated', data: { viewers: 8 } })
   })
 
+  test('is told the newest when it is back, and no samples for the journal while it is away', async () => {
+    let isAway = true
+    const a = await stage.startNode('a', { isLogAway: () => isAway })
+    const id = await stage.liveStream(a)
+    for (let second = 0; second < 60; second++) {
+      a.stream(id).set('viewers', second)
+      await stage.pass(1_000)
+    }
+    const told = () => stage.history(id).flatMap(({ data }) => ('viewers' in data ? [data['viewers']] : []))
+    expect(told()).toEqual([])
+    isAway = false
+    await stage.pass(6_000)
+    expect(told()).toEqual([59])
+    isAway = true
+    a.stream(id).set('viewers', 60)
+    await a.stop()
+    expect(told()).toEqual([59, 60])
+  })
+
   test('is told what is left when a node stops', async () => {
     const a = await stage.startNode('a')
     const id = await stage.liveStream(a)
