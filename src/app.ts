@@ -186,8 +186,9 @@ async function assemble(
     createLiveState({
       ...{ node: name, incarnation, bus, clock, log, entities },
       state: actor => actors.actor(actor).state({ logged: true }),
-      // While the log is away the nodes have the figures, and each would journal the same ones again and again.
-      send: (actor, event, sendOptions) => actors.actor(actor).send(event, { ...sendOptions, logOnly: true }),
+      isLogAway: () => actors.outage()?.away === true,
+      isAlone: async () => (await register.others()).length === 0,
+      send: (actor, event, sendOptions) => actors.actor(actor).send(event, sendOptions),
     }),
   )
   live = liveState

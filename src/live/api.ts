@@ -63,7 +63,15 @@ export interface LiveStateOptions {
   readonly log: Logger
   readonly entities: Iterable<EntityDefinition>
   readonly state: (actor: ActorRef) => Promise<{ readonly state: string; readonly context: JsonObject }>
-  readonly send: (actor: ActorRef, event: OutgoingEvent, options: { commandId: string }) => Promise<CommandResult>
+  readonly send: (
+    actor: ActorRef,
+    event: OutgoingEvent,
+    options: { readonly commandId: string; readonly logOnly: boolean },
+  ) => Promise<CommandResult>
+  /** Whether the log is known to be away; default no. */
+  readonly isLogAway?: () => boolean
+  /** Whether no other node of the log is alive; default no. */
+  readonly isAlone?: () => Promise<boolean>
   /** Actors held at a time; default 50,000. */
   readonly maxActors?: number
 }

@@ -28,6 +28,7 @@ export interface FlusherOptions {
   readonly replica: Replica
   readonly members: Members
   readonly send: LiveStateOptions['send']
+  readonly isLogAway?: LiveStateOptions['isLogAway']
   readonly flushed: () => void
   /** The actor takes no such event: it may be in another time. */
   readonly refused: (subject: Subject) => void
@@ -80,7 +81,9 @@ export class Flusher {
   }
 
   #flush(limit: number, last: boolean): void {
-    const { bus, time, replica } = this.#options
+    const { bus, time, replica, isLogAway } = this.#options
+    // The newest will do when it is back. The journal has room for what would be lost, not for samples.
+    if (!last && isLogAway?.() === true) return
     const now = time()
     let begun = 0
     for (const document of this.#changed) {
@@ -98,8 +101,8 @@ export class Flusher {
       if (event === undefined) this.#changed.delete(document)
       else if (this.#isInCharge(document) || age >= OVERDUE * flushMs) {
         if (begun++ >= limit) return
-        if (!last) this.#send(subject, document, event, String(Math.floor(this.#sharedTime() / flushMs)))
-        else for (const each of [event, ...more]) this.#send(subject, document, each, this.#atTheEnd(each.type))
+        if (!last) this.#send(subject, document, event, String(Math.floor(this.#sharedTime() / flushMs)), true)
+        else for (const each of [event, ...more]) this.#send(subject, document, each, this.#atTheEnd(each.type), false)
       }
     }
   }
@@ -123,14 +126,17 @@ export class Flusher {
     return lowest(writers.length > 0 ? writers : members.alive) === self
   }
 
-  /** @param occasion with the actor and its time it makes the command id: whichever nodes try, the log takes one event */
-  #send(subject: Subject, document: LiveDocument, event: OutgoingEvent, occasion: string): void {
+  /**
+   * @param occasion with the actor and its time it makes the command id: whichever nodes try, the log takes one event
+   * @param logOnly not journaled where the log is found to be away
+   */
+  #send(subject: Subject, document: LiveDocument, event: OutgoingEvent, occasion: string, logOnly: boolean): void {
     const { time, log, send, flushed, refused } = this.#options
     const actor = { type: subject.type, id: subject.id } as ActorRef
     const now = time()
     const commandId = `live:${formatActorRef(actor)}:${document.period}:${occasion}`
     this.#under.set(document, (this.#under.get(document) ?? 0) + 1)
-    const sent = send(actor, event, { commandId }).then(
+    const sent = send(actor, event, { commandId, logOnly }).then(
       result => {
         if (!result.ok) return refused(subject)
         this.#flushes.told(document, event, now)

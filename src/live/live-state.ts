@@ -11,6 +11,7 @@ import type { LiveHandle, LiveState, LiveStateOptions, LiveStats } from './api.t
 import { createChanges, type LiveChange } from './changes.ts'
 import type { LiveDocument } from './document.ts'
 import { Flusher } from './flusher.ts'
+import { createKept } from './kept.ts'
 import { createMembers } from './members.ts'
 import { type Delta, encodeDigest, encodeSign, parseMessage } from './message.ts'
 import { createOutgoing } from './outgoing.ts'
@@ -72,6 +73,7 @@ class LiveNode implements LiveState {
     this.#periods = new Periods({
       ...shared,
       answered: subject => this.#resolved(subject),
+      began: createKept({ ...shared, nextStamp: this.#nextStamp }),
       isAtRest: subject => !this.#waiting.has(subject) && this.#flusher.isAtRest(subject),
     })
     this.#flusher = new Flusher({

@@ -1,6 +1,7 @@
 /** Asks the log which period an actor is in, such as the time a stream is on air, and asks again where the answer may have changed. */
 import { AppError, ERRORS } from '../core/errors.ts'
 import type { ActorRef } from '../core/ids.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Logger } from '../core/ports.ts'
 import type { LiveStateOptions } from './api.ts'
 import type { Replica, Subject } from './replica.ts'
@@ -18,6 +19,8 @@ export interface PeriodsOptions {
   readonly log: Logger
   readonly replica: Replica
   readonly state: LiveStateOptions['state']
+  /** The log was asked for the first time, and this is the time it says. */
+  readonly began: (subject: Subject, period: string, context: JsonObject) => Promise<void>
   /** What there is of it need not be held any more. */
   readonly isAtRest: (subject: Subject) => boolean
   /** Called after each answer, and where there was none. */
@@ -85,7 +88,9 @@ export class Periods {
       do {
         this.#stale.delete(subject)
         const { state, context } = await read({ type: subject.type, id: subject.id } as ActorRef)
-        subject.period = subject.definition.period(state, context) ?? null
+        const period = subject.definition.period(state, context) ?? null
+        if (subject.period === undefined && period !== null) await this.#options.began(subject, period, context)
+        subject.period = period
       } while (this.#stale.has(subject))
       for (const period of [...subject.documents.keys()])
         if (period !== subject.period) subject.documents.delete(period)

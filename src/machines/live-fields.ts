@@ -29,6 +29,8 @@ export interface LiveDefinition {
   readonly fields: Readonly<Record<string, LiveField>>
   /** Names the time the figures belong to, in this state; undefined where there are none. Figures of two times never mix. */
   period(state: string, context: JsonObject): string | undefined
+  /** Totals and maxima that the log has of that time: counting goes on from them where no node is left that knows who counted. */
+  kept?(context: JsonObject): LiveValues
   /** By type of the events that keep the figures: the data, or undefined where there is nothing to keep. */
   readonly flush: Readonly<Record<string, (values: LiveValues) => JsonObject | undefined>>
   /** These events are right also of what one node alone knows, so one that hears nobody tells them too. */

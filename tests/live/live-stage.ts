@@ -7,7 +7,7 @@ import type { LogEvent } from '../../src/core/event.ts'
 import { type ActorId, actorRef } from '../../src/core/ids.ts'
 import type { Bus } from '../../src/core/ports.ts'
 import { createMemoryEventStore, createMemoryLog, type MemoryLog } from '../../src/eventstore/memory-event-store.ts'
-import type { LiveHandle, LiveState } from '../../src/live/api.ts'
+import type { LiveHandle, LiveState, LiveStateOptions } from '../../src/live/api.ts'
 import { createLiveState } from '../../src/live/live-state.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { entities } from '../../src/machines/index.ts'
@@ -30,9 +30,11 @@ export interface LiveStageNode {
   stop(): Promise<void>
 }
 
+type StageOptions = Pick<LiveStateOptions, 'maxActors' | 'isAlone' | 'isLogAway'>
+
 export interface LiveStage {
   readonly clock: ManualClock
-  startNode(name: string, options?: { maxActors?: number }): Promise<LiveStageNode>
+  startNode(name: string, options?: StageOptions): Promise<LiveStageNode>
   /** A stream that is live. */
   liveStream(on: LiveStageNode): Promise<number>
   history(id: number, type?: string): readonly LogEvent[]
@@ -63,7 +65,7 @@ export function openLiveStage(): LiveStage {
     for (const node of started) await node.stop()
   })
 
-  async function startNode(name: string, options: { maxActors?: number } = {}): Promise<LiveStageNode> {
+  async function startNode(name: string, options: StageOptions = {}): Promise<LiveStageNode> {
     const store = createMemoryEventStore({ node: name, clock, log })
     const { incarnation } = store
     const real = createInProcessBus({ node: name, incarnation, log: silentLogger, hub })

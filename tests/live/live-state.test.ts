@@ -93,6 +93,35 @@ describe('figures', () => {
     expect(told().slice(before)).toEqual([121])
   })
 
+  test('go on from what the log has where the only node is started anew, and are counted once when others join', async () => {
+    const isAlone = async () => true
+    const before = await stage.startNode('a', { isAlone })
+    const id = await stage.liveStream(before)
+    before.stream(id).set('viewers', 10)
+    before.stream(id).add('bytesSent', 1_000)
+    await stage.pass(12_000)
+    await before.kill()
+    const after = await stage.startNode('a', { isAlone })
+    after.stream(id).set('viewers', 3)
+    after.stream(id).add('bytesSent', 10)
+    await stage.pass(12_000)
+    const values = { viewers: 3, peakViewers: 10, bytesSent: 1_010 }
+    expect(after.stream(id).read()).toEqual(values)
+    const told = stage.history(id).filter(({ type }) => type === 'stream.stats.updated')
+    expect(told.map(({ data }) => data)).toEqual([{ bytesSent: 1_000 }, { bytesSent: 1_010 }])
+    // They hear of it by the others, and not by the log.
+    const joined = await stage.startNode('b', { isAlone })
+    joined.stream(id).add('bytesSent', 1)
+    await stage.pass(40_000)
+    expect(joined.stream(id).read()).toEqual({ ...values, bytesSent: 1_011 })
+    for (const node of [after, joined]) await node.kill()
+    // There may be a node that knows who counted.
+    const unsure = await stage.startNode('c', { isAlone: async () => false })
+    unsure.stream(id).add('bytesSent', 1)
+    await stage.pass(1_000)
+    expect(unsure.stream(id).read()).toEqual({ bytesSent: 1 })
+  })
+
   test('a new time on air starts with nothing, and writes of the time before do not reach it', async () => {
     const [a, b] = [await stage.startNode('a'), await stage.startNode('b')]
     const id = await stage.liveStream(a)
@@ -265,6 +294,25 @@ describe('the log', () => {
     await stage.pass(20_000)
     expect(b.live.stats().flushes).toBe(1)
     expect(stage.history(id).at(-1)).toMatchObject({ type: 'stream.viewers.updated', data: { viewers: 8 } })
+  })
+
+  test('is told the newest when it is back, and no samples for the journal while it is away', async () => {
+    let isAway = true
+    const a = await stage.startNode('a', { isLogAway: () => isAway })
+    const id = await stage.liveStream(a)
+    for (let second = 0; second < 60; second++) {
+      a.stream(id).set('viewers', second)
+      await stage.pass(1_000)
+    }
+    const told = () => stage.history(id).flatMap(({ data }) => ('viewers' in data ? [data['viewers']] : []))
+    expect(told()).toEqual([])
+    isAway = false
+    await stage.pass(6_000)
+    expect(told()).toEqual([59])
+    isAway = true
+    a.stream(id).set('viewers', 60)
+    await a.stop()
+    expect(told()).toEqual([59, 60])
   })
 
   test('is told what is left when a node stops', async () => {

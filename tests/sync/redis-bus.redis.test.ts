@@ -1,5 +1,7 @@
 /** The Redis bus on a real server: the promises of every bus, and what losing frames and links leads to. */
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { FRAME_BYTES } from '../../src/sync/frame.ts'
@@ -8,6 +10,7 @@ import { channelOf, frameChannels } from '../../src/sync/redis-link.ts'
 import { systemClock } from '../../src/system-clock.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
+import { redisCli } from '../support/redis-cli.ts'
 import { describeBus } from './bus-conformance.ts'
 import { eventually } from './eventually.ts'
 import { frameKey, signedFrame } from './frame-key.ts'
@@ -253,6 +256,33 @@ test('a Redis that restarts is a gap for everyone', async () => {
   await eventually(() => expect(b.heard).toEqual([1]))
   await a.bus.stop()
   await b.bus.stop()
+})
+
+test('an address that leads to another server is followed by both connections, also where it broke one of them alone', async () => {
+  const [before, after] = [await startPrivateRedis(), await startPrivateRedis()]
+  // As a name or a balancer does: connections that are open stay where they are.
+  let target = before.port
+  const address = createServer(client => {
+    const upstream = connect(target, '127.0.0.1')
+    for (const socket of [client, upstream]) socket.on('error', () => {})
+    client.pipe(upstream).pipe(client)
+  })
+  address.listen(0, '127.0.0.1')
+  await once(address, 'listening')
+  onTestFinished(async () => {
+    await Promise.all([before.stop(), after.stop()])
+    address.close()
+  })
+  const port = (address.address() as AddressInfo).port
+  const own = { namespace: randomUUID(), url: `redis://127.0.0.1:${port}`, clock: systemClock }
+  const [a, b] = [await joined({ ...own, node: 'a' }), await joined({ ...own, node: 'b' })]
+  target = after.port
+  await redisCli(before.port, 'client', 'kill', 'type', 'pubsub')
+  let position = 0
+  await eventually(() => {
+    say(a, ++position)
+    expect(b.heard.length).toBeGreaterThan(0)
+  })
 })
 
 test('a frozen Redis stops neither publishing nor the bound on what waits, and is given up on', async () => {

@@ -17,6 +17,10 @@ export const live: LiveDefinition = {
     codec: { rule: 'lww', maxLength: 50 },
   },
   period: (state, context) => (state === 'live' ? timeOnAir(context as unknown as StreamContext) : undefined),
+  kept: context => {
+    const { bytesSent, peakViewers } = context as unknown as StreamContext
+    return { bytesSent, peakViewers }
+  },
   flush: {
     'stream.viewers.updated': values =>
       values['viewers'] === undefined
