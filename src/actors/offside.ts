@@ -76,7 +76,8 @@ export class Offside {
   ): Promise<readonly Waiting[]> {
     const left: Waiting[] = []
     const taken: Acceptance[] = []
-    let local = loaded && this.#on(loaded)
+    const shown = loaded && this.#on(loaded)
+    let local = shown
     for (const waiting of batch) {
       if (this.#repeat(waiting)) continue
       let next: Decided | undefined
@@ -102,6 +103,8 @@ export class Offside {
       return left
     }
     this.#entries.push(...entries)
+    if (loaded !== undefined && local !== undefined && (shown?.pending?.others ?? 0) === 0)
+      this.#overlay.grown(loaded, this.#entries, local)
     this.#outage.pend(this.#ref)
     for (const { waiting, entry } of taken) {
       faultPoint('actor.before-tentative-answer')
