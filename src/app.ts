@@ -5,7 +5,7 @@ import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { checkedSettings } from './accounts/checked-settings.ts'
 import { tellOwners } from './accounts/notices.ts'
 import { createSessionSweep } from './accounts/session-sweep.ts'
-import type { ActorHandle, ActorSystem } from './actors/api.ts'
+import type { ActorHandle, ActorSystem, OutageStatus } from './actors/api.ts'
 import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
@@ -151,8 +151,12 @@ async function assemble(
   // Made after the actors, which ask it what to keep before a life ends.
   let live: LiveState | undefined
   const exchangeBus = sealedExchange(bus, openedLog.openedKeys.ring)
+  let outage: (() => OutageStatus | undefined) | undefined
   const tentatives = await started(
-    createTentativeExchange({ node: name, incarnation, bus: exchangeBus, clock, entities }),
+    createTentativeExchange({
+      ...{ node: name, incarnation, bus: exchangeBus, clock, entities },
+      ceiling: () => Date.parse(outage?.()?.clock.ceiling ?? '') || undefined,
+    }),
   )
   const journal = await openOwnJournal({ ...options, log }, opened)
   const actors = await started(
@@ -181,6 +185,8 @@ async function assemble(
       },
     }),
   )
+
+  outage = () => actors.outage()
 
   const liveState = await started(
     createLiveState({

@@ -247,7 +247,7 @@ function unavailable(why: string): AppError {
   return new AppError(
     'log_unavailable',
     `Postgres is away, and nothing can be accepted until it is back: ${why}. What was acknowledged is safe. ` +
-      'This command was not taken; retry with the same command id.',
+      'Retry with the same command id: it settles whether the command was taken.',
   )
 }
 

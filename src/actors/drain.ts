@@ -7,13 +7,13 @@ import type { JsonObject } from '../core/json.ts'
 import { canonicalJson } from '../core/state.ts'
 import { type AdmittedEntry, commandIdOf, dotOf, type JournalEntry } from '../journal/journal-entry.ts'
 import type { EntityDefinition } from '../machines/define.ts'
-import { type MergeConflict, mergeEvent, type OffsideEvent } from '../merge/merge-event.ts'
-import { besideOf, type KnownEvent } from '../merge/rebase.ts'
+import { type MergeConflict, mergeEvent } from '../merge/merge-event.ts'
 import { afterCommit } from './after-commit.ts'
 import { type Command, repeatedOutcome } from './command.ts'
 import { recordConflict } from './conflict-log.ts'
+import type { DrainPast } from './drain-past.ts'
 import { catchUp, type Loaded, load } from './load.ts'
-import { loggedEvent, pendingEvent } from './logged-event.ts'
+import { pendingEvent } from './logged-event.ts'
 import type { Outage } from './outage.ts'
 import { appendOf, planBatch } from './plan.ts'
 import type { ActorPorts } from './ports.ts'
@@ -23,7 +23,7 @@ const MAX_CONFLICTS = 20
 
 /**
  * Answers the state of the log with the event in it. Doing it again changes nothing.
- * @param own versions of the actor that hold entries before this one in the journal; the entry's own is added
+ * @param past what is known of the log from the entries before this one; what becomes of this one is added
  */
 export async function drainEntry(
   ports: ActorPorts,
@@ -32,16 +32,22 @@ export async function drainEntry(
   ref: ActorRef,
   given: JournalEntry,
   known: Loaded | undefined,
-  own: Set<number>,
+  past: DrainPast,
 ): Promise<Loaded> {
   const { store } = ports
   let head = known
   for (let attempt = 0; attempt <= MAX_CONFLICTS; attempt++) {
     const entry = await outage.admit(given)
     const commandId = commandIdOf(entry)
-    head = head === undefined ? await load(ports, entity, ref) : await catchUp(ports, entity, ref, head)
-    const there = await store.findCommand(commandId)
-    const { beside, sent } = await eventsSince(ports, entity, ref, entry, own)
+    // Behind an entry that was appended just now nothing has to be asked: where that is wrong, the log refuses the append.
+    const isSure = attempt > 0 || entry.doubtful !== null || head === undefined || !past.covers(entry, head.version)
+    let there: LogEvent | undefined
+    if (isSure) {
+      head = head === undefined ? await load(ports, entity, ref) : await catchUp(ports, entity, ref, head)
+      there = await store.findCommand(commandId)
+      await past.read(entry)
+    }
+    if (head === undefined) throw new Error('an entry is merged into no state')
     const lost = (strategy: string, on: Loaded, id = commandId) => {
       const merged = { strategy, fields: Object.keys(entry.data), winner: 'log', loser: entry.data } as const
       return recordConflict(ports, { entry, commandId: id, merged, head: on, entity })
@@ -51,16 +57,17 @@ export async function drainEntry(
       await lost('command_id_reused', head, dotOf(entry))
       return head
     }
-    const logged = there ?? sent
+    const logged = there ?? (isSure ? await sentBefore(ports, ref, entry) : undefined)
     if (logged !== undefined) {
       const here = logged.actorType === ref.type && logged.actorId === ref.id
-      if (here) own.add(logged.version)
+      if (here) past.holds(logged.version)
       const contest = logged.origin?.conflict as unknown as MergeConflict | undefined
       await recordContest(ports, entity, entry, logged.position, contest, head)
       return head
     }
-    const merged = mergeEvent(entity, head.state, pendingEvent(entity, entry).event, beside)
+    const merged = mergeEvent(entity, head.state, pendingEvent(entity, entry).event, past.beside(entry))
     if (merged.outcome === 'absorbed') {
+      if (!isSure) continue
       await recordConflict(ports, { entry, commandId, merged: merged.conflict, head, entity })
       return head
     }
@@ -70,6 +77,7 @@ export async function drainEntry(
     const plan = planBatch({ now: () => Date.parse(entry.at) }, entity, ref, [item], head)
     if (plan.failed !== undefined) throw plan.failed.error
     if (plan.taken.length === 0) {
+      if (!isSure) continue
       await lost('not_allowed', head)
       return head
     }
@@ -80,13 +88,15 @@ export async function drainEntry(
       case 'appended':
         afterCommit(ports, entity, ref, plan, answer.events, append)
         head = answer.rewritten === true ? await load(ports, entity, ref) : { ...plan.end, clock: entry.clock }
-        own.add(head.version)
-        for (const { position } of answer.events)
+        for (const { version, position } of answer.events) {
+          past.holds(version)
           await recordContest(ports, entity, entry, position, merged.conflict, head)
+        }
         return head
       case 'claimed':
       case 'missing':
       case 'fenced':
+        if (!isSure) break
         await lost(answer.outcome, head)
         return head
       case 'sealed':
@@ -127,22 +137,13 @@ function isItsOwn(ref: ActorRef, entity: EntityDefinition, entry: AdmittedEntry,
   }
 }
 
-/** What others wrote after the entry's basis, and the entry itself where it had been sent before it was accepted here. */
-async function eventsSince(
-  ports: ActorPorts,
-  entity: EntityDefinition,
-  ref: ActorRef,
-  entry: AdmittedEntry,
-  own: ReadonlySet<number>,
-): Promise<{ readonly beside: readonly OffsideEvent[]; readonly sent: LogEvent | undefined }> {
-  const others: KnownEvent[] = []
-  let sent: LogEvent | undefined
-  for await (const events of ports.store.readStream(ref, { from: entry.basis + 1 }))
-    for (const event of events) {
-      if (isSent(entry, event)) sent = event
-      if (!own.has(event.version)) others.push(loggedEvent(entity, event))
-    }
-  return { beside: besideOf(pendingEvent(entity, entry), others), sent }
+/** The entry itself, where it had been sent before it was accepted here and was carried out. */
+async function sentBefore(ports: ActorPorts, ref: ActorRef, entry: AdmittedEntry): Promise<LogEvent | undefined> {
+  const { doubtful } = entry
+  if (doubtful === null) return undefined
+  for await (const events of ports.store.readStream(ref, { from: doubtful, to: doubtful }))
+    for (const event of events) if (isSent(entry, event)) return event
+  return undefined
 }
 
 /** By its dot's start, its version and all that was decided: nothing else can stand there under these. */

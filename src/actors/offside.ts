@@ -11,6 +11,7 @@ import type { EntityDefinition } from '../machines/define.ts'
 import { isMergeable, observe } from '../merge/merge-event.ts'
 import type { Command } from './command.ts'
 import { drainEntry } from './drain.ts'
+import { DrainPast } from './drain-past.ts'
 import type { Loaded } from './load.ts'
 import type { Waiting } from './mailbox.ts'
 import { inDoubt, type Outage } from './outage.ts'
@@ -35,8 +36,8 @@ export class Offside {
   readonly #outage: Outage
   readonly #overlay: Overlay
   #entries: JournalEntry[] = []
-  /** Versions of the log that hold entries before the next one: whoever accepted that knew them. */
-  readonly #own = new Set<number>()
+  /** From the first entry that is brought to the log to the last: nearly all actors have none. */
+  #past: DrainPast | undefined
 
   constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts, outage: Outage, overlay: Overlay) {
     this.#entity = entity
@@ -76,7 +77,8 @@ export class Offside {
   ): Promise<readonly Waiting[]> {
     const left: Waiting[] = []
     const taken: Acceptance[] = []
-    let local = loaded && this.#on(loaded)
+    const shown = loaded && this.#on(loaded)
+    let local = shown
     for (const waiting of batch) {
       if (this.#repeat(waiting)) continue
       let next: Decided | undefined
@@ -102,6 +104,8 @@ export class Offside {
       return left
     }
     this.#entries.push(...entries)
+    if (loaded !== undefined && local !== undefined && (shown?.pending?.others ?? 0) === 0)
+      this.#overlay.grown(loaded, this.#entries, local)
     this.#outage.pend(this.#ref)
     for (const { waiting, entry } of taken) {
       faultPoint('actor.before-tentative-answer')
@@ -117,9 +121,10 @@ export class Offside {
    */
   async drain(loaded: Loaded | undefined, moved: (head: Loaded) => void): Promise<void> {
     let head = loaded
+    this.#past ??= new DrainPast(this.#entity, this.#ref, this.#ports)
     for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
       faultPoint('journal.draining')
-      const drained = await drainEntry(this.#ports, this.#outage, this.#entity, this.#ref, entry, head, this.#own)
+      const drained = await drainEntry(this.#ports, this.#outage, this.#entity, this.#ref, entry, head, this.#past)
       faultPoint('journal.drained')
       head = drained
       this.#entries.shift()
@@ -127,7 +132,7 @@ export class Offside {
       this.#outage.settle(entry)
       this.#ports.tentatives?.settled(entry, head.version)
     }
-    this.#own.clear()
+    this.#past = undefined
     this.#outage.settled(this.#ref)
   }
 

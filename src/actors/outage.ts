@@ -38,7 +38,7 @@ export class Outage implements Service {
   readonly #lease: ClockLease
   readonly #pending = new Map<string, ActorRef>()
   /** What waits for the log and could go on without it. */
-  readonly #unanswered = new Set<(error: AppError) => void>()
+  readonly #unanswered = new Set<(error: unknown) => void>()
   #away = false
   #stuck: string | null = null
   #cancel: (() => void) | undefined
@@ -209,8 +209,9 @@ export function away(): AppError {
   )
 }
 
-/** Of a command that was sent to the log and not answered: nobody can say that it was not taken. */
-export function inDoubt(cause?: unknown): AppError {
+/** Of a command that was sent to the log and not answered: nobody can say that it was not taken, whatever keeps it from being accepted here. */
+export function inDoubt(cause?: unknown): unknown {
+  if (isErrorCode(cause, 'log_unavailable')) return cause
   return new AppError(
     'log_unavailable',
     'Postgres fell silent over this command, and may have taken it. What was acknowledged is safe. ' +

@@ -21,6 +21,10 @@ export class Overlay {
   readonly #ports: ActorPorts
   /** By version, what the entries may not have known. Undefined for nearly all actors: an empty map takes 200 bytes. */
   #tail: Map<number, LogEvent> | undefined
+  /** The state that was shown last with this node's own entries alone: each look would merge all of them again. */
+  #top:
+    | { readonly base: Loaded; readonly count: number; readonly last: JournalEntry; readonly shown: Loaded }
+    | undefined
 
   constructor(entity: EntityDefinition, ref: ActorRef, ports: ActorPorts) {
     this.#entity = entity
@@ -74,8 +78,11 @@ export class Overlay {
     const { others } = this
     if (own.length + others.length === 0) {
       this.#tail = undefined
+      this.#top = undefined
       return base
     }
+    const top = others.length === 0 ? this.#top : undefined
+    if (top?.base === base && top.count === own.length && top.last === own.at(-1)) return top.shown
     const tail = [...(this.#tail?.values() ?? [])].filter(({ version }) => version <= base.version)
     const unsent = own.filter(entry => !tail.some(event => isSent(entry, event)))
     const entries = [...unsent, ...others.map(({ entry }) => entry)].sort((a, b) => (a.clock < b.clock ? -1 : 1))
@@ -88,7 +95,15 @@ export class Overlay {
     )
     // What is decided knowing of these is later than they are.
     const clock = [base.clock ?? '', ...entries.map(entry => entry.clock)].sort().at(-1)
-    return { version: base.version, state, at, clock, pending: { own: own.length, others: others.length } }
+    const shown = { version: base.version, state, at, clock, pending: { own: own.length, others: others.length } }
+    this.#keepTop(base, own, shown)
+    return shown
+  }
+
+  /** The entries have grown by some that were decided on what was shown of the same base: each is beside none of them. */
+  grown(base: Loaded, own: readonly JournalEntry[], { state, at, clock }: Loaded): void {
+    const pending = { own: own.length, others: 0 }
+    this.#keepTop(base, own, { version: base.version, state, at, clock, pending })
   }
 
   /** Dots of what is shown on top of the log, without those of `self`: with the version of the log, all that a reader of it knows. */
@@ -97,7 +112,13 @@ export class Overlay {
     return [...vectorOf(dots.filter(([source]) => source !== self))]
   }
 
+  #keepTop(base: Loaded, own: readonly JournalEntry[], shown: Loaded): void {
+    const last = own.at(-1)
+    this.#top = last === undefined || this.others.length > 0 ? undefined : { base, count: own.length, last, shown }
+  }
+
   #keep(event: LogEvent): void {
+    this.#top = undefined
     this.#tail ??= new Map()
     this.#tail.set(event.version, event)
     if (this.#tail.size > MAX_TAIL) this.#tail.delete(Math.min(...this.#tail.keys()))

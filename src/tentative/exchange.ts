@@ -26,7 +26,7 @@ const ANSWER_MS = 200
 /** What a node may get in one answer. */
 const MAX_ANSWER = 2_048
 const MAX_NODES = 1_024
-/** Clocks of nodes may be apart by this: what comes from further ahead would win over everything written until then. */
+/** Clocks and leases of nodes may be apart by this: what comes from further ahead would win over everything written until then. */
 const DRIFT_MS = 5 * 60_000
 const LIMITS = { count: 20_000, bytes: 32 * 1024 * 1024 }
 
@@ -37,6 +37,8 @@ export interface TentativeOptions {
   readonly clock: Clock
   readonly entities: readonly EntityDefinition[]
   readonly limits?: { readonly count: number; readonly bytes: number }
+  /** How far this node's own clock is leased, in milliseconds: no lower than that of any other was a minute ago. */
+  readonly ceiling?: () => number | undefined
 }
 
 export function createTentativeExchange(options: TentativeOptions): TentativeExchange {
@@ -177,9 +179,11 @@ class Exchange implements TentativeExchange {
     }
   }
 
-  #isAhead({ clock }: SharedEntry): boolean {
-    const time = parseHybridTime(clock)
-    return time === undefined || time.wall > this.#options.clock.now() + DRIFT_MS
+  /** A start that follows on a lost disk is rightly ahead of every wall clock, by as much as was leased. */
+  #isAhead(entry: SharedEntry): boolean {
+    const { clock, ceiling } = this.#options
+    const time = parseHybridTime(entry.clock)
+    return time === undefined || time.wall > Math.max(clock.now(), ceiling?.() ?? 0) + DRIFT_MS
   }
 
   /** What the other misses of this node, and of those that are silent. */

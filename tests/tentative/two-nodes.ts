@@ -1,4 +1,6 @@
 /** What two nodes on one Postgres promise each other while it is away, whatever the bus between them. */
+import { rm } from 'node:fs/promises'
+import pg from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { RuntimeNode } from '../../src/app.ts'
 import type { NodeOptions } from '../../src/node-options.ts'
@@ -55,6 +57,27 @@ export function describeTwoNodes(bus: string, link: () => NodeOptions): void {
         'session.created',
         'session.revoked',
       ])
+    })
+
+    test('so it is where that one lost its disk before, and its times are ahead by what was leased', async () => {
+      const { a, b, session, url, start } = await scene()
+      await a.close()
+      await rm(a.home, { recursive: true })
+      const administrator = new pg.Client({ connectionString: url })
+      await administrator.connect()
+      // As a crash leaves it: how far its times had come is not known.
+      await administrator.query('update incarnations set clock_ceiling = (select max(clock_ceiling) from incarnations)')
+      await administrator.end()
+      const again = await start('a', link())
+      await again.node.actor('session', session).state()
+      for (const { node } of [again, b])
+        await eventually(async () => expect((await node.health()).components.bus.status).toBe('ok'))
+      again.link.cut()
+      tentative(await again.node.actor('session', session).send({ type: 'session.revoked' }))
+      await eventually(async () =>
+        expect(await b.node.actor('session', session).state()).toMatchObject({ state: 'revoked', tentative: true }),
+      )
+      expect(shown(b.node)).toMatchObject({ others: 1, refused: 0 })
     })
 
     test('both see what the other changed, what knew of it is no conflict, and the log ends as they saw it', async () => {
