@@ -11,7 +11,7 @@ import type { TracerProvider, TracingOptions } from './tracing/tracing-options.t
 export interface NodeOptions {
   /** `postgres://…`. Without it the node brings a Postgres of its own, with its data under `home`. */
   readonly database?: string
-  /** `redis://…` or `rediss://…`. Without it events reach only the subscribers in this process. */
+  /** `redis://…` or `rediss://…`. Without it events reach only the subscribers of this node, and of those with the same `hub`. */
   readonly redis?: string
   /** Without Redis: where nodes of this process meet that are given the same one. */
   readonly hub?: InProcessHub

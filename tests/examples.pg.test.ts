@@ -26,6 +26,17 @@ test.each(['Postgres', 'memory'])('embedding a node on %s', async kind => {
   ])
 })
 
+test('embedding a node works again on the same log', async () => {
+  const database = await createTestDatabase()
+  const said: string[][] = []
+  for (const lines of [[], []] as string[][]) {
+    await main({ database: database.url, log: silentLogger }, line => lines.push(line))
+    said.push(lines)
+  }
+  await database.drop()
+  for (const lines of said) expect(lines).toContain('retried  the first outcome came back')
+})
+
 test('three nodes that meet in this process, one cut off and healed', async () => {
   const database = await createTestDatabase()
   const lines: string[] = []

@@ -67,9 +67,9 @@ export interface ActorHandle {
   known(maxStaleMs: number): KnownState | undefined
   /** What memory holds of the log, however old: for what nothing undoes. At once. */
   remembered(): KnownState | undefined
-  /** The state after a version, or as it was at a time (ISO 8601). */
+  /** The state after a version, or as it was at a time (ISO 8601). Throws AppError `invalid_input`. */
   stateAt(point: { version: number } | { at: string }): Promise<ActorView>
-  /** Events by version, in chunks. */
+  /** Events by version, in chunks. Throws AppError `invalid_input`. */
   history(range?: StreamRange): AsyncIterable<readonly LogEvent[]>
 }
 

@@ -122,7 +122,7 @@ export class ClockLease {
     const { register, journal, log } = this.#options
     if (this.#found.size > 0 || this.#hybrid === undefined || this.#sealed) return
     for (const { node, incarnation, sealedN } of await register.seal(journal.id))
-      log.info({ node, incarnation, sealedN }, 'an earlier start of this node is over and sealed')
+      log.info({ start: `${node}/${incarnation}`, sealedN }, 'an earlier start of this node is over and sealed')
   }
 
   /** Gives out no stamp any more, and with an empty journal gives the rest of the lease back. */

@@ -18,6 +18,7 @@ import { watchLink } from './link-watch.ts'
 import { type Loaded, loadAt, viewOf } from './load.ts'
 import { Outage } from './outage.ts'
 import { Ownership } from './ownership.ts'
+import { parsePoint, parseRange } from './points.ts'
 import type { ActorLimits, ActorPorts } from './ports.ts'
 import { Snapshots } from './snapshots.ts'
 import { TimerService } from './timers.ts'
@@ -162,8 +163,8 @@ class HostedActors implements ActorSystem {
         viewOf(entity, ref, await this.#find(entity, ref).current(maxStaleOf(within), within.logged)),
       known: maxStaleMs => knownState(this.#actors.get(ref)?.recall(maxStaleOf({ maxStaleMs }))),
       remembered: () => knownState(this.#actors.get(ref)?.remembered),
-      stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, point)),
-      history: range => this.#store.readStream(ref, range),
+      stateAt: async point => viewOf(entity, ref, await loadAt(this.#ports, entity, ref, parsePoint(point))),
+      history: range => this.#store.readStream(ref, parseRange(range)),
     }
   }
 

@@ -15,7 +15,8 @@ export interface SealedPart {
 
 /** What of the data is sealed; undefined where nothing is. */
 export function sealedPart(data: JsonObject): SealedPart | undefined {
-  return data[SEALED_KEY] as SealedPart | undefined
+  const part: unknown = data[SEALED_KEY]
+  return part as SealedPart | undefined
 }
 
 /** Where the keys are kept: wrapped, one for each user. Every method may throw AppError `log_unavailable`. */

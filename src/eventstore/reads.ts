@@ -1,4 +1,5 @@
 /** Reading the log from Postgres: streams and the whole log by keyset, the audit, command ids. */
+import { AppError } from '../core/errors.ts'
 import type { LogEvent, Origin } from '../core/event.ts'
 import { type ActorId, type ActorRef, actorId, MAX_INT4 } from '../core/ids.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -7,6 +8,8 @@ import { type Pool, queryArrays } from './pool.ts'
 
 const CHUNK = 1_000
 const MAX_PAGE = 1_000
+const FIRST_INSTANT = Date.parse('0001-01-01T00:00:00Z')
+const LAST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z')
 
 // jsonb as text: the client parses only the data, and Postgres builds no rows of text and types.
 export const COLUMNS =
@@ -110,8 +113,8 @@ export async function audit(pool: Pool, query: AuditQuery): Promise<AuditPage> {
   where('actor_type = ?', query.actor?.type ?? query.actorType)
   where('actor_id = ?', query.actor?.id)
   where('type = ?', query.type)
-  where('at >= ?', query.since)
-  where('at < ?', query.until)
+  where('at >= ?', instant(query.since))
+  where('at < ?', instant(query.until))
   values.push(limit + 1)
   const rows = await queryArrays<EventRow>(pool, {
     text: `select ${COLUMNS} from events where ${conditions.join(' and ')} order by position limit $${values.length}`,
@@ -120,6 +123,19 @@ export async function audit(pool: Pool, query: AuditQuery): Promise<AuditPage> {
   const events = rows.slice(0, limit).map(toEvent)
   const next = rows.length > limit ? events.at(-1)?.position : undefined
   return next === undefined ? { events } : { events, next }
+}
+
+/**
+ * A time as Postgres takes it: it knows no year 0, and no offset of 16 hours. What lies outside its years is their end.
+ * Throws AppError `invalid_input`.
+ */
+function instant(time: string | undefined): string | undefined {
+  if (time === undefined) return undefined
+  const at = Date.parse(time)
+  if (Number.isNaN(at)) throw new AppError('invalid_input', 'A time is told as ISO 8601, like 2026-11-20T10:00:00Z.')
+  const within = new Date(Math.min(Math.max(at, FIRST_INSTANT), LAST_INSTANT))
+  // As it was told, where that can be: it may have microseconds.
+  return time.endsWith('Z') && within.getTime() === at ? time : within.toISOString()
 }
 
 /** Hops over the index from actor to actor, so that long streams cost no more than short ones. */

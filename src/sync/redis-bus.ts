@@ -176,7 +176,7 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
   }
   const findTwins = () => {
     const found = senders.twins()
-    for (const name of found) if (!twins.includes(name)) log.warn({ node: name }, twinWarning(name))
+    for (const name of found) if (!twins.includes(name)) log.warn({ twin: name }, twinWarning(name))
     twins = found
   }
 

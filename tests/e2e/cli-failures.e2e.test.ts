@@ -4,8 +4,10 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runCli, startNodeProcess } from '../support/cli-process.ts'
+import { createTestDatabase } from '../support/database.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 import { TEST_KEY_TEXT } from '../support/test-keys.ts'
 
@@ -109,6 +111,29 @@ describe('on the database', () => {
   test('a command whose reader has gone leaves no server behind', async () => {
     expect(await unread(['audit'])).toEqual({ code: 0, stderr: '' })
     expect(existsSync(path.join(folder, 'home/postgres/postmaster.pid'))).toBe(false)
+  })
+})
+
+describe('the doctor says what would keep a node from starting', () => {
+  test('another key ring than that of the log', async () => {
+    const other = (await cli(['keys', 'generate'])).stdout.trim()
+    const { code, stdout } = await cli(['doctor'], { ROOTSTREAM_KEYS: other })
+    expect([code, stdout]).toEqual([13, expect.stringMatching(/^fail +keys/m)])
+    expect(await cli(['doctor'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok +keys/m) })
+  })
+
+  test('a database of a newer version', async () => {
+    const database = await createTestDatabase()
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      await client.query("insert into schema_migrations (version, name, checksum) values (999, 'later', 'x')")
+      const { code, stdout } = await cli(['doctor'], { DATABASE_URL: database.url })
+      expect([code, stdout]).toEqual([13, expect.stringMatching(/^fail +migrations[\s\S]*migration 999/m)])
+    } finally {
+      await client.end()
+      await database.drop()
+    }
   })
 })
 

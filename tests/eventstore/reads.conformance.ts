@@ -89,6 +89,16 @@ export function readsConformance(stage: LogStage): void {
       expect(await found({ userId: 99 })).toEqual([])
     })
 
+    test('of times that lie beyond all others, or are told from far in the east or west', async () => {
+      const all = (await found({})).length
+      for (const since of ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+23:59', '2025-12-31T23:00:00+20:00'])
+        expect(await found({ since })).toHaveLength(all)
+      for (const until of ['9999-12-31T23:59:59-23:59', '2026-12-31T23:00:00-20:00'])
+        expect(await found({ until })).toHaveLength(all)
+      expect(await found({ until: '0000-01-01T00:00:00Z' })).toEqual([])
+      expect(await found({ since: '9999-12-31T23:59:59-23:59' })).toEqual([])
+    })
+
     test('page by page, each event once', async () => {
       const seen: number[] = []
       for (let after = 0; ; ) {

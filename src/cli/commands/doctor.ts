@@ -2,9 +2,13 @@
 import { generateKeySync, randomUUID } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { openKeyRing } from '../../auth/open-key-ring.ts'
+import type { Config } from '../../config.ts'
 import { AppError, ERRORS } from '../../core/errors.ts'
-import { pendingMigrations } from '../../eventstore/migrate.ts'
-import { createPool, type Pool, query } from '../../eventstore/pool.ts'
+import type { Logger } from '../../core/ports.ts'
+import { pendingMigrations, refuseForeignSchema } from '../../eventstore/migrate.ts'
+import { createPgNamingKey } from '../../eventstore/naming-key.ts'
+import { createPool, type Pool, type PoolClient, query } from '../../eventstore/pool.ts'
 import { createRedisBus } from '../../sync/redis-bus.ts'
 import { systemClock } from '../../system-clock.ts'
 import { type CommandContext, runs } from '../command.ts'
@@ -66,18 +70,17 @@ async function database({ config, log }: CommandContext): Promise<readonly Findi
     return await withDatabase(config, log, async url => {
       const pool = createPool({ url, log, size: 2 })
       try {
-        return await inspect(pool)
+        return await inspect(pool, config, log)
       } finally {
         await pool.end()
       }
     })
   } catch (error) {
-    if (!(error instanceof AppError)) throw error
-    return [{ check: 'database', verdict: 'fail', finding: error.code, advice: error.message }]
+    return [failed('database', error)]
   }
 }
 
-async function inspect(pool: Pool): Promise<readonly Finding[]> {
+async function inspect(pool: Pool, config: Config, log: Logger): Promise<readonly Finding[]> {
   const [server] = await query<{ version: string; standby: boolean; role: string; may_create: boolean }>(pool, {
     text: `select current_setting('server_version') as version, pg_is_in_recovery() as standby, current_user as role,
       has_schema_privilege('public', 'create') as may_create`,
@@ -97,14 +100,45 @@ async function inspect(pool: Pool): Promise<readonly Finding[]> {
     },
   ]
   const client = await pool.connect()
-  const pending = await pendingMigrations(client).finally(() => client.release())
-  findings.push({
-    check: 'migrations',
-    verdict: pending.length === 0 ? 'ok' : 'warn',
-    finding: pending.length === 0 ? 'up to date' : `${pending.length} to apply: ${pending.join(', ')}`,
-    advice: 'Run: rootstream migrate (a start does it too)',
-  })
-  return pending.length === 0 ? [...findings, ...(await inspectLog(pool))] : findings
+  const migrations = await inspectMigrations(client).finally(() => client.release())
+  findings.push(migrations)
+  return migrations.verdict === 'ok'
+    ? [...findings, await inspectKeys(pool, config, log), ...(await inspectLog(pool))]
+    : findings
+}
+
+async function inspectMigrations(client: PoolClient): Promise<Finding> {
+  const check = 'migrations'
+  try {
+    const pending = await pendingMigrations(client)
+    if (pending.length === 0) await refuseForeignSchema(client)
+    return {
+      check,
+      verdict: pending.length === 0 ? 'ok' : 'warn',
+      finding: pending.length === 0 ? 'up to date' : `${pending.length} to apply: ${pending.join(', ')}`,
+      advice: 'Run: rootstream migrate (a start does it too)',
+    }
+  } catch (error) {
+    return failed(check, error)
+  }
+}
+
+/** Whether a node could open what is sealed in this log. Makes no ring, as a start would where none is needed yet. */
+async function inspectKeys(pool: Pool, config: Config, log: Logger): Promise<Finding> {
+  const check = 'keys'
+  const store = createPgNamingKey(pool)
+  if ((await store.read()) === undefined) return { check, verdict: 'ok', finding: 'none needed yet' }
+  try {
+    const { source } = await openKeyRing({ source: config.keys, store, clock: systemClock, log })
+    return { check, verdict: 'ok', finding: `those of the log, in ${source}` }
+  } catch (error) {
+    return failed(check, error)
+  }
+}
+
+function failed(check: string, error: unknown): Finding {
+  if (!(error instanceof AppError)) throw error
+  return { check, verdict: 'fail', finding: error.code, advice: error.message }
 }
 
 async function inspectLog(pool: Pool): Promise<readonly Finding[]> {
