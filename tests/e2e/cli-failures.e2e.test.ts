@@ -108,6 +108,25 @@ describe('on the database', () => {
     expect(await node.stop()).toBe(0)
   })
 
+  test('what a start says to try goes by the token that it was given', async () => {
+    const child = spawn(process.execPath, ['src/cli/main.ts', 'start'], {
+      env: {
+        ...process.env,
+        ...environment,
+        ROOTSTREAM_TOKEN: 'a-token-of-the-tests',
+        ROOTSTREAM_HTTP_PORT: '0',
+        // Too long for a socket, so that the token is what is left.
+        ROOTSTREAM_HOME: path.join(folder, 'long'.repeat(30)),
+      },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const closed = once(child, 'close')
+    const [said] = (await once(child.stdout, 'data')) as [Buffer]
+    child.kill('SIGTERM')
+    await closed
+    expect(said.toString()).toContain('curl -H "Authorization: Bearer $ROOTSTREAM_TOKEN" http://')
+  })
+
   test('a command whose reader has gone leaves no server behind', async () => {
     expect(await unread(['audit'])).toEqual({ code: 0, stderr: '' })
     expect(existsSync(path.join(folder, 'home/postgres/postmaster.pid'))).toBe(false)

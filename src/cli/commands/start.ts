@@ -115,9 +115,10 @@ function announce(out: Output, config: Config, node: RuntimeNode, server: HttpSe
     database,
   }
   out.result(ready, () => {
+    const token = config.token === undefined ? `$(cat ${quoted(tokenFile)})` : '$ROOTSTREAM_TOKEN'
     const curl =
       server.socket === undefined
-        ? `curl -H "Authorization: Bearer $(cat ${quoted(tokenFile)})" ${server.url}`
+        ? `curl -H "Authorization: Bearer ${token}" ${server.url}`
         : `curl --unix-socket ${quoted(server.socket)} http://localhost`
     out.line(`RootStream Runtime is running: node ${node.name}, start ${node.incarnation}
 
