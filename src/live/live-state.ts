@@ -19,6 +19,7 @@ import { Periods } from './periods.ts'
 import { ANSWER_MS, createRepairs } from './repairs.ts'
 import { presentDocument, Replica, type Subject } from './replica.ts'
 import { createStamps, DRIFT_MS } from './stamps.ts'
+import { createWindow, type Window } from './window.ts'
 import { checkWrite, createWaitingWrites, type Write, writesOf } from './writes.ts'
 
 /** Writes of so long travel together. */
@@ -51,8 +52,7 @@ class LiveNode implements LiveState {
   readonly #flusher: Flusher
   readonly #counts = { writes: 0, applied: 0, received: 0, malformed: 0, refused: 0, repairs: 0, flushes: 0 }
   #cancels: (() => void)[] = []
-  #windowOpen = false
-  #cancelWindow = () => {}
+  readonly #window: Window
   #beatAt = 0
   #digestAt = 0
   #stopped = false
@@ -67,6 +67,10 @@ class LiveNode implements LiveState {
     this.#members = createMembers(this.#self, SILENT_MS)
     this.#changes = createChanges(this.#isAlive, options.log)
     this.#outgoing = createOutgoing(this.#self, options.bus)
+    this.#window = createWindow(options.clock, WINDOW_MS, () => {
+      this.#outgoing.flush()
+      this.#changes.emit()
+    })
     const shared = { ...options, replica: this.#replica, members: this.#members, self: this.#self, time: this.#time }
     const { bus } = options
     this.#repairs = createRepairs({ ...shared, say: json => bus.publishLive(json), send: this.#outgoing.send })
@@ -95,7 +99,7 @@ class LiveNode implements LiveState {
     if (this.#stopped) return
     this.#stopped = true
     for (const cancel of this.#cancels) cancel()
-    this.#cancelWindow()
+    this.#window.cancel()
     this.#outgoing.flush()
     await this.#flusher.stop()
     this.#options.bus.publishLive(encodeSign('leave'))
@@ -216,13 +220,7 @@ class LiveNode implements LiveState {
   #changed(document: LiveDocument, field: string): void {
     this.#flusher.changed(document)
     this.#changes.add(document, field)
-    if (this.#windowOpen || this.#stopped) return
-    this.#windowOpen = true
-    this.#cancelWindow = this.#options.clock.after(WINDOW_MS, () => {
-      this.#windowOpen = false
-      this.#outgoing.flush()
-      this.#changes.emit()
-    })
+    if (!this.#stopped) this.#window.open()
   }
 
   #receive({ node, incarnation, payload }: LiveFrame): void {
