@@ -1,6 +1,5 @@
 /** The composition root: puts the engines of a node together, starts them in order and stops them in reverse. */
 import { randomUUID } from 'node:crypto'
-import os from 'node:os'
 import { type Accounts, createAccounts } from './accounts/accounts.ts'
 import { checkedSettings } from './accounts/checked-settings.ts'
 import { tellOwners } from './accounts/notices.ts'
@@ -10,6 +9,7 @@ import type { CommandOptions } from './actors/command.ts'
 import { createActorSystem } from './actors/system.ts'
 import { type Auditor, createAuditor } from './audit/auditor.ts'
 import type { KeyKeeper } from './auth/key-keeper.ts'
+import { checkedOptions } from './checked-options.ts'
 import type { LogEvent } from './core/event.ts'
 import { actorRef } from './core/ids.ts'
 import { sealedPart } from './core/personal.ts'
@@ -94,11 +94,12 @@ export async function createNode(options: NodeOptions = {}): Promise<RuntimeNode
 }
 
 async function assemble(
-  options: NodeOptions,
+  given: NodeOptions,
   opened: { close(): Promise<void> }[],
   closeAll: () => Promise<void>,
 ): Promise<RuntimeNode> {
-  const { clock = systemClock, name = os.hostname() } = options
+  const options = checkedOptions(given)
+  const { clock = systemClock, name } = options
   const settings = checkedSettings(options.accounts)
   const entities = withConflicts(options.entities ?? registry)
   const log = options.log ?? createLogger({ level: 'warn', node: name })

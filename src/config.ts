@@ -1,6 +1,5 @@
 /** What the environment says: the only reader of process.env, and the one place that knows the names of its variables. */
 import { isIPv4, isIPv6 } from 'node:net'
-import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import { ACCOUNT_VARIABLES, type AccountVariable, readAccountSettings } from './accounts/environment.ts'
@@ -12,6 +11,7 @@ import type { SmtpOptions } from './auth/delivery/smtp.ts'
 import { KEY_VARIABLES, readKeySource } from './auth/key-environment.ts'
 import type { KeySource } from './auth/key-source.ts'
 import { AppError } from './core/errors.ts'
+import { defaultNodeName, isNodeName, NODE_NAME_FORM } from './node-name.ts'
 import { parseRedisUrl, REDIS_URL_FORM } from './sync/redis-url.ts'
 import { readTracing } from './tracing/environment.ts'
 import type { TracingOptions } from './tracing/tracing-options.ts'
@@ -106,10 +106,7 @@ const VARIABLES = {
     'addresses or networks as 10.0.0.0/8, separated by commas',
   ),
   ROOTSTREAM_GEO_DB: text(() => true, 'the path of a MaxMind DB file (.mmdb)'),
-  ROOTSTREAM_NODE: text(
-    isNodeName,
-    '1 to 63 letters, digits, dots, dashes or underscores, the first a letter or digit',
-  ),
+  ROOTSTREAM_NODE: text(isNodeName, NODE_NAME_FORM),
   LOG_LEVEL: text(value => /^(?:debug|info|warn|error|silent)$/i.test(value), 'debug, info, warn, error or silent'),
   ...texts(KEY_VARIABLES),
   ...texts(DELIVERY_VARIABLES),
@@ -153,7 +150,7 @@ export function loadConfig(env: Environment = process.env): Config {
     keys,
     mail,
     sms,
-    node: values.ROOTSTREAM_NODE ?? defaultNodeName(hostname()),
+    node: values.ROOTSTREAM_NODE ?? defaultNodeName(),
     logLevel: (values.LOG_LEVEL?.toLowerCase() ?? 'info') as Config['logLevel'],
     accounts,
     tracing,
@@ -247,13 +244,4 @@ function isNetwork(value: string): boolean {
   const [address = '', prefix = '0', ...more] = value.split('/')
   const bits = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1
   return more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits
-}
-
-function isNodeName(value: string): boolean {
-  return /^[a-z0-9][a-z0-9._-]{0,62}$/i.test(value)
-}
-
-function defaultNodeName(host: string): string {
-  const name = host.replaceAll(/[^a-z0-9._-]/gi, '-').slice(0, 63)
-  return isNodeName(name) ? name : 'node'
 }

@@ -37,7 +37,7 @@ export interface NodeOptions {
   readonly clockLeaseMs?: number
   /** Keeps everything in memory: for tests, gone when the process ends. */
   readonly memory?: boolean
-  /** Shows in every event this node writes; default the host name. */
+  /** Shows in every event this node writes: 1 to 63 letters, digits, dots, dashes or underscores; default the host name. */
   readonly name?: string
   readonly entities?: readonly EntityDefinition[]
   /** What is not given is `ACCOUNT_DEFAULTS`. */
