@@ -199,15 +199,19 @@ class Exchange implements TentativeExchange {
 
   #ofSilent(held: VersionVector): readonly Shared[] {
     const last = new Map<string, number>()
-    return this.#others
-      .pending()
-      .filter(({ dot }) => !this.#isAlive(dot[0]))
-      .map(({ dot, entry }) => {
-        const after = last.get(dot[0]) ?? 0
-        last.set(dot[0], dot[1])
-        return { dot, entry, after }
-      })
-      .filter(({ dot }) => !includesDot(held, dot))
+    return (
+      this.#others
+        .pending()
+        .filter(({ dot }) => !this.#isAlive(dot[0]))
+        // They are kept by actor; each names the one of its writer before it.
+        .sort((one, other) => one.dot[1] - other.dot[1])
+        .map(({ dot, entry }) => {
+          const after = last.get(dot[0]) ?? 0
+          last.set(dot[0], dot[1])
+          return { dot, entry, after }
+        })
+        .filter(({ dot }) => !includesDot(held, dot))
+    )
   }
 
   #heard(source: string) {

@@ -107,6 +107,18 @@ test('in 500 histories of loss, doubles and reordering: causal order all the way
   )
 })
 
+test('what a writer that is gone said of several actors, in turn, comes whole from those who have it', async () => {
+  const { net, a, b } = await pair()
+  for (const actor of [1, 2, 1]) net.write(a, actor)
+  net.deliverAll()
+  await net.kill(a)
+  const late = await net.join('late')
+  net.pass(20_000)
+  expect(net.shown(b, 1)).toEqual(['a#1:1', 'a#1:3'])
+  for (const actor of [1, 2]) expect(net.shown(late, actor)).toEqual(net.shown(b, actor))
+  expect(late.exchange.stats()).toMatchObject({ malformed: 0, waiting: 0 })
+})
+
 test('what is settled leaves with the version of its actor, and no late double brings it back', async () => {
   const { net, a, b } = await pair()
   const entry = net.write(a)
