@@ -90,7 +90,8 @@ test.concurrent('every connection waits for a lock of somebody else: what needs 
         const state = node.actor('stream', 5_000 + loading.length).state()
         loading.push(Promise.allSettled([state]).then(([outcome]) => outcome))
       }
-      expect(rows).toEqual([{ waiting: CONNECTIONS }])
+      // Those that were given up wait there, too.
+      expect(rows[0].waiting).toBeGreaterThanOrEqual(CONNECTIONS)
     },
     { timeout: 30_000, interval: 500 },
   )

@@ -192,18 +192,13 @@ describe('commands', () => {
 
 describe('who may ask', () => {
   test('over TCP only with the token; health and readiness are open', async () => {
-    for (const authorization of [
-      '',
-      'Bearer wrong',
-      `Basic ${TOKEN}`,
-      'Bearer',
-      `bearer ${TOKEN}`,
-      `Bearer ${TOKEN} `.repeat(2),
-    ])
+    for (const authorization of ['', 'Bearer wrong', `Basic ${TOKEN}`, 'Bearer', `Bearer ${TOKEN} `.repeat(2)])
       expect(await get('/v1/actors?type=user', { authorization }), authorization).toMatchObject({
         status: 401,
         body: { code: 'unauthorized' },
       })
+    // The name of the scheme is in any case.
+    expect(await get('/v1/actors?type=user', { authorization: `bearer ${TOKEN}` })).toMatchObject({ status: 200 })
     expect(await raw('GET', '/health', '', { authorization: '' })).toMatchObject({
       status: 200,
       body: { status: expect.stringMatching(/ok|degraded/) },
