@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { OutgoingEvent } from '../machines/define.ts'
 import type { Role } from '../machines/user/events.ts'
 import { byUser } from './acting-user.ts'
-import { type AccountRefusal, refused } from './answers.ts'
+import { type AccountRefusal, accountContended, refused } from './answers.ts'
 import { revokeSession } from './end-sessions.ts'
 import { beginErasure, type Erasure, type ErasureOptions, isErased, prepareErasure } from './erasure.ts'
 import { inTurn } from './in-turn.ts'
@@ -136,7 +136,7 @@ async function change(
     if (isAdmin(now) !== isAdmin(account)) break
     account = now
   }
-  throw new AppError('conflict', 'Others kept changing the account. Nothing was changed by this; try again.')
+  throw accountContended()
 }
 
 /** Whoever takes the role from another keeps it; only where that is no administrator, all accounts are gone through. */

@@ -1,5 +1,5 @@
 /** What accounts answer: a refusal is a value that says no more than its receiver may know. */
-
+import { AppError } from '../core/errors.ts'
 import type { FactorMethod } from '../machines/factor/events.ts'
 
 /** Each with what it means, for people. */
@@ -53,4 +53,9 @@ export function refused(
 /** The answer where a budget of attempts is spent. */
 export function tooManyAttempts({ retryAfterMs }: { readonly retryAfterMs: number }): AccountRefusal {
   return refused('too_many_attempts', undefined, retryAfterMs)
+}
+
+/** Where every try of a change found the account changed by somebody else meanwhile. */
+export function accountContended(): AppError {
+  return new AppError('conflict', 'Others kept changing the account. Nothing was changed by this; try again.')
 }

@@ -1,11 +1,12 @@
 /** Giving an account another address: its owner is told at the old one, and verifies the new one. */
-import { AppError } from '../core/errors.ts'
-import { type AccountRefusal, refused, tooManyAttempts } from './answers.ts'
+import { type AccountRefusal, accountContended, refused, tooManyAttempts } from './answers.ts'
 import { mayChangeFactors } from './factor-changes.ts'
 import type { AccountPorts } from './ports.ts'
 import type { ShownSession } from './shown-session.ts'
 import { isOpen } from './standing.ts'
 import { readAccount } from './users.ts'
+
+const MAX_TRIES = 5
 
 export interface EmailChange {
   readonly email: string
@@ -36,7 +37,5 @@ export async function changeEmail(
     if (changed.ok) return { ok: true }
     if (changed.reason !== 'wrong_version') return refused('taken')
   }
-  throw new AppError('conflict', 'Others kept changing the account. Nothing was changed by this; try again.')
+  throw accountContended()
 }
-
-const MAX_TRIES = 5

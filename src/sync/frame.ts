@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { LogEvent } from '../core/event.ts'
 import type { ActorId } from '../core/ids.ts'
-import { isTooDeep, type JsonObject } from '../core/json.ts'
+import { isJsonObject, isTooDeep, type JsonObject } from '../core/json.ts'
 import { BODY_AT, type FrameSignature } from './frame-signature.ts'
 
 /** A frame is closed before it grows beyond this. */
@@ -38,9 +38,8 @@ export type WireFrame = Sender &
 const nullable = { user: z.int().nullable(), text: z.string().max(1_000).nullable() }
 
 // What JSON.parse returned is JSON; only its shape is in question.
-const isJsonObject = (value: unknown) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !isTooDeep(value)
-const json = z.custom<JsonObject>(isJsonObject)
+const isBounded = (value: unknown) => isJsonObject(value) && !isTooDeep(value)
+const json = z.custom<JsonObject>(isBounded)
 
 const logEvent = z.object({
   position: z.int().positive(),
@@ -101,7 +100,7 @@ function isPlainEvent(value: unknown): value is LogEvent {
     isCount(event.version, 1) &&
     isText(event.type, 1, 200) &&
     isCount(event.schemaVersion, 1) &&
-    isJsonObject(event.data) &&
+    isBounded(event.data) &&
     isText(event.state, 0, 1_000) &&
     typeof event.at === 'string' &&
     isTime.test(event.at) &&

@@ -1,5 +1,6 @@
 /** The ways to one server: to a given one, or to the master that sentinels name, also when they name another one. */
 import type { Clock } from '../core/ports.ts'
+import { createRepeatedWork } from '../core/repeated-work.ts'
 import { createLocatingConnector } from './redis-connector.ts'
 import { type ConnectionOptions, connectionOptions, type LinkOptions } from './redis-link.ts'
 import { findMaster } from './redis-sentinels.ts'
@@ -42,22 +43,17 @@ export function createMasterRoutes(options: Pick<LinkOptions<ServerAddress>, 'ad
     },
     watch(clock) {
       let watching = true
-      let cancel = () => {}
-      const look = async () => {
+      const looks = createRepeatedWork(clock, ASK_MS, async () => {
         const before = routes.map(route => ({ route, server: route.server }))
         const now = await ask().catch(() => undefined)
         if (!watching) return
         for (const { route, server } of before)
           if (now !== undefined && server === route.server && isOther(server, now)) route.moved()
-        plan()
-      }
-      const plan = () => {
-        cancel = clock.after(ASK_MS, () => void look())
-      }
-      plan()
+      })
+      looks.start()
       return () => {
         watching = false
-        cancel()
+        void looks.stop()
       }
     },
   }

@@ -1,5 +1,6 @@
 /** Finds out which other nodes work on the log of a node that has no way to hear them. */
 import type { Clock, Logger, Service } from '../core/ports.ts'
+import { createRepeatedWork } from '../core/repeated-work.ts'
 
 const LOOK_MS = 10_000
 
@@ -17,23 +18,20 @@ export interface UnheardNodesOptions {
 
 export function createUnheardNodes({ others, clock, log }: UnheardNodesOptions): UnheardNodes {
   let known: readonly string[] = []
-  let stopped = false
-  let cancel = () => {}
   const look = async () => {
     // While the log cannot be asked, what it said last stands.
     const found = await others().catch(() => known)
-    if (stopped) return
     if (found.length > 0 && known.length === 0)
       log.warn({ nodes: found }, 'Other nodes work on this log, and this one has no REDIS_URL to hear them by.')
     known = found
-    cancel = clock.after(LOOK_MS, () => void look())
   }
+  const looks = createRepeatedWork(clock, LOOK_MS, look)
   return {
     names: () => known,
-    start: look,
-    stop: async () => {
-      stopped = true
-      cancel()
+    start: async () => {
+      await look()
+      looks.start()
     },
+    stop: () => looks.stop(),
   }
 }
