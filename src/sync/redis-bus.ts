@@ -273,8 +273,9 @@ export function createRedisBus(options: RedisBusOptions): MonitoredBus {
     get healthy() {
       return publishing && link.subscribed
     },
+    // Whoever has a Redis hears all that it brings.
     get hearsAll() {
-      return publishing && link.subscribed
+      return this.healthy
     },
     warnings: () => [...twins.map(twinWarning), ...link.warnings()],
     stats: () => ({ ...counts, dropped: sumOfDrops(drops), ...drops }),
